@@ -1,0 +1,1 @@
+//! libp2p keys, signatures, peer ids and key files.

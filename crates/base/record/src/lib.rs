@@ -1,0 +1,1 @@
+//! libp2p signed envelopes, peer records and record validators.

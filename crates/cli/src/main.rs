@@ -1,0 +1,3 @@
+//! The sinew command: run, ping, identify and measure libp2p nodes.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Conformance suites that every transport, secure upgrade and muxer passes.

@@ -1,0 +1,1 @@
+//! The interfaces of Sinew: transports, upgrades, muxers, streams, the host and services.

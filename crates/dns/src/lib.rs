@@ -1,0 +1,1 @@
+//! Resolves the DNS names of multiaddrs, dnsaddr included.

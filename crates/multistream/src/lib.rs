@@ -1,0 +1,1 @@
+//! multistream-select 1.0: protocol negotiation, lazy and eager.

@@ -1,0 +1,1 @@
+//! The yamux stream multiplexer of libp2p, as a byte machine and a thin async shell.

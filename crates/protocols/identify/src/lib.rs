@@ -1,0 +1,1 @@
+//! The identify and identify/push protocols of libp2p.

@@ -1,0 +1,1 @@
+//! The ping protocol of libp2p.

@@ -1,0 +1,1 @@
+//! Typed requests and responses over libp2p streams.

@@ -1,0 +1,1 @@
+//! The only home of spawning, clocks and timers in Sinew.

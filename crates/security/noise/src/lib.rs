@@ -1,0 +1,1 @@
+//! The Noise XX secure channel of libp2p.

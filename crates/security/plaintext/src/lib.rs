@@ -1,0 +1,1 @@
+//! The insecure plaintext/2.0.0 exchange of libp2p, for tests.

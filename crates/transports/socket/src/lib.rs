@@ -1,0 +1,1 @@
+//! What socket transports of Sinew share: listening sockets, interface addresses, port reuse.
