@@ -1,3 +1,43 @@
-//! The project's own checks and generators.
+//! The project's own checks and generators: `cargo xtask <command>`, one file a command.
 
-fn main() {}
+mod codegen;
+mod workspace;
+
+use std::{error::Error, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// The project's own checks and generators.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the Rust code of every protobuf schema, or check that it is up to date.
+    Codegen(codegen::Args),
+}
+
+fn main() -> ExitCode {
+    let done: Result<(), Box<dyn Error>> = match Xtask::parse().command {
+        Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(error.as_ref()),
+    }
+}
+
+/// Prints an error with everything that caused it.
+fn report(error: &dyn Error) -> ExitCode {
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        eprintln!("  because: {inner}");
+        cause = inner.source();
+    }
+    ExitCode::FAILURE
+}
