@@ -1,1 +1,36 @@
 //! The crypto seam of Sinew: the one crate that names the cryptography backend.
+//!
+//! Everything that hashes, seals, agrees on keys, signs or draws random bytes goes through here, so that
+//! another backend can take the seat of aws-lc-rs by replacing this crate alone. Standards: SHA-256
+//! (FIPS 180-4), X25519 (RFC 7748), ChaCha20-Poly1305 (RFC 8439) with the 64-bit counter nonces of the
+//! Noise framework (revision 34, section 12.3).
+//!
+//! ```
+//! use sinew_crypto::{chacha20poly1305, random, sha256, x25519};
+//!
+//! let (alice, bob) = (x25519::Secret::generate(), x25519::Secret::generate());
+//! let shared = alice.agree(&bob.public())?;
+//! assert_eq!(shared, bob.agree(&alice.public())?);
+//!
+//! let key = chacha20poly1305::Key::new(&sha256(&shared[..]));
+//! let mut text = *b"hello";
+//! let tag = key.seal_in_place(0, b"", &mut text);
+//! let sealed = [&text[..], &tag[..]].concat();
+//! let mut plain = [0; 5];
+//! key.open_into(0, b"", &sealed, &mut plain)?;
+//! assert_eq!(&plain, b"hello");
+//!
+//! random(&mut plain);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What it deliberately does not do: it knows no libp2p format, stores no keys, and offers no choice of
+//! algorithm at run time.
+
+pub mod chacha20poly1305;
+mod random;
+mod sha256;
+pub mod x25519;
+
+pub use random::random;
+pub use sha256::{Sha256, sha256};
