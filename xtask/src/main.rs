@@ -1,6 +1,7 @@
 //! The project's own checks and generators: `cargo xtask <command>`, one file a command.
 
 mod codegen;
+mod tidy;
 mod workspace;
 
 use std::{error::Error, process::ExitCode};
@@ -19,11 +20,14 @@ struct Xtask {
 enum Command {
     /// Write the Rust code of every protobuf schema, or check that it is up to date.
     Codegen(codegen::Args),
+    /// Check the rules of the house: layers, purity, sizes, documents.
+    Tidy(tidy::Args),
 }
 
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn Error>> = match Xtask::parse().command {
         Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
+        Command::Tidy(args) => tidy::run(&args).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
