@@ -3,7 +3,8 @@
 //! Everything that hashes, seals, agrees on keys, signs or draws random bytes goes through here, so that
 //! another backend can take the seat of aws-lc-rs by replacing this crate alone. Standards: SHA-256
 //! (FIPS 180-4), X25519 (RFC 7748), ChaCha20-Poly1305 (RFC 8439) with the 64-bit counter nonces of the
-//! Noise framework (revision 34, section 12.3).
+//! Noise framework (revision 34, section 12.3), Ed25519 (RFC 8032), ECDSA on P-256 (FIPS 186-5), RSA PKCS#1 v1.5
+//! (RFC 8017).
 //!
 //! ```
 //! use sinew_crypto::{chacha20poly1305, random, sha256, x25519};
@@ -28,9 +29,14 @@
 //! algorithm at run time.
 
 pub mod chacha20poly1305;
+pub mod ed25519;
+pub mod p256;
 mod random;
+pub mod rsa;
 mod sha256;
+mod signature;
 pub mod x25519;
 
 pub use random::random;
 pub use sha256::{Sha256, sha256};
+pub use signature::{KeyRejected, SigningFailed};
