@@ -1,6 +1,8 @@
 //! The project's own checks and generators: `cargo xtask <command>`, one file a command.
+#![allow(clippy::print_stdout, reason = "a command's results go to standard output")]
 
 mod codegen;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -22,12 +24,15 @@ enum Command {
     Codegen(codegen::Args),
     /// Check the rules of the house: layers, purity, sizes, documents.
     Tidy(tidy::Args),
+    /// Run every check that a change has to pass, with times and a closing count.
+    Test(test::Args),
 }
 
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn Error>> = match Xtask::parse().command {
         Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
         Command::Tidy(args) => tidy::run(&args).map_err(Into::into),
+        Command::Test(args) => test::run(&args).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,13 +3,10 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use serde::Deserialize;
-
 use super::source::Source;
-use crate::workspace;
+use crate::workspace::{self, Edge, Member, MetadataError};
 
 /// Everything a rule may look at.
 #[derive(Debug, Default)]
@@ -60,12 +57,8 @@ pub(super) enum Kind {
 pub(crate) enum TreeError {
     #[error("{}: cannot be read", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("cargo cannot be run")]
-    Cargo(#[source] io::Error),
-    #[error("cargo metadata failed: {0}")]
-    Metadata(String),
-    #[error("cargo metadata printed something else than its documented form")]
-    Json(#[from] serde_json::Error),
+    #[error("cargo cannot describe the workspace")]
+    Metadata(#[from] MetadataError),
     #[error("{}: is not Rust: {reason}", path.display())]
     Syntax { path: PathBuf, reason: String },
 }
@@ -74,8 +67,10 @@ impl Tree {
     /// Reads the workspace at `root`.
     pub(super) fn read(root: &Path) -> Result<Self, TreeError> {
         let root = root.canonicalize().map_err(|source| failed(root, source))?;
+        let members = workspace::members(&root)?.into_iter();
+        let packages = members.map(|member| read_package(member, &root));
         Ok(Self {
-            packages: packages(&root)?,
+            packages: packages.collect::<Result<_, _>>()?,
             sources: sources(&root)?,
             architecture: document(&root, "docs/architecture.md")?,
             dependencies: document(&root, "docs/dependencies.md")?,
@@ -103,7 +98,7 @@ fn sources(root: &Path) -> Result<Vec<Source>, TreeError> {
     let paths = workspace::files(root, "rs").map_err(|source| failed(root, source))?;
     let read = |path: &PathBuf| {
         let text = fs::read_to_string(path).map_err(|source| failed(path, source))?;
-        Source::parse(relative(root, path), text).map_err(|reason| TreeError::Syntax {
+        Source::parse(workspace::relative(root, path), text).map_err(|reason| TreeError::Syntax {
             path: path.clone(),
             reason: reason.to_string(),
         })
@@ -124,25 +119,6 @@ fn document(root: &Path, path: &str) -> Result<Document, TreeError> {
     })
 }
 
-fn packages(root: &Path) -> Result<Vec<Package>, TreeError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
-        .current_dir(root)
-        .output()
-        .map_err(TreeError::Cargo)?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(TreeError::Metadata(reason));
-    }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-    metadata
-        .packages
-        .into_iter()
-        .map(|package| package.read(root))
-        .collect()
-}
-
 fn failed(path: &Path, source: io::Error) -> TreeError {
     TreeError::File {
         path: path.to_path_buf(),
@@ -150,58 +126,28 @@ fn failed(path: &Path, source: io::Error) -> TreeError {
     }
 }
 
-fn relative(root: &Path, path: &Path) -> String {
-    let inside = path.strip_prefix(root).unwrap_or(path);
-    inside.to_string_lossy().replace('\\', "/")
+/// A package as `cargo metadata` names it, with its manifest's text.
+fn read_package(package: Member, root: &Path) -> Result<Package, TreeError> {
+    let manifest = fs::read_to_string(&package.manifest_path)
+        .map_err(|source| failed(&package.manifest_path, source))?;
+    let edges = package.dependencies.into_iter().map(|edge| read_edge(edge, root));
+    Ok(Package {
+        folder: workspace::relative(root, package.manifest_path.parent().unwrap_or(root)),
+        name: package.name,
+        manifest,
+        dependencies: edges.collect(),
+    })
 }
 
-/// What `cargo metadata` prints, as far as it is used.
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<RawPackage>,
-}
-
-#[derive(Deserialize)]
-struct RawPackage {
-    name: String,
-    manifest_path: PathBuf,
-    dependencies: Vec<RawDependency>,
-}
-
-#[derive(Deserialize)]
-struct RawDependency {
-    name: String,
-    kind: Option<String>,
-    path: Option<PathBuf>,
-    features: Vec<String>,
-}
-
-impl RawPackage {
-    fn read(self, root: &Path) -> Result<Package, TreeError> {
-        let manifest =
-            fs::read_to_string(&self.manifest_path).map_err(|source| failed(&self.manifest_path, source))?;
-        let folder = self.manifest_path.parent().unwrap_or(root);
-        let edges = self.dependencies.into_iter().map(|edge| edge.read(root));
-        Ok(Package {
-            name: self.name,
-            folder: relative(root, folder),
-            manifest,
-            dependencies: edges.collect(),
-        })
-    }
-}
-
-impl RawDependency {
-    fn read(self, root: &Path) -> Dependency {
-        Dependency {
-            name: self.name,
-            kind: match self.kind.as_deref() {
-                Some("dev") => Kind::Dev,
-                Some("build") => Kind::Build,
-                _ => Kind::Normal,
-            },
-            member: self.path.map(|path| relative(root, &path)),
-            features: self.features,
-        }
+fn read_edge(edge: Edge, root: &Path) -> Dependency {
+    Dependency {
+        name: edge.name,
+        kind: match edge.kind.as_deref() {
+            Some("dev") => Kind::Dev,
+            Some("build") => Kind::Build,
+            _ => Kind::Normal,
+        },
+        member: edge.path.map(|path| workspace::relative(root, &path)),
+        features: edge.features,
     }
 }
