@@ -1,0 +1,50 @@
+//! Connection gaters: who may connect, asked at each step of a connection.
+
+use crate::ConnectionInfo;
+use multiaddr::Multiaddr;
+use sinew_identity::PeerId;
+use sinew_machine::Direction;
+use std::fmt;
+
+/// What a gater says.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Verdict {
+    /// Go on.
+    Allow,
+    /// Refuse.
+    Deny,
+}
+
+/// Decides who may connect. Synchronous and quick: it is asked for every connection, before anything is paid
+/// for where possible. Each step allows unless it is overridden.
+pub trait ConnectionGater: Send + Sync + fmt::Debug + 'static {
+    /// Before `addr` is dialled; `peer` is who is expected there, if anybody.
+    fn on_dial(&self, peer: Option<&PeerId>, addr: &Multiaddr) -> Verdict {
+        let _ = (peer, addr);
+        Verdict::Allow
+    }
+
+    /// When somebody connected, before any handshake.
+    fn on_accept(&self, local: &Multiaddr, remote: &Multiaddr) -> Verdict {
+        let _ = (local, remote);
+        Verdict::Allow
+    }
+
+    /// When the peer proved who it is.
+    fn on_secured(&self, direction: Direction, peer: &PeerId, remote: &Multiaddr) -> Verdict {
+        let _ = (direction, peer, remote);
+        Verdict::Allow
+    }
+
+    /// When the connection is complete, before anybody can use it.
+    fn on_established(&self, connection: &ConnectionInfo) -> Verdict {
+        let _ = connection;
+        Verdict::Allow
+    }
+}
+
+/// The gater that allows everything.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct AllowAll;
+
+impl ConnectionGater for AllowAll {}
