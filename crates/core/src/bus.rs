@@ -27,8 +27,13 @@ pub struct Bus {
 impl Bus {
     /// Tells all subscribers of `E`. `make` is called only when there is one.
     pub fn publish<E: Event>(&self, make: impl FnOnce() -> E) {
-        let events = self.events.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let sender = events.get(&TypeId::of::<E>()).and_then(|any| any.downcast_ref::<broadcast::Sender<E>>());
+        let events = self
+            .events
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sender = events
+            .get(&TypeId::of::<E>())
+            .and_then(|any| any.downcast_ref::<broadcast::Sender<E>>());
         if let Some(sender) = sender.filter(|sender| sender.receiver_count() > 0) {
             // The last subscriber may have left since: nobody is there to miss it.
             let _ = sender.send(make());
@@ -38,10 +43,19 @@ impl Bus {
     /// Receives every event of type `E` from now on.
     #[must_use]
     pub fn subscribe<E: Event>(&self) -> Subscription<E> {
-        let mut events = self.events.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let any = events.entry(TypeId::of::<E>()).or_insert_with(|| Box::new(broadcast::Sender::<E>::new(CAPACITY)));
-        let sender = any.downcast_ref::<broadcast::Sender<E>>().expect("the entry of E holds a sender of E");
-        Subscription { receiver: sender.subscribe() }
+        let mut events = self
+            .events
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let any = events
+            .entry(TypeId::of::<E>())
+            .or_insert_with(|| Box::new(broadcast::Sender::<E>::new(CAPACITY)));
+        let sender = any
+            .downcast_ref::<broadcast::Sender<E>>()
+            .expect("the entry of E holds a sender of E");
+        Subscription {
+            receiver: sender.subscribe(),
+        }
     }
 
     /// Changes the fact `F`; observers wake if `change` says that it changed something.
@@ -52,19 +66,34 @@ impl Bus {
     /// Follows the fact `F`.
     #[must_use]
     pub fn observe<F: Fact>(&self) -> Observer<F> {
-        Observer { receiver: self.fact::<F>().subscribe() }
+        Observer {
+            receiver: self.fact::<F>().subscribe(),
+        }
     }
 
     fn fact<F: Fact>(&self) -> Arc<watch::Sender<F>> {
         let key = TypeId::of::<F>();
-        let known = self.facts.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(sender) = known.get(&key).and_then(|any| any.downcast_ref::<Arc<watch::Sender<F>>>()) {
+        let known = self
+            .facts
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(sender) = known
+            .get(&key)
+            .and_then(|any| any.downcast_ref::<Arc<watch::Sender<F>>>())
+        {
             return sender.clone();
         }
         drop(known);
-        let mut facts = self.facts.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let any = facts.entry(key).or_insert_with(|| Box::new(Arc::new(watch::Sender::new(F::default()))));
-        any.downcast_ref::<Arc<watch::Sender<F>>>().expect("the entry of F holds a sender of F").clone()
+        let mut facts = self
+            .facts
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let any = facts
+            .entry(key)
+            .or_insert_with(|| Box::new(Arc::new(watch::Sender::new(F::default()))));
+        any.downcast_ref::<Arc<watch::Sender<F>>>()
+            .expect("the entry of F holds a sender of F")
+            .clone()
     }
 }
 
@@ -143,8 +172,17 @@ mod tests {
         bus.publish(|| -> News { panic!("nobody asked for it") });
         let mut news = bus.subscribe::<News>();
         (0..300).for_each(|n| bus.publish(|| News(n)));
-        assert_eq!(news.next().now_or_never().expect("ready").map_err(|lagged| lagged.0), Err(44));
-        assert_eq!(news.next().now_or_never().expect("ready").expect("not lagged"), Some(News(44)));
+        assert_eq!(
+            news.next()
+                .now_or_never()
+                .expect("ready")
+                .map_err(|lagged| lagged.0),
+            Err(44)
+        );
+        assert_eq!(
+            news.next().now_or_never().expect("ready").expect("not lagged"),
+            Some(News(44))
+        );
     }
 
     #[test]

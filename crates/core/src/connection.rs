@@ -36,7 +36,13 @@ pub struct ConnectionInfo {
 impl ConnectionInfo {
     /// A connection of which the essentials are known; the rest starts empty.
     #[must_use]
-    pub fn new(id: ConnectionId, key: PublicKey, direction: Direction, local: Multiaddr, remote: Multiaddr) -> Self {
+    pub fn new(
+        id: ConnectionId,
+        key: PublicKey,
+        direction: Direction,
+        local: Multiaddr,
+        remote: Multiaddr,
+    ) -> Self {
         Self {
             id,
             peer: key.peer_id(),
@@ -71,7 +77,12 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { eager: false, finish_early: false, limited: false, timeout: Duration::from_secs(10) }
+        Self {
+            eager: false,
+            finish_early: false,
+            limited: false,
+            timeout: Duration::from_secs(10),
+        }
     }
 }
 

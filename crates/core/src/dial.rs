@@ -83,7 +83,10 @@ pub struct DialOptions {
 impl Default for DialOptions {
     fn default() -> Self {
         // The whole dial: a name look-up, and then each address with its own ten seconds, side by side.
-        Self { purpose: Purpose::Use, timeout: Duration::from_secs(15) }
+        Self {
+            purpose: Purpose::Use,
+            timeout: Duration::from_secs(15),
+        }
     }
 }
 
@@ -139,9 +142,10 @@ impl Culpable for DialError {
     fn blame(&self) -> Blame {
         match self {
             Self::NoAddresses(_) => Blame::Network,
-            Self::Failed { attempts, .. } => {
-                attempts.iter().find_map(Attempt::error).map_or(Blame::Network, Culpable::blame)
-            }
+            Self::Failed { attempts, .. } => attempts
+                .iter()
+                .find_map(Attempt::error)
+                .map_or(Blame::Network, Culpable::blame),
             Self::Limit(_) => Blame::Limit,
             Self::NoTarget | Self::OwnPeerId | Self::DifferentPeers | Self::NotRunning => Blame::Local,
         }
@@ -173,8 +177,18 @@ pub struct Attempt {
 impl Attempt {
     /// What became of `addr`.
     #[must_use]
-    pub fn new(addr: Multiaddr, started: Duration, took: Duration, outcome: Result<(), AttemptError>) -> Self {
-        Self { addr, started, took, outcome: outcome.map_err(Arc::new) }
+    pub fn new(
+        addr: Multiaddr,
+        started: Duration,
+        took: Duration,
+        outcome: Result<(), AttemptError>,
+    ) -> Self {
+        Self {
+            addr,
+            started,
+            took,
+            outcome: outcome.map_err(Arc::new),
+        }
     }
 
     /// Why it failed, if it did.

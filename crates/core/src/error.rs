@@ -143,7 +143,11 @@ impl Culpable for NegotiationError {
 
 /// Names behind commas.
 fn list(protocols: &[ProtocolId]) -> String {
-    protocols.iter().map(ProtocolId::as_str).collect::<Vec<_>>().join(", ")
+    protocols
+        .iter()
+        .map(ProtocolId::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Why a connection was not established, between its first byte and its first stream.
@@ -353,6 +357,8 @@ pub enum HandlerError {
     #[error("{0} already has a handler: remove it first")]
     Taken(ProtocolId),
     /// Not a name that can be negotiated.
-    #[error("{0:?} cannot be the name of a protocol: 1 to 140 bytes that begin with a slash, without a line feed")]
+    #[error(
+        "{0:?} cannot be the name of a protocol: 1 to 140 bytes that begin with a slash, without a line feed"
+    )]
     BadName(ProtocolId),
 }

@@ -95,7 +95,10 @@ pub struct HandlerOptions {
 
 impl Default for HandlerOptions {
     fn default() -> Self {
-        Self { max_streams_per_peer: 64, limited: false }
+        Self {
+            max_streams_per_peer: 64,
+            limited: false,
+        }
     }
 }
 

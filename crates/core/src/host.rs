@@ -1,9 +1,9 @@
 //! The host: the handle by which applications, services and tests use a node.
 
 use crate::{
-    Bus, Connection, ConnectionInfo, DialError, DialOptions, DialReport, DialTarget, Event, Fact, HandlerError,
-    HandlerOptions, ListenError, Membership, Observer, OpenError, OpenOptions, Peerstore, ProtocolMatch, Learned,
-    Registration, Source, Stream, StreamHandler, Subscription,
+    Bus, Connection, ConnectionInfo, DialError, DialOptions, DialReport, DialTarget, Event, Fact,
+    HandlerError, HandlerOptions, Learned, ListenError, Membership, Observer, OpenError, OpenOptions,
+    Peerstore, ProtocolMatch, Registration, Source, Stream, StreamHandler, Subscription,
 };
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
@@ -31,7 +31,12 @@ pub trait HostBackend: Send + Sync + 'static {
     /// Dials and reports.
     async fn dial(&self, target: DialTarget, options: DialOptions) -> DialReport;
     /// Opens a stream to a peer, over a connection that exists or a new one.
-    async fn open(&self, peer: PeerId, protocols: Vec<ProtocolId>, options: OpenOptions) -> Result<Stream, OpenError>;
+    async fn open(
+        &self,
+        peer: PeerId,
+        protocols: Vec<ProtocolId>,
+        options: OpenOptions,
+    ) -> Result<Stream, OpenError>;
     /// All connections.
     fn connections(&self) -> Vec<Arc<ConnectionInfo>>;
     /// The connection to use for a peer, if there is one.
@@ -132,7 +137,11 @@ impl Host {
         handler: impl StreamHandler,
     ) -> Result<(), HandlerError> {
         let handler = Arc::new(handler);
-        self.backend.register(Registration { protocol: protocol.into(), options, handler })
+        self.backend.register(Registration {
+            protocol: protocol.into(),
+            options,
+            handler,
+        })
     }
 
     /// Serves every protocol that `matches` takes. It is announced and removed as `name`.
@@ -145,7 +154,10 @@ impl Host {
         matches: impl Fn(&str) -> bool + Send + Sync + 'static,
         handler: impl StreamHandler,
     ) -> Result<(), HandlerError> {
-        let protocol = ProtocolMatch::Function { name: name.into(), matches: Arc::new(matches) };
+        let protocol = ProtocolMatch::Function {
+            name: name.into(),
+            matches: Arc::new(matches),
+        };
         self.set_stream_handler(protocol, handler)
     }
 
@@ -168,7 +180,8 @@ impl Host {
         peer: &PeerId,
         protocols: impl IntoIterator<Item = P>,
     ) -> Result<Stream, OpenError> {
-        self.new_stream_with(peer, protocols, OpenOptions::default()).await
+        self.new_stream_with(peer, protocols, OpenOptions::default())
+            .await
     }
 
     /// As [`Host::new_stream`], with options.
@@ -212,7 +225,9 @@ impl Host {
     /// # Cancel safety
     /// As [`Host::dial`].
     pub async fn connect(&self, target: impl Into<DialTarget> + Send) -> Result<PeerId, DialError> {
-        self.dial(target, DialOptions::default()).await.map(|connection| connection.peer())
+        self.dial(target, DialOptions::default())
+            .await
+            .map(|connection| connection.peer())
     }
 
     /// Dials as [`Host::dial`] does and reports every address: when it was started, how long it took, what became
@@ -237,7 +252,11 @@ impl Host {
     /// The connected peers, in order.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerId> {
-        let mut peers: Vec<_> = self.connections().iter().map(|connection| connection.peer).collect();
+        let mut peers: Vec<_> = self
+            .connections()
+            .iter()
+            .map(|connection| connection.peer)
+            .collect();
         peers.sort_unstable();
         peers.dedup();
         peers

@@ -68,7 +68,9 @@ pub use muxer::{AcceptStreams, MuxError, Muxed, MuxedConnection, MuxedStream, Mu
 pub use peerstore::{Learned, Lifetime, PeerInfo, Peerstore, Source};
 pub use resolver::{ResolveError, Resolved, Resolver};
 pub use scope::{LimitExceeded, Reservation, Resource, ResourceScope, Unlimited};
-pub use service::{Registrar, Registration, Service, ServiceConfig, ServiceContext, ServiceError, Shutdown, Spawn};
+pub use service::{
+    Registrar, Registration, Service, ServiceConfig, ServiceContext, ServiceError, Shutdown, Spawn,
+};
 pub use stream::{Stream, StreamLease};
 pub use transport::{
     DialRequest, Incoming, Link, Listener, ListenerEvent, RawConnection, Refusal, SecureConnection, Transport,
@@ -78,4 +80,6 @@ pub use upgrade::{Role, SecureRequest, SecureUpgrade, Secured};
 pub use futures_util::future::BoxFuture;
 pub use multiaddr::Multiaddr;
 pub use sinew_identity::{PeerId, PublicKey};
-pub use sinew_machine::{Blame, CloseCode, ConnectionId, Culpable, Direction, Instant, ProtocolId, StreamId, code};
+pub use sinew_machine::{
+    Blame, CloseCode, ConnectionId, Culpable, Direction, Instant, ProtocolId, StreamId, code,
+};

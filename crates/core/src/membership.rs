@@ -33,7 +33,12 @@ impl PeerState {
         connections: Arc<[Arc<ConnectionInfo>]>,
         protocols: Option<Arc<[ProtocolId]>>,
     ) -> Self {
-        Self { peer, generation, connections, protocols }
+        Self {
+            peer,
+            generation,
+            connections,
+            protocols,
+        }
     }
 
     /// Whether it has a connection.

@@ -39,7 +39,11 @@ impl Muxed {
         accept: Box<dyn AcceptStreams>,
         driver: BoxFuture<'static, CloseReason>,
     ) -> Self {
-        Self { handle, accept, driver }
+        Self {
+            handle,
+            accept,
+            driver,
+        }
     }
 }
 

@@ -65,7 +65,14 @@ impl PeerInfo {
     /// A peer of which nothing is known.
     #[must_use]
     pub fn new(peer: PeerId) -> Self {
-        Self { peer, addrs: Vec::new(), protocols: None, key: None, agent: None, record: None }
+        Self {
+            peer,
+            addrs: Vec::new(),
+            protocols: None,
+            key: None,
+            agent: None,
+            record: None,
+        }
     }
 }
 

@@ -63,9 +63,17 @@ impl Reservation {
     ///
     /// # Errors
     /// [`LimitExceeded`] when the scope has no more to give.
-    pub fn new(scope: Arc<dyn ResourceScope>, resource: Resource, amount: u64) -> Result<Self, LimitExceeded> {
+    pub fn new(
+        scope: Arc<dyn ResourceScope>,
+        resource: Resource,
+        amount: u64,
+    ) -> Result<Self, LimitExceeded> {
         scope.charge(resource, amount)?;
-        Ok(Self { scope, resource, amount })
+        Ok(Self {
+            scope,
+            resource,
+            amount,
+        })
     }
 
     /// What is reserved now.
@@ -116,13 +124,25 @@ impl LimitExceeded {
     /// One more `resource` was asked of `scope`, which uses `used` of `limit`.
     #[must_use]
     pub fn one(scope: impl Into<String>, resource: Resource, used: u64, limit: u64) -> Self {
-        Self { scope: scope.into(), resource, asked: 1, used, limit }
+        Self {
+            scope: scope.into(),
+            resource,
+            asked: 1,
+            used,
+            limit,
+        }
     }
 
     /// `asked` more of `resource` was asked of `scope`, which uses `used` of `limit`.
     #[must_use]
     pub fn new(scope: impl Into<String>, resource: Resource, asked: u64, used: u64, limit: u64) -> Self {
-        Self { scope: scope.into(), resource, asked, used, limit }
+        Self {
+            scope: scope.into(),
+            resource,
+            asked,
+            used,
+            limit,
+        }
     }
 }
 

@@ -43,13 +43,19 @@ impl ServiceContext {
     /// What a service is given by `host`.
     #[must_use]
     pub fn new(host: Host, tasks: Arc<dyn Spawn>, shutdown: Shutdown) -> Self {
-        Self { host, tasks, shutdown }
+        Self {
+            host,
+            tasks,
+            shutdown,
+        }
     }
 }
 
 impl fmt::Debug for ServiceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceContext").field("host", &self.host).finish_non_exhaustive()
+        f.debug_struct("ServiceContext")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,7 +101,11 @@ impl Registrar {
         options: HandlerOptions,
         handler: impl StreamHandler,
     ) {
-        self.handlers.push(Registration { protocol: protocol.into(), options, handler: Arc::new(handler) });
+        self.handlers.push(Registration {
+            protocol: protocol.into(),
+            options,
+            handler: Arc::new(handler),
+        });
     }
 
     /// All that was brought along.

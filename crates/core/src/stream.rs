@@ -41,7 +41,12 @@ impl Stream {
         connection: Arc<ConnectionInfo>,
         lease: StreamLease,
     ) -> Self {
-        Self { io, protocol, connection, _lease: lease }
+        Self {
+            io,
+            protocol,
+            connection,
+            _lease: lease,
+        }
     }
 
     /// Who is at the other end.
@@ -105,13 +110,20 @@ impl Stream {
     /// # Cancel safety
     /// Dropping the future loses what was read.
     pub async fn read_to_end(&mut self, max: usize) -> io::Result<Bytes> {
-        let Some(first) = self.read_chunk().await? else { return Ok(Bytes::new()) };
+        let Some(first) = self.read_chunk().await? else {
+            return Ok(Bytes::new());
+        };
         let mut all = BytesMut::from(first);
         while all.len() <= max {
-            let Some(chunk) = self.read_chunk().await? else { return Ok(all.freeze()) };
+            let Some(chunk) = self.read_chunk().await? else {
+                return Ok(all.freeze());
+            };
             all.extend_from_slice(&chunk);
         }
-        Err(io::Error::new(io::ErrorKind::InvalidData, "the peer sent more than the protocol allows"))
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the peer sent more than the protocol allows",
+        ))
     }
 
     /// Writes all of `chunk` without copying it.
@@ -198,7 +210,11 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }

@@ -50,7 +50,11 @@ impl DialRequest {
     /// A dial for ordinary use.
     #[must_use]
     pub fn new(expected: Option<PeerId>, purpose: Purpose, scope: Arc<dyn ResourceScope>) -> Self {
-        Self { expected, purpose, scope }
+        Self {
+            expected,
+            purpose,
+            scope,
+        }
     }
 }
 

@@ -56,7 +56,11 @@ impl SecureRequest {
     /// A request with all its parts.
     #[must_use]
     pub fn new(role: Role, expected: Option<PeerId>, muxers: Vec<ProtocolId>) -> Self {
-        Self { role, expected, muxers }
+        Self {
+            role,
+            expected,
+            muxers,
+        }
     }
 }
 
@@ -74,6 +78,9 @@ pub struct Secured {
 
 impl fmt::Debug for Secured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secured").field("peer", &self.peer).field("muxer", &self.muxer).finish_non_exhaustive()
+        f.debug_struct("Secured")
+            .field("peer", &self.peer)
+            .field("muxer", &self.muxer)
+            .finish_non_exhaustive()
     }
 }

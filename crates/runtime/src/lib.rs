@@ -1,1 +1,30 @@
 //! The only home of spawning, clocks and timers in Sinew.
+//!
+//! Everything that must run beside something else runs in a [`TaskScope`], so that every task has a name, a parent
+//! and an end. Everything that needs the time asks here, so that tests can stop the clock: under a paused tokio
+//! clock [`now`], [`sleep`], [`timeout`] and [`Timer`] all stand still until the test moves on.
+//!
+//! ```
+//! use sinew_runtime::{TaskScope, now, sleep};
+//! use std::time::Duration;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! let scope = TaskScope::new("example");
+//! scope.spawn("waiter", async { sleep(Duration::from_secs(3600)).await });
+//! let before = now();
+//! let cut = scope.end(Duration::from_secs(1)).await;
+//! assert_eq!(cut, ["waiter"]);
+//! assert_eq!(now() - before, Duration::from_secs(1));
+//! # });
+//! ```
+//!
+//! It deliberately knows nothing of peers and protocols. The driver that runs protocol machines comes with the
+//! first of them.
+
+mod clock;
+mod scope;
+mod timer;
+
+pub use clock::{now, wall_now};
+pub use scope::TaskScope;
+pub use timer::{Elapsed, Timer, sleep, sleep_until, timeout};

@@ -37,3 +37,9 @@ pub trait Culpable: std::error::Error + Send + Sync + 'static {
         matches!(self.blame(), Blame::Network | Blame::Limit)
     }
 }
+
+impl std::error::Error for Box<dyn Culpable> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        (**self).source()
+    }
+}

@@ -1,0 +1,230 @@
+//! Task scopes: every task has a name, a parent and an end.
+
+use crate::timeout;
+use futures_util::{FutureExt, future::BoxFuture};
+use sinew_core::Spawn;
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::Notify, task::AbortHandle};
+
+/// Shards of the table of tasks, so that streams on many cores do not meet at one lock.
+const SHARDS: usize = 16;
+
+/// How long aborted tasks get to be dropped: they only run destructors.
+const ABORT_TIME: Duration = Duration::from_secs(5);
+
+/// A set of tasks that end together. Clones are the same scope.
+#[derive(Clone)]
+pub struct TaskScope {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: &'static str,
+    shards: [Mutex<HashMap<u64, Task>>; SHARDS],
+    next: AtomicU64,
+    alive: AtomicUsize,
+    closed: AtomicBool,
+    empty: Notify,
+}
+
+struct Task {
+    name: &'static str,
+    abort: AbortHandle,
+}
+
+impl TaskScope {
+    /// An empty scope; its name stands in logs.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        let shards = std::array::from_fn(|_| Mutex::default());
+        let (next, alive, closed) = (AtomicU64::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        Self {
+            shared: Arc::new(Shared {
+                name,
+                shards,
+                next,
+                alive,
+                closed,
+                empty: Notify::new(),
+            }),
+        }
+    }
+
+    /// Runs `task`. A panic in it is logged and ends nothing else. In a scope that has ended it is dropped at
+    /// once.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        // The lock is held while spawning, so that the task cannot end before it is in the table.
+        let mut shard = self.shared.shard(id);
+        if self.shared.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        self.shared.alive.fetch_add(1, Ordering::SeqCst);
+        let guard = Leave {
+            shared: self.shared.clone(),
+            id,
+        };
+        let scope = self.shared.name;
+        let handle = tokio::spawn(async move {
+            let _guard = guard;
+            if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+                tracing::error!(scope, task = name, "a task panicked");
+            }
+        });
+        shard.insert(
+            id,
+            Task {
+                name,
+                abort: handle.abort_handle(),
+            },
+        );
+    }
+
+    /// How many tasks are alive.
+    #[must_use]
+    pub fn alive(&self) -> usize {
+        self.shared.alive.load(Ordering::SeqCst)
+    }
+
+    /// The names of the tasks that are alive, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        let shards = self.shared.shards.iter().map(lock);
+        let mut names: Vec<_> = shards
+            .flat_map(|shard| shard.values().map(|task| task.name).collect::<Vec<_>>())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Waits until no task is alive.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn emptied(&self) {
+        loop {
+            let emptied = self.shared.empty.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if self.alive() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Takes no more tasks, gives those that are alive `grace` to end, drops the rest and waits until they are gone.
+    /// Returns the names of those that had to be dropped.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the scope closed and its tasks running; call it again to finish.
+    pub async fn end(&self, grace: Duration) -> Vec<&'static str> {
+        self.close();
+        if timeout(grace, self.emptied()).await.is_ok() {
+            return Vec::new();
+        }
+        let names = self.names();
+        self.abort();
+        if timeout(ABORT_TIME, self.emptied()).await.is_err() {
+            tracing::error!(scope = self.shared.name, tasks = ?self.names(), "tasks do not let go");
+        }
+        names
+    }
+
+    /// Drops every task at its next await and takes no more.
+    pub fn abort(&self) {
+        self.close();
+        for shard in &self.shared.shards {
+            lock(shard).values().for_each(|task| task.abort.abort());
+        }
+    }
+
+    fn close(&self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Spawn for TaskScope {
+    fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) {
+        Self::spawn(self, name, task);
+    }
+}
+
+impl fmt::Debug for TaskScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskScope")
+            .field("name", &self.shared.name)
+            .field("alive", &self.alive())
+            .finish()
+    }
+}
+
+impl Shared {
+    fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, Task>> {
+        lock(&self.shards[usize::try_from(id % SHARDS as u64).expect("less than the number of shards")])
+    }
+}
+
+fn lock(shard: &Mutex<HashMap<u64, Task>>) -> MutexGuard<'_, HashMap<u64, Task>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a task off the table, however it ended.
+struct Leave {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let removed = self.shared.shard(self.id).remove(&self.id);
+        // Outside the lock: dropping the handle of a task may run code.
+        drop(removed);
+        if self.shared.alive.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.shared.empty.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TaskScope;
+    use crate::sleep;
+    use std::{future::pending, time::Duration};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scope_ends_its_tasks_and_names_those_that_would_not_go() {
+        let scope = TaskScope::new("test");
+        scope.spawn("quick", async {});
+        scope.spawn("slow", sleep(Duration::from_secs(3)));
+        scope.spawn("stuck", pending());
+        scope.spawn("broken", async { panic!("on purpose") });
+        assert_eq!(scope.names(), ["broken", "quick", "slow", "stuck"]);
+        assert_eq!(scope.end(Duration::from_secs(5)).await, ["stuck"]);
+        assert_eq!((scope.alive(), scope.names().len()), (0, 0));
+        scope.spawn("late", async { panic!("never runs") });
+        assert_eq!(scope.alive(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn tasks_that_end_at_once_leave_no_entry() {
+        let scope = TaskScope::new("test");
+        (0..2000).for_each(|_| scope.spawn("quick", async {}));
+        scope.emptied().await;
+        assert!(scope.names().is_empty());
+    }
+}
