@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a command's results go to standard output")]
 
 mod codegen;
+mod fuzz;
 mod test;
 mod tidy;
 mod workspace;
@@ -22,6 +23,8 @@ struct Xtask {
 enum Command {
     /// Write the Rust code of every protobuf schema, or check that it is up to date.
     Codegen(codegen::Args),
+    /// Give the decoders inputs that libFuzzer makes up, for some time each.
+    Fuzz(fuzz::Args),
     /// Check the rules of the house: layers, purity, sizes, documents.
     Tidy(tidy::Args),
     /// Run every check that a change has to pass, with times and a closing count.
@@ -31,6 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn Error>> = match Xtask::parse().command {
         Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
+        Command::Fuzz(args) => fuzz::run(&args).map_err(Into::into),
         Command::Tidy(args) => tidy::run(&args).map_err(Into::into),
         Command::Test(args) => test::run(&args).map_err(Into::into),
     };
