@@ -1,6 +1,7 @@
 //! Why a key could not be read, and why a message could not be signed.
 
 use sinew_crypto::KeyRejected;
+use sinew_wire::protobuf::WireError;
 use thiserror::Error;
 
 use crate::KeyType;
@@ -9,9 +10,12 @@ use crate::KeyType;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The protobuf message around the key is malformed.
-    #[error("the protobuf message of the key is malformed")]
-    Protobuf,
+    /// The bytes around the key are no protobuf message.
+    #[error("the key is no protobuf message")]
+    Protobuf(#[from] WireError),
+    /// A field of the protobuf message has a value of the wrong kind.
+    #[error("field {0} of the key's protobuf message is of the wrong kind")]
+    Field(u32),
     /// The protobuf message names no key type.
     #[error("the key has no type")]
     MissingType,

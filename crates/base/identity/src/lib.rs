@@ -22,6 +22,7 @@
 
 mod asn1;
 mod error;
+mod key_file;
 mod key_type;
 mod keypair;
 mod peer_id;
@@ -33,6 +34,7 @@ mod secp256k1;
 mod signer;
 
 pub use error::{Asn1Error, KeyError, PemError, PemSyntaxError, SigningError};
+pub use key_file::{Existing, KeyFile, KeyFileError, KeyFileFault, KeyFormat};
 pub use key_type::KeyType;
 pub use keypair::{Keypair, UnsupportedRsaSize};
 pub use peer_id::{MAX_INLINE_KEY, MAX_PEER_ID, PeerId, PeerIdError};

@@ -1,5 +1,7 @@
 //! The test vectors and examples of the libp2p specification (peer-ids, revision r2).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use serde::Deserialize;
 use sinew_identity::{Keypair, PeerId, PublicKey};
 
