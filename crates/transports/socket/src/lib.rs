@@ -1,1 +1,23 @@
-//! What socket transports of Sinew share: listening sockets, interface addresses, port reuse.
+//! What the socket transports of Sinew share: sockets with the right options, addresses of the machine's interfaces,
+//! and socket addresses as multiaddrs.
+//!
+//! There is no specification but that of the [address format](https://github.com/multiformats/multiaddr) (read on
+//! 2026-11-21). The options follow what libp2p needs: a listening port that may also be dialled from (for hole
+//! punching and for stable addresses behind a NAT), IPv6 sockets that leave IPv4 alone, and a long backlog.
+//!
+//! ```
+//! let addr = "/ip4/192.0.2.1/tcp/4001".parse().unwrap();
+//! let socket = sinew_socket::tcp_addr(&addr).unwrap();
+//! assert_eq!(socket.to_string(), "192.0.2.1:4001");
+//! assert_eq!(sinew_socket::tcp_multiaddr(socket), addr);
+//! ```
+//!
+//! It deliberately knows nothing of connections: accepting, dialling policy and upgrades belong to the transports.
+
+mod addr;
+mod interfaces;
+mod tcp;
+
+pub use addr::{tcp_addr, tcp_multiaddr};
+pub use interfaces::{Change, Interfaces};
+pub use tcp::{TcpDial, listen_tcp};
