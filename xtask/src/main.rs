@@ -3,6 +3,7 @@
 
 mod codegen;
 mod fuzz;
+mod interop;
 mod test;
 mod tidy;
 mod workspace;
@@ -25,6 +26,8 @@ enum Command {
     Codegen(codegen::Args),
     /// Give the decoders inputs that libFuzzer makes up, for some time each.
     Fuzz(fuzz::Args),
+    /// Run Sinew against real peers: rust-libp2p and js-libp2p.
+    Interop(interop::Args),
     /// Check the rules of the house: layers, purity, sizes, documents.
     Tidy(tidy::Args),
     /// Run every check that a change has to pass, with times and a closing count.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let done: Result<(), Box<dyn Error>> = match Xtask::parse().command {
         Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
         Command::Fuzz(args) => fuzz::run(&args).map_err(Into::into),
+        Command::Interop(args) => interop::run(&args).map_err(Into::into),
         Command::Tidy(args) => tidy::run(&args).map_err(Into::into),
         Command::Test(args) => test::run(&args).map_err(Into::into),
     };

@@ -1,0 +1,113 @@
+// `/sinew/test/echo/1.0.0`: served on every inbound stream, and driven by the echo, streams and reset commands.
+
+import { createHash } from 'node:crypto'
+
+export const ECHO = '/sinew/test/echo/1.0.0'
+
+// Above the 50 streams that the suite opens at once; the library's own default is 32 inbound and 64 outbound.
+export const MAX_STREAMS = 128
+
+// Bytes written at once.
+const CHUNK = 16 * 1024
+
+// Echoes until the end.
+export async function serve (stream, journal) {
+  let bytes = 0
+  try {
+    for await (const chunk of stream) {
+      bytes += chunk.byteLength
+      await write(stream, chunk)
+    }
+    await stream.close()
+    journal.record('served', { bytes })
+  } catch (error) {
+    stream.abort(error)
+    journal.record('reset', { bytes, error: `${error.name}: ${error.message}` })
+  }
+}
+
+// Sends `bytes` bytes, half-closes, and reads back until the end.
+export async function echo (connection, bytes) {
+  const stream = await open(connection)
+  const hash = createHash('sha256')
+  const received = await exchange(stream, 0, bytes, chunk => hash.update(chunk))
+  return { bytes: received, sha256: hash.digest('hex') }
+}
+
+// Opens `count` streams, at most `atOnce` at a time, and echoes `bytes` on each with a seed of its own.
+export async function streams (connection, count, atOnce, bytes) {
+  let next = 0
+  const worker = async () => {
+    while (next < count) {
+      const i = next++
+      const received = await exchange(await open(connection), i & 0xff, bytes, () => {})
+      if (received !== bytes) throw new Error(`stream ${i}: ${received} bytes`)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return { streams: count }
+}
+
+// Sends `bytes` bytes, reads half of them back, and resets.
+export async function reset (connection, bytes) {
+  const stream = await open(connection)
+  let read = 0
+  const half = readUntil(stream, chunks => {
+    for (const chunk of chunks) read += chunk.byteLength
+    return read >= bytes / 2
+  })
+  await send(stream, 0, bytes)
+  await half
+  stream.abort(new Error('reset on purpose'))
+  return { sent: bytes, read }
+}
+
+async function open (connection) {
+  return connection.newStream(ECHO, { maxOutboundStreams: MAX_STREAMS })
+}
+
+async function exchange (stream, seed, bytes, use) {
+  let received = 0
+  const receive = readUntil(stream, list => {
+    for (const chunk of list) {
+      if (!matches(seed, received, chunk)) throw new Error(`wrong bytes after ${received}`)
+      use(chunk)
+      received += chunk.byteLength
+    }
+    return false
+  })
+  try {
+    await Promise.all([receive, send(stream, seed, bytes).then(async () => stream.close())])
+    return received
+  } catch (error) {
+    stream.abort(error)
+    throw error
+  }
+}
+
+async function readUntil (stream, isEnough) {
+  for await (const list of stream) {
+    if (isEnough(list instanceof Uint8Array ? [list] : list)) return
+  }
+}
+
+async function send (stream, seed, bytes) {
+  for (let sent = 0; sent < bytes; sent += CHUNK) {
+    await write(stream, pattern(seed, sent, Math.min(CHUNK, bytes - sent)))
+  }
+}
+
+async function write (stream, chunk) {
+  if (!stream.send(chunk)) await stream.onDrain()
+}
+
+// The pattern with this seed (interop/README.md) from a position on.
+function pattern (seed, from, length) {
+  const bytes = new Uint8Array(length)
+  for (let k = 0, i = from; k < length; k++, i++) bytes[k] = seed + i + (i >> 8) + (i >> 16)
+  return bytes
+}
+
+function matches (seed, from, bytes) {
+  return pattern(seed, from, bytes.byteLength).every((byte, k) => byte === bytes[k])
+}

@@ -1,0 +1,133 @@
+// A js-libp2p node for the interop suite: commands come as JSON lines on stdin, answers go to stdout.
+
+import { createInterface } from 'node:readline'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import manifest from '../package.json' with { type: 'json' }
+import { ECHO, MAX_STREAMS, echo, reset, serve, streams } from './echo.js'
+import { Journal } from './journal.js'
+
+// The names that the library gives to the key types of the control protocol.
+const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
+
+const journal = new Journal()
+const identified = new Map()
+const node = await createLibp2p({
+  privateKey: await key(process.argv.slice(2)),
+  transports: [tcp()],
+  connectionEncrypters: [noise()],
+  streamMuxers: [yamux()],
+  services: { identify: identify(), ping: ping() }
+})
+
+node.addEventListener('peer:identify', ({ detail }) => {
+  identified.set(detail.peerId.toString(), detail)
+  journal.record('identified', { peer: detail.peerId.toString() })
+})
+node.addEventListener('connection:open', ({ detail }) => {
+  journal.record('connected', { peer: detail.remotePeer.toString() })
+})
+node.addEventListener('connection:close', ({ detail }) => {
+  journal.record('disconnected', { peer: detail.remotePeer.toString() })
+})
+await node.handle(ECHO, stream => serve(stream, journal), { maxInboundStreams: MAX_STREAMS })
+
+const actions = {
+  async listen ({ addr }) {
+    await node.components.transportManager.listen([multiaddr(addr)])
+    return { addrs: node.getMultiaddrs().map(String) }
+  },
+
+  async dial ({ addr }) {
+    const connection = await node.dial(multiaddr(addr))
+    return { peer: connection.remotePeer.toString() }
+  },
+
+  async ping ({ peer, count }) {
+    const micros = []
+    for (let i = 0; i < count; i++) {
+      micros.push(await node.services.ping.ping(peerIdFromString(peer)) * 1000)
+    }
+    return { micros }
+  },
+
+  async identify ({ peer }) {
+    await journal.wait('identified', 1, event => event.peer === peer)
+    const info = identified.get(peer)
+    return {
+      peer: info.peerId.toString(),
+      agent: info.agentVersion,
+      protocol_version: info.protocolVersion,
+      protocols: info.protocols,
+      listen_addrs: info.listenAddrs.map(String),
+      observed_addr: info.observedAddr?.toString(),
+      key_type: info.peerId.type.toLowerCase(),
+      signed_record: info.signedPeerRecord != null
+    }
+  },
+
+  async echo ({ peer, bytes }) {
+    return echo(connectionTo(peer), bytes)
+  },
+
+  async streams ({ peer, count, at_once: atOnce, bytes }) {
+    return streams(connectionTo(peer), count, atOnce, bytes)
+  },
+
+  async reset ({ peer, bytes }) {
+    return reset(connectionTo(peer), bytes)
+  },
+
+  async events ({ kind, count }) {
+    return { events: await journal.wait(kind, count) }
+  }
+}
+
+print({ ready: { peer: node.peerId.toString(), library: 'js-libp2p', version: manifest.dependencies.libp2p } })
+createInterface({ input: process.stdin })
+  .on('line', line => { void run(JSON.parse(line)) })
+  .on('close', () => process.exit(0))
+
+async function run ({ id, do: action, ...args }) {
+  try {
+    if (actions[action] == null) throw new Error(`unknown command ${action}`)
+    print({ id, ok: await actions[action](args) })
+  } catch (error) {
+    print({ id, error: chain(error) })
+  }
+}
+
+async function key (args) {
+  let type = 'ed25519'
+  while (args.length > 0) {
+    const arg = args.shift()
+    if (arg !== '--key') throw new Error(`unknown argument ${arg}`)
+    type = args.shift()
+  }
+  if (KEY_TYPES[type] == null) throw new Error(`unknown key type ${type}: one of ${Object.keys(KEY_TYPES)}`)
+  return generateKeyPair(KEY_TYPES[type])
+}
+
+function connectionTo (peer) {
+  const [connection] = node.getConnections(peerIdFromString(peer))
+  if (connection == null) throw new Error(`not connected to ${peer}`)
+  return connection
+}
+
+// An error with its causes. Some of the library's promises reject with the event that ended a stream.
+function chain (error) {
+  if (error instanceof Event) return `${error.type} event${error.error == null ? '' : `: ${chain(error.error)}`}`
+  const causes = [error.cause, ...(error.errors ?? [])].filter(cause => cause != null).map(chain)
+  return [`${error.name}: ${error.message}`, ...causes].join(': ')
+}
+
+function print (line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}

@@ -1,0 +1,339 @@
+//! One running peer program and its control protocol: a request a line, an answer a line, a deadline each.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    thread::Scope,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::peers::{Peer, Places};
+
+/// How long a program may take to say who it is: node starts in about a second, more when both cores are busy.
+const START: Duration = Duration::from_secs(20);
+
+/// How long a program may take to end after its stdin has ended.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Between two looks at whether a program has ended.
+const STOP_POLL: Duration = Duration::from_millis(10);
+
+/// Lines that a program may be ahead of us; it only answers, so one would do.
+const LINES_AHEAD: usize = 16;
+
+/// What went wrong with one step of a test.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    #[error("{role}: cannot be started")]
+    Start { role: &'static str, source: io::Error },
+    #[error("{role}: its stdin cannot be written")]
+    Write { role: &'static str, source: io::Error },
+    #[error("{role}: ended during `{step}`")]
+    Ended { role: &'static str, step: String },
+    #[error("{role}: no answer to `{step}` in {} s", limit.as_secs())]
+    Late {
+        role: &'static str,
+        step: String,
+        limit: Duration,
+    },
+    #[error("{role}: `{step}` failed: {error}")]
+    Refused {
+        role: &'static str,
+        step: String,
+        error: String,
+    },
+    #[error("{role}: answered `{step}` with what is no answer: {line}")]
+    Answer {
+        role: &'static str,
+        step: String,
+        line: String,
+        source: serde_json::Error,
+    },
+    #[error("{role}: {what}: expected {expected}, found {found}")]
+    Differs {
+        role: &'static str,
+        what: &'static str,
+        expected: String,
+        found: String,
+    },
+    #[error("{role}: did not end in {} s after its stdin had ended", STOP.as_secs())]
+    Stuck { role: &'static str },
+}
+
+/// A line from a program.
+#[derive(Deserialize)]
+struct Answer {
+    id: u64,
+    ok: Option<Value>,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    ready: Who,
+}
+
+#[derive(Deserialize)]
+struct Who {
+    peer: String,
+}
+
+/// A running program; dropping it ends its process group.
+pub(crate) struct Node {
+    role: &'static str,
+    peer: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    transcript: File,
+    next_id: u64,
+}
+
+impl Node {
+    /// Starts the program with a key of this type, its logs in `folder`, and learns its peer id.
+    pub(crate) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        role: &'static str,
+        command: Command,
+        folder: &Path,
+    ) -> Result<Self, StepError> {
+        let start = |source| StepError::Start { role, source };
+        fs::create_dir_all(folder).map_err(start)?;
+        let transcript = File::create(folder.join(format!("{role}.control.log"))).map_err(start)?;
+        let stderr = File::create(folder.join(format!("{role}.stderr.log"))).map_err(start)?;
+        let (mut child, stdout) = spawn(command, stderr).map_err(start)?;
+        let (sender, lines) = sync_channel(LINES_AHEAD);
+        scope.spawn(move || forward(stdout, &sender));
+        let stdin = child.stdin.take();
+        let mut node = Self {
+            role,
+            peer: String::new(),
+            child,
+            stdin,
+            lines,
+            transcript,
+            next_id: 1,
+        };
+        let line = node.line("start", START)?;
+        let Ready { ready } = node.parse("start", &line)?;
+        node.peer = ready.peer;
+        Ok(node)
+    }
+
+    /// The command that starts a peer's program with a key of this type.
+    pub(crate) fn command(peer: &Peer, places: &Places, key_type: &str) -> Command {
+        let mut parts = peer.command.iter().map(|part| places.fill(part));
+        // As with every program: a relative path is looked up in the folder that it starts in.
+        let mut command = Command::new(places.root.join(parts.next().unwrap_or_default()));
+        command
+            .args(parts)
+            .args(["--key", key_type])
+            .current_dir(&places.root);
+        command
+    }
+
+    /// Its peer id.
+    pub(crate) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Asks for something to be done, and waits for the answer until the limit.
+    pub(crate) fn ask<T: DeserializeOwned>(
+        &mut self,
+        step: &str,
+        mut request: Value,
+        limit: Duration,
+    ) -> Result<T, StepError> {
+        let role = self.role;
+        request["do"] = step.into();
+        request["id"] = json!(self.next_id);
+        self.write(&request.to_string())
+            .map_err(|source| StepError::Write { role, source })?;
+        let line = self.line(step, limit)?;
+        let answer: Answer = self.parse(step, &line)?;
+        if answer.id != self.next_id {
+            return Err(self.differs(
+                "the id of an answer",
+                self.next_id.to_string(),
+                answer.id.to_string(),
+            ));
+        }
+        self.next_id += 1;
+        match answer.error {
+            Some(error) => Err(StepError::Refused {
+                role,
+                step: step.to_owned(),
+                error,
+            }),
+            None => {
+                serde_json::from_value(answer.ok.unwrap_or_default()).map_err(|source| StepError::Answer {
+                    role,
+                    step: step.to_owned(),
+                    line,
+                    source,
+                })
+            }
+        }
+    }
+
+    /// An error that says what was expected of this program.
+    pub(crate) fn differs(
+        &self,
+        what: &'static str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> StepError {
+        StepError::Differs {
+            role: self.role,
+            what,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    /// Ends its stdin, which asks the program to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<(), StepError> {
+        drop(self.stdin.take());
+        let deadline = Instant::now() + STOP;
+        while Instant::now() < deadline {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return Ok(());
+            }
+            std::thread::sleep(STOP_POLL);
+        }
+        Err(StepError::Stuck { role: self.role })
+    }
+
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.transcript, "> {line}")?;
+        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        writeln!(stdin, "{line}")?;
+        stdin.flush()
+    }
+
+    fn line(&mut self, step: &str, limit: Duration) -> Result<String, StepError> {
+        let (role, step) = (self.role, step.to_owned());
+        let line = self.lines.recv_timeout(limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => StepError::Late { role, step, limit },
+            RecvTimeoutError::Disconnected => StepError::Ended { role, step },
+        })?;
+        // A transcript that cannot be written is no reason to fail a test.
+        let _ = writeln!(self.transcript, "< {line}");
+        Ok(line)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, step: &str, line: &str) -> Result<T, StepError> {
+        serde_json::from_str(line).map_err(|source| StepError::Answer {
+            role: self.role,
+            step: step.to_owned(),
+            line: line.to_owned(),
+            source,
+        })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            kill_group(&mut self.child);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Starts the program at the head of a process group of its own.
+fn spawn(mut command: Command, stderr: File) -> io::Result<(Child, ChildStdout)> {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()?;
+    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    Ok((child, stdout))
+}
+
+#[cfg(unix)]
+fn kill_group(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // It may have ended by itself in the meantime.
+    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+}
+
+#[cfg(not(unix))]
+fn kill_group(child: &mut Child) {
+    let _ = child.kill();
+}
+
+fn forward(stdout: ChildStdout, lines: &SyncSender<String>) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        if lines.send(line).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// Runs a shell script in the place of a peer.
+    fn with_script(script: &str, test: impl FnOnce(Result<Node, StepError>)) {
+        let folder = std::env::temp_dir().join(format!("sinew-interop-{}-{:p}", std::process::id(), script));
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        std::thread::scope(|scope| test(Node::start(scope, "listener", command, &folder)));
+        fs::remove_dir_all(folder).expect("made above");
+    }
+
+    const READY: &str = r#"echo '{"ready":{"peer":"me"}}'"#;
+
+    #[test]
+    fn an_answer_is_handed_over() {
+        let script = format!(r#"{READY}; read line; echo '{{"id":1,"ok":[7]}}'; cat >&2"#);
+        with_script(&script, |node| {
+            let mut node = node.unwrap();
+            assert_eq!(node.peer(), "me");
+            let answer: Vec<u8> = node.ask("count", json!({}), START).unwrap();
+            assert_eq!(answer, [7]);
+            node.stop().unwrap();
+        });
+    }
+
+    #[test]
+    fn an_error_names_the_role_and_the_step() {
+        let script = format!(r#"{READY}; read line; echo '{{"id":1,"error":"no route"}}'; cat >&2"#);
+        with_script(&script, |node| {
+            let error = node.unwrap().ask::<Value>("dial", json!({}), START).unwrap_err();
+            assert_eq!(error.to_string(), "listener: `dial` failed: no route");
+        });
+    }
+
+    #[test]
+    fn silence_ends_at_the_limit_and_the_whole_group_is_ended() {
+        // The grandchild holds stdout open: the reader's thread ends only if it is ended too.
+        let script = format!("{READY}; sleep 600 & wait");
+        with_script(&script, |node| {
+            let error = node
+                .unwrap()
+                .ask::<Value>("ping", json!({}), Duration::from_millis(50))
+                .unwrap_err();
+            assert!(matches!(error, StepError::Late { .. }), "{error}");
+        });
+    }
+
+    #[test]
+    fn an_early_end_is_no_wait() {
+        with_script("exit 3", |node| {
+            assert!(matches!(node, Err(StepError::Ended { .. })));
+        });
+    }
+}

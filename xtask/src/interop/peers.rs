@@ -1,0 +1,155 @@
+//! The peers as data (interop/peers.toml), and where everything lies.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::InteropError;
+
+/// The id of the peer under test.
+pub(super) const OURS: &str = "sinew";
+
+/// One peer program; interop/peers.toml says what the fields mean.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Peer {
+    pub(crate) id: String,
+    pub(crate) library: String,
+    pub(crate) needs: Vec<String>,
+    pub(crate) setup: Vec<String>,
+    #[serde(default)]
+    pub(crate) inputs: Vec<PathBuf>,
+    pub(crate) stamp: Option<PathBuf>,
+    pub(crate) command: Vec<String>,
+    pub(crate) key_types: Vec<String>,
+    pub(crate) agent: String,
+    pub(crate) sends_record: bool,
+    pub(crate) reads_record: bool,
+}
+
+/// All peers, in the order of the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Peers {
+    peer: Vec<Peer>,
+}
+
+impl Peers {
+    /// Sinew itself.
+    pub(crate) fn ours(&self) -> Result<&Peer, InteropError> {
+        self.find(OURS)
+    }
+
+    /// The peers with these ids; all but ours if none is named.
+    pub(crate) fn select(&self, ids: &[String]) -> Result<Vec<&Peer>, InteropError> {
+        if ids.is_empty() {
+            return Ok(self.peer.iter().filter(|peer| peer.id != OURS).collect());
+        }
+        ids.iter().map(|id| self.find(id)).collect()
+    }
+
+    fn find(&self, id: &str) -> Result<&Peer, InteropError> {
+        self.peer
+            .iter()
+            .find(|peer| peer.id == id)
+            .ok_or_else(|| InteropError::UnknownPeer {
+                id: id.to_owned(),
+                known: self
+                    .peer
+                    .iter()
+                    .map(|peer| peer.id.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+    }
+}
+
+/// Reads interop/peers.toml.
+pub(crate) fn load(places: &Places) -> Result<Peers, InteropError> {
+    read_toml(&places.root.join("interop/peers.toml"))
+}
+
+/// Reads a TOML file.
+pub(super) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, InteropError> {
+    let file = |source| InteropError::File {
+        path: path.to_path_buf(),
+        source,
+    };
+    let text = fs::read_to_string(path).map_err(file)?;
+    toml::from_str(&text).map_err(|source| InteropError::Toml {
+        path: path.to_path_buf(),
+        source: Box::new(source),
+    })
+}
+
+/// The folders that the tests use.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// The repository.
+    pub(crate) root: PathBuf,
+    target: PathBuf,
+}
+
+impl Places {
+    /// With cargo's target folder where cargo has it.
+    pub(crate) fn new(root: PathBuf) -> Self {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        Self {
+            target: root.join(target),
+            root,
+        }
+    }
+
+    /// Where the logs of failed tests stay.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.target.join("interop/logs")
+    }
+
+    /// A part of a command, with its placeholder replaced.
+    pub(crate) fn fill(&self, part: &str) -> String {
+        part.replace("{target}", &self.target.to_string_lossy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace;
+
+    #[test]
+    fn the_checked_in_file_is_read() {
+        let peers = load(&Places::new(workspace::root())).unwrap();
+        assert!(peers.ours().is_ok());
+        let others: Vec<_> = peers
+            .select(&[])
+            .unwrap()
+            .iter()
+            .map(|peer| peer.id.as_str())
+            .collect();
+        assert_eq!(others, ["rust", "js"]);
+    }
+
+    #[test]
+    fn an_unknown_peer_is_named() {
+        let peers = load(&Places::new(workspace::root())).unwrap();
+        let error = peers.select(&["ruby".to_owned()]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no peer is called ruby; interop/peers.toml has sinew, rust, js"
+        );
+    }
+
+    #[test]
+    fn every_stamp_has_inputs() {
+        let peers = load(&Places::new(workspace::root())).unwrap();
+        assert!(
+            peers
+                .peer
+                .iter()
+                .all(|peer| peer.stamp.is_some() != peer.inputs.is_empty())
+        );
+    }
+}
