@@ -1,0 +1,122 @@
+//! The secure upgrade: the handshake over a byte stream.
+
+use std::{fmt, io, ops::Range};
+
+use async_trait::async_trait;
+use sinew_core::{BoxedIo, Role, SecureRequest, SecureUpgrade, Secured, SecurityError};
+use sinew_crypto::x25519::Secret;
+use sinew_identity::{Signer, SigningError};
+use sinew_machine::ProtocolId;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    channel::Channel,
+    machine::{Handshake, HandshakeError, Inbound, Next, Outbound, Outcome, ReceiveBuffer, StaticKey},
+};
+
+/// spec: noise, Negotiation: the name in multistream-select.
+pub const PROTOCOL: ProtocolId = ProtocolId::from_static("/noise");
+
+/// The Noise secure upgrade of one identity.
+///
+/// The static key and its signature are made once and serve every connection; the ephemeral keys, which make
+/// connections independent of each other, are fresh each time.
+#[derive(Clone)]
+pub struct Noise {
+    local: StaticKey,
+}
+
+impl Noise {
+    /// Makes a static key and has it signed.
+    ///
+    /// # Errors
+    /// When the signer cannot sign.
+    pub fn new(signer: &dyn Signer) -> Result<Self, SigningError> {
+        let local = StaticKey::new(Secret::generate(), signer)?;
+        Ok(Self { local })
+    }
+}
+
+impl fmt::Debug for Noise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Noise").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SecureUpgrade for Noise {
+    fn protocol(&self) -> ProtocolId {
+        PROTOCOL
+    }
+
+    async fn secure(&self, mut io: BoxedIo, request: SecureRequest) -> Result<Secured, SecurityError> {
+        let initiator = request.role == Role::Dialer;
+        let ephemeral = Secret::generate();
+        let handshake = Handshake::new(
+            initiator,
+            &self.local,
+            ephemeral,
+            request.expected,
+            request.muxers,
+        );
+        let mut received = ReceiveBuffer::new();
+        let outcome = run(handshake, &mut io, &mut received).await?;
+        tracing::debug!(peer = %outcome.peer, muxer = ?outcome.muxer, "noise handshake done");
+        let inbound = Inbound::new(&outcome.keys.receive, received);
+        let outbound = Outbound::new(&outcome.keys.send);
+        Ok(Secured {
+            io: Box::new(Channel::new(io, inbound, outbound)),
+            peer: outcome.peer,
+            key: outcome.key,
+            muxer: outcome.muxer,
+        })
+    }
+}
+
+async fn run(
+    mut handshake: Handshake,
+    io: &mut BoxedIo,
+    received: &mut ReceiveBuffer,
+) -> Result<Outcome, SecurityError> {
+    loop {
+        match handshake.proceed().map_err(refused)? {
+            Next::Send(frame) => {
+                io.write_all(&frame).await?;
+                io.flush().await?;
+            }
+            Next::Receive { max } => {
+                let frame = receive(io, received, max).await?;
+                handshake.receive(received.at(frame.clone())).map_err(refused)?;
+                received.take(frame.end);
+            }
+            Next::Done(outcome) => return Ok(*outcome),
+        }
+    }
+}
+
+/// Reads until a frame is there. What arrives behind it stays in `received`.
+async fn receive(
+    io: &mut BoxedIo,
+    received: &mut ReceiveBuffer,
+    max: usize,
+) -> Result<Range<usize>, SecurityError> {
+    loop {
+        if let Some(len) = received.announced().filter(|&len| len > max) {
+            return Err(refused(HandshakeError::TooLong { len, max }));
+        }
+        if let Some(frame) = received.frame() {
+            return Ok(frame);
+        }
+        match io.read_buf(received.room()).await? {
+            0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            len => received.received(len),
+        }
+    }
+}
+
+fn refused(error: HandshakeError) -> SecurityError {
+    match error {
+        HandshakeError::WrongPeer { expected, actual } => SecurityError::WrongPeer { expected, actual },
+        error => SecurityError::Handshake(Box::new(error)),
+    }
+}
