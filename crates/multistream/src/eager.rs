@@ -1,0 +1,154 @@
+//! Negotiation that is over before anything else is said: connections that are being upgraded, and inbound streams.
+//!
+//! Not one byte behind the negotiation is read, so the caller goes on with the same io and nothing is put around it.
+
+use crate::machine::{Choice, Dialer, ListQuery, Listener, Negotiation, Offer};
+use bytes::{Buf, Bytes};
+use sinew_core::NegotiationError;
+use sinew_machine::ProtocolId;
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Proposes protocols in order over `io` until the remote accepts one.
+///
+/// The header and the first proposal leave in one write.
+///
+/// # Errors
+/// [`NegotiationError`]. What was read and written until then is lost: drop `io`.
+///
+/// # Cancel safety
+/// Not cancel safe: a dropped future leaves `io` in the middle of a negotiation.
+pub async fn select<I>(
+    io: &mut I,
+    protocols: Vec<ProtocolId>,
+    timeout: Duration,
+) -> Result<ProtocolId, NegotiationError>
+where
+    I: AsyncRead + AsyncWrite + Unpin + ?Sized,
+{
+    let mut dialer = Dialer::new(protocols)?;
+    match run(io, &mut dialer, timeout).await? {
+        Choice::Accepted(protocol) => Ok(protocol),
+        Choice::Refused => Err(NegotiationError::Unsupported(dialer.protocols().to_vec())),
+    }
+}
+
+/// Answers the proposals that come over `io` until one is on offer.
+///
+/// The header and the answer leave in one write where the dialler sent its header and proposal in one.
+///
+/// # Errors
+/// [`NegotiationError`]. What was read and written until then is lost: drop `io`.
+///
+/// # Cancel safety
+/// Not cancel safe: a dropped future leaves `io` in the middle of a negotiation.
+pub async fn accept<I, O>(io: &mut I, offer: O, timeout: Duration) -> Result<ProtocolId, NegotiationError>
+where
+    I: AsyncRead + AsyncWrite + Unpin + ?Sized,
+    O: Offer,
+{
+    run(io, &mut Listener::new(offer), timeout).await
+}
+
+/// Asks the remote which protocols it lists. `None` where it does not tell, as go-libp2p.
+///
+/// No protocol is agreed on with that: drop `io` afterwards.
+///
+/// # Errors
+/// [`NegotiationError`].
+///
+/// # Cancel safety
+/// Not cancel safe: a dropped future leaves `io` in the middle of a negotiation.
+pub async fn list<I>(io: &mut I, timeout: Duration) -> Result<Option<Vec<ProtocolId>>, NegotiationError>
+where
+    I: AsyncRead + AsyncWrite + Unpin + ?Sized,
+{
+    run(io, &mut ListQuery::new(), timeout).await
+}
+
+async fn run<I, N>(io: &mut I, machine: &mut N, timeout: Duration) -> Result<N::Outcome, NegotiationError>
+where
+    I: AsyncRead + AsyncWrite + Unpin + ?Sized,
+    N: Negotiation,
+{
+    let mut drive = Drive {
+        io,
+        output: machine.transmit(),
+        machine,
+        outcome: None,
+        flushed: true,
+    };
+    match sinew_runtime::timeout(timeout, poll_fn(|cx| drive.poll(cx))).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(NegotiationError::Timeout(timeout)),
+    }
+}
+
+/// A machine at work. How often it can turn without waiting is bounded by what the machine reads in all.
+struct Drive<'a, I: ?Sized, N: Negotiation> {
+    io: &'a mut I,
+    machine: &'a mut N,
+    outcome: Option<N::Outcome>,
+    output: Bytes,
+    flushed: bool,
+}
+
+impl<I, N> Drive<'_, I, N>
+where
+    I: AsyncRead + AsyncWrite + Unpin + ?Sized,
+    N: Negotiation,
+{
+    /// Reads what is there and writes only when nothing more is: so answers leave together.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<N::Outcome, NegotiationError>> {
+        loop {
+            if self.outcome.is_none() && self.poll_read(cx)?.is_ready() {
+                continue;
+            }
+            if self.output.is_empty() {
+                self.output = self.machine.transmit();
+            }
+            if !self.output.is_empty() {
+                ready!(self.poll_write(cx))?;
+                continue;
+            }
+            if !self.flushed {
+                ready!(Pin::new(&mut *self.io).poll_flush(cx))?;
+                self.flushed = true;
+            }
+            return self
+                .outcome
+                .take()
+                .map_or(Poll::Pending, |outcome| Poll::Ready(Ok(outcome)));
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NegotiationError>> {
+        let mut space = [0; 128];
+        let wanted = self.machine.wanted().min(space.len());
+        let mut buffer = ReadBuf::new(&mut space[..wanted]);
+        ready!(Pin::new(&mut *self.io).poll_read(cx, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Err(NegotiationError::Ended));
+        }
+        let (taken, outcome) = self.machine.receive(buffer.filled())?;
+        debug_assert_eq!(taken, buffer.filled().len(), "no more was read than wanted");
+        self.outcome = outcome;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NegotiationError>> {
+        let written = ready!(Pin::new(&mut *self.io).poll_write(cx, &self.output))?;
+        if written == 0 {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+        }
+        self.output.advance(written);
+        self.flushed = false;
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,62 @@
+//! Negotiation of the streams of a multiplexed connection.
+
+use crate::{LazyStream, eager, error::stream_code, machine::Offer};
+use sinew_core::{MuxedStream, NegotiationError, OpenOptions};
+use sinew_machine::ProtocolId;
+use std::time::Duration;
+
+/// A stream and the protocol that is spoken on it.
+pub type Negotiated = (ProtocolId, Box<dyn MuxedStream>);
+
+/// Negotiates a stream that we opened.
+///
+/// With a single protocol, unless [`OpenOptions::eager`] is set, nothing is sent and nothing awaited here: the proposal leaves together with the first bytes
+/// that are written, and the answer is read before the first bytes that are (see [`LazyStream`]). With several, the first
+/// is proposed at once and the others in their order, each when the one before it was refused.
+///
+/// # Errors
+/// [`NegotiationError`]; the stream has then been reset.
+///
+/// # Cancel safety
+/// A dropped future drops the stream.
+pub async fn open(
+    mut stream: Box<dyn MuxedStream>,
+    protocols: Vec<ProtocolId>,
+    options: &OpenOptions,
+) -> Result<Negotiated, NegotiationError> {
+    if let ([protocol], false) = (&protocols[..], options.eager) {
+        let mut stream = LazyStream::new(stream, protocol.clone(), options.timeout)?;
+        if options.finish_early {
+            stream.finish_early();
+        }
+        return Ok((protocol.clone(), Box::new(stream)));
+    }
+    match eager::select(&mut *stream, protocols, options.timeout).await {
+        Ok(protocol) => Ok((protocol, stream)),
+        Err(error) => {
+            stream.reset(stream_code(&error));
+            Err(error)
+        }
+    }
+}
+
+/// Negotiates a stream that the remote opened.
+///
+/// # Errors
+/// [`NegotiationError`]; the stream has then been reset.
+///
+/// # Cancel safety
+/// A dropped future drops the stream.
+pub async fn serve(
+    mut stream: Box<dyn MuxedStream>,
+    offer: impl Offer,
+    timeout: Duration,
+) -> Result<Negotiated, NegotiationError> {
+    match eager::accept(&mut *stream, offer, timeout).await {
+        Ok(protocol) => Ok((protocol, stream)),
+        Err(error) => {
+            stream.reset(stream_code(&error));
+            Err(error)
+        }
+    }
+}
