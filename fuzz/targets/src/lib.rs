@@ -10,6 +10,7 @@
 //!
 //! What it deliberately does not do: say what decoded messages mean. That is for the tests of each crate.
 
+mod identity;
 mod wire;
 
 /// A decoder with its promises.
@@ -23,6 +24,18 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "peer_id",
+        run: identity::peer_id,
+    },
+    Target {
+        name: "public_key",
+        run: identity::public_key,
+    },
+    Target {
+        name: "private_key",
+        run: identity::private_key,
+    },
     Target {
         name: "varint",
         run: wire::varint,
