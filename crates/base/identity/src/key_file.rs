@@ -5,13 +5,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sinew_crypto::random;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::{KeyError, Keypair, PemError};
+use crate::key_file_error::MAX_FILE;
+use crate::{KeyFileError, KeyFileFault, Keypair};
 
-/// The most that is read of a key file. An RSA key of 8192 bits takes 6.5 KB as PEM.
-const MAX_FILE: usize = 64 * 1024;
 /// How a PEM block begins (RFC 7468, section 2).
 const PEM_BEGIN: &[u8] = b"-----BEGIN ";
 /// The permission bits of everybody but the owner.
@@ -58,7 +56,7 @@ impl KeyFile {
     /// [`KeyFileError`] where the file cannot be read, is no regular file, is too long, or holds no key.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let path = path.as_ref();
-        let at = |cause| KeyFileError::new(path, cause);
+        let at = |fault| KeyFileError::new(path, fault);
         let (bytes, loose_mode) = read_bounded(path).map_err(at)?;
         let (keypair, format) = decode(&bytes).map_err(at)?;
         Ok(Self {
@@ -96,14 +94,14 @@ impl Keypair {
             KeyFormat::Protobuf => write_whole(path, &self.to_protobuf(), existing),
             KeyFormat::Pem => write_whole(path, self.to_pem().as_bytes(), existing),
         }
-        .map_err(|cause| KeyFileError::new(path, cause))
+        .map_err(|fault| KeyFileError::new(path, fault))
     }
 }
 
 // ---- reading
 
 fn read_bounded(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Option<u32>), KeyFileFault> {
-    // Asked before opening too: opening a pipe would wait for its writer.
+    // Asked before opening: opening a pipe would wait for its writer.
     if !fs::metadata(path).map_err(KeyFileFault::Read)?.is_file() {
         return Err(KeyFileFault::NotAFile);
     }
@@ -210,57 +208,4 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
-}
-
-// ---- errors
-
-/// A key file that could not be read or written, and which.
-#[derive(Debug, Error)]
-#[error("key file {}", path.display())]
-pub struct KeyFileError {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    #[source]
-    pub fault: KeyFileFault,
-}
-
-impl KeyFileError {
-    fn new(path: &Path, fault: KeyFileFault) -> Self {
-        let path = path.to_owned();
-        Self { path, fault }
-    }
-}
-
-/// What is wrong with a key file.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum KeyFileFault {
-    /// The file cannot be read.
-    #[error("it cannot be read")]
-    Read(#[source] io::Error),
-    /// The file cannot be written.
-    #[error("it cannot be written")]
-    Write(#[source] io::Error),
-    /// There is a file already.
-    #[error("it exists already, and is not overwritten")]
-    Exists,
-    /// A directory, a pipe, a device.
-    #[error("it is not a regular file")]
-    NotAFile,
-    /// The file is empty.
-    #[error("it is empty")]
-    Empty,
-    /// The file is longer than any key.
-    #[error("it is longer than {MAX_FILE} bytes, more than any key")]
-    TooLong,
-    /// The file begins like PEM and goes on with bytes that are no text.
-    #[error("it begins like PEM but is not text")]
-    NotText,
-    /// The file begins like PEM and holds no key that is accepted.
-    #[error("it holds no usable PEM key")]
-    Pem(#[source] PemError),
-    /// The file is not PEM, and no protobuf message of a key either.
-    #[error("it holds no PEM key and no libp2p private key")]
-    Protobuf(#[source] KeyError),
 }

@@ -21,8 +21,10 @@
 //! nor records. Everything that signs takes a [`Signer`], so that a key may live outside the process.
 
 mod asn1;
+mod asn1_private;
 mod error;
 mod key_file;
+mod key_file_error;
 mod key_type;
 mod keypair;
 mod peer_id;
@@ -34,7 +36,8 @@ mod secp256k1;
 mod signer;
 
 pub use error::{Asn1Error, KeyError, PemError, PemSyntaxError, SigningError};
-pub use key_file::{Existing, KeyFile, KeyFileError, KeyFileFault, KeyFormat};
+pub use key_file::{Existing, KeyFile, KeyFormat};
+pub use key_file_error::{KeyFileError, KeyFileFault};
 pub use key_type::KeyType;
 pub use keypair::{Keypair, UnsupportedRsaSize};
 pub use peer_id::{MAX_INLINE_KEY, MAX_PEER_ID, PeerId, PeerIdError};

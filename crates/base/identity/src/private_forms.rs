@@ -4,7 +4,7 @@ use der::pem::{self, LineEnding};
 use sinew_crypto::{KeyRejected, ed25519, p256, rsa};
 use zeroize::Zeroizing;
 
-use crate::asn1::{self, PrivateParts};
+use crate::asn1_private::{self as asn1, PrivateParts};
 use crate::keypair::Secret;
 use crate::{KeyError, KeyType, Keypair, PemError, protobuf, secp256k1};
 
