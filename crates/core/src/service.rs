@@ -69,14 +69,14 @@ pub trait Spawn: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<bool>);
 
-impl Shutdown {
-    /// A pair: sending `true` requests the end.
-    #[must_use]
-    pub fn new() -> (watch::Sender<bool>, Self) {
-        let (sender, receiver) = watch::channel(false);
-        (sender, Self(receiver))
+impl From<watch::Receiver<bool>> for Shutdown {
+    /// Sending `true` requests the end.
+    fn from(requested: watch::Receiver<bool>) -> Self {
+        Self(requested)
     }
+}
 
+impl Shutdown {
     /// Waits until the end is requested, or whoever could request it is gone.
     ///
     /// # Cancel safety

@@ -1,0 +1,195 @@
+//! Listeners: accept, gate, give a pending place, hand over. Never a handshake.
+
+use crate::{
+    shared::{OpenListener, Shared},
+    machine::source::Source,
+    upgrade::{Stage, Upgrade},
+};
+use multiaddr::Multiaddr;
+use sinew_core::{
+    ConnectionEvent, Incoming, Layer, ListenAddrs, ListenError, ListenEvent, Listener, ListenerEvent, LimitExceeded,
+    Refusal, Resource, Role, TransportError, UpgradeError, Verdict,
+};
+use sinew_machine::Direction;
+use sinew_runtime::{now, sleep};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+
+/// How often a pending connection is looked at once the place is wanted by others.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Opens a listener and starts its task.
+pub(crate) async fn listen(shared: &Arc<Shared>, addr: Multiaddr) -> Result<Vec<Multiaddr>, ListenError> {
+    let parts = shared.running().ok_or(ListenError::NotRunning)?;
+    let found = parts.transports.iter().find(|transport| transport.handles(&addr));
+    let transport = found.ok_or_else(|| ListenError::NoTransport(addr.clone()))?;
+    let opened = transport.listen(&addr).await;
+    let listener = opened.map_err(|error| ListenError::Transport { addr: addr.clone(), error })?;
+    let addrs = listener.addresses();
+    let (stop, stopped) = oneshot::channel();
+    // A second listener on one address (port 0, say) is kept beside the first under its real address.
+    let key = addrs.first().filter(|_| shared.listeners().contains_key(&addr)).cloned().unwrap_or(addr);
+    shared.listeners().insert(key.clone(), OpenListener { addrs: addrs.clone(), _stop: stop });
+    addrs.iter().for_each(|addr| shared.bus.publish(|| ListenEvent::AddressAdded(addr.clone())));
+    announce(shared);
+    let task = Task { shared: shared.clone(), key, transport: transport.name(), listener };
+    shared.tasks.spawn("listener", async move {
+        tokio::select! {
+            () = task.run() => {}
+            _ = stopped => {}
+        }
+    });
+    Ok(addrs)
+}
+
+/// Stops a listener.
+pub(crate) fn stop_listening(shared: &Shared, addr: &Multiaddr) -> bool {
+    let Some(listener) = shared.listeners().remove(addr) else { return false };
+    for addr in &listener.addrs {
+        shared.bus.publish(|| ListenEvent::AddressRemoved(addr.clone()));
+    }
+    announce(shared);
+    true
+}
+
+/// Tells which addresses the node listens on.
+fn announce(shared: &Shared) {
+    let addrs: Vec<_> = shared.listeners().values().flat_map(|listener| listener.addrs.clone()).collect();
+    shared.bus.update(|ListenAddrs(known)| {
+        let changed = **known != addrs[..];
+        *known = addrs.into();
+        changed
+    });
+}
+
+struct Task {
+    shared: Arc<Shared>,
+    key: Multiaddr,
+    transport: &'static str,
+    listener: Box<dyn Listener>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        loop {
+            match self.listener.next().await {
+                ListenerEvent::Incoming(incoming) => take(&self.shared, self.transport, incoming),
+                ListenerEvent::AddressAdded(addr) => self.added(addr),
+                ListenerEvent::AddressRemoved(addr) => self.removed(&addr),
+                ListenerEvent::Failed(error) => {
+                    tracing::warn!(listener = %self.key, %error, "accepting failed");
+                    self.shared.bus.publish(|| ListenEvent::Failed(self.key.clone(), Arc::new(error)));
+                }
+                ListenerEvent::Closed(error) => return self.closed(error),
+                _ => {}
+            }
+        }
+    }
+
+    fn added(&self, addr: Multiaddr) {
+        if let Some(open) = self.shared.listeners().get_mut(&self.key) {
+            open.addrs.push(addr.clone());
+        }
+        announce(&self.shared);
+        self.shared.bus.publish(|| ListenEvent::AddressAdded(addr));
+    }
+
+    fn removed(&self, addr: &Multiaddr) {
+        if let Some(open) = self.shared.listeners().get_mut(&self.key) {
+            open.addrs.retain(|known| known != addr);
+        }
+        announce(&self.shared);
+        self.shared.bus.publish(|| ListenEvent::AddressRemoved(addr.clone()));
+    }
+
+    fn closed(self, error: TransportError) {
+        tracing::error!(listener = %self.key, %error, "a listener ended");
+        stop_listening(&self.shared, &self.key);
+        self.shared.bus.publish(|| ListenEvent::Closed(self.key.clone(), Arc::new(error)));
+    }
+}
+
+/// Decides what is known at once, and gives the connection a place and a task.
+fn take(shared: &Arc<Shared>, transport: &'static str, incoming: Box<dyn Incoming>) {
+    let parts = shared.parts();
+    if parts.gater.on_accept(incoming.local(), incoming.remote()) == Verdict::Deny {
+        failed(shared, incoming.local(), incoming.remote(), UpgradeError::Gated(Layer::Transport));
+        return incoming.refuse(Refusal::Ignore);
+    }
+    if parts.inbound.is_full() {
+        let max = parts.limits.inbound_connections as u64;
+        let refused = LimitExceeded::one("established inbound connections", Resource::Connections, max, max);
+        failed(shared, incoming.local(), incoming.remote(), refused.into());
+        return incoming.refuse(Refusal::Reject);
+    }
+    let (evict, evicted) = oneshot::channel();
+    let (id, _evicted_now) = shared.pending().enter(Source::of(incoming.remote()), evict);
+    let place = Place { shared: shared.clone(), id };
+    shared.tasks.spawn("upgrade", run(place, transport, incoming, evicted));
+}
+
+/// A pending place; dropping it frees it.
+struct Place {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.pending().leave(self.id);
+    }
+}
+
+async fn run(place: Place, transport: &'static str, incoming: Box<dyn Incoming>, evicted: oneshot::Receiver<()>) {
+    let shared = place.shared.clone();
+    let (local, remote) = (incoming.local().clone(), incoming.remote().clone());
+    let stage = Arc::new(Stage::default());
+    let upgrade = Upgrade {
+        shared: shared.clone(),
+        direction: Direction::Inbound,
+        role: Role::Listener,
+        expected: None,
+        transport,
+        scope: shared.connection_scope(),
+        stage: stage.clone(),
+        within: shared.parts().timeouts.inbound,
+    };
+    let finished = async {
+        let link = incoming.finish(upgrade.scope.clone()).await?;
+        upgrade.run(link).await.map(drop)
+    };
+    let outcome = tokio::select! {
+        outcome = finished => outcome,
+        after = deadline(&shared, &stage) => Err(UpgradeError::Timeout { layer: stage.layer(), after }),
+        _ = evicted => Err(UpgradeError::Evicted),
+    };
+    if let Err(error) = outcome {
+        failed(&shared, &local, &remote, error);
+    }
+}
+
+/// Done when a pending connection has had its time, and says how much it was.
+async fn deadline(shared: &Shared, stage: &Stage) -> Duration {
+    let (started, timeouts) = (now(), &shared.parts().timeouts);
+    let mut next = timeouts.inbound_crowded.min(timeouts.inbound_first);
+    loop {
+        sleep(next).await;
+        let elapsed = now() - started;
+        let begun = !matches!(stage.layer(), Layer::Transport | Layer::SecurityNegotiation);
+        let crowded = elapsed >= timeouts.inbound_crowded && shared.pending().is_crowded();
+        let silent = elapsed >= timeouts.inbound_first && !begun;
+        if crowded || silent || elapsed >= timeouts.inbound {
+            return elapsed;
+        }
+        next = LOOK.min(timeouts.inbound - elapsed);
+    }
+}
+
+fn failed(shared: &Shared, local: &Multiaddr, remote: &Multiaddr, error: UpgradeError) {
+    tracing::debug!(%local, %remote, %error, "inbound connection failed");
+    shared.bus.publish(|| ConnectionEvent::InboundFailed {
+        local: local.clone(),
+        remote: remote.clone(),
+        error: Arc::new(error),
+    });
+}

@@ -1,0 +1,119 @@
+//! What a `Host` handle calls.
+
+use crate::{accept, connection, dial, shared::Shared, shutdown, streams};
+use async_trait::async_trait;
+use multiaddr::Multiaddr;
+use sinew_core::{
+    Bus, Connection, ConnectionInfo, DialOptions, DialReport, DialTarget, HandlerError, HostBackend, Learned,
+    Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Registration, Source, Stream,
+};
+use sinew_identity::{PeerId, Signer};
+use sinew_machine::{CloseCode, ProtocolId};
+use sinew_runtime::now;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+/// The implementation of [`HostBackend`].
+pub(crate) struct Backend {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// How long an address that a service learned is believed: go-libp2p's lifetime of an identified peer's address.
+const LEARNED: Lifetime = Lifetime::For(Duration::from_secs(30 * 60));
+
+/// Agents that take the end of a stream together with its opening, by real-peer tests.
+const FINISH_EARLY_AGENTS: [&str; 2] = ["sinew/", "rust-libp2p/"];
+
+#[async_trait]
+impl HostBackend for Backend {
+    fn signer(&self) -> &Arc<dyn Signer> {
+        &self.shared.signer
+    }
+
+    fn bus(&self) -> &Bus {
+        &self.shared.bus
+    }
+
+    fn peerstore(&self) -> &Arc<dyn Peerstore> {
+        self.shared.peerstore()
+    }
+
+    async fn listen(&self, addr: Multiaddr) -> Result<Vec<Multiaddr>, ListenError> {
+        accept::listen(&self.shared, addr).await
+    }
+
+    fn stop_listening(&self, addr: &Multiaddr) -> bool {
+        accept::stop_listening(&self.shared, addr)
+    }
+
+    fn register(&self, registration: Registration) -> Result<(), HandlerError> {
+        self.shared.registry.register(registration)?;
+        self.shared.announce_protocols();
+        Ok(())
+    }
+
+    fn unregister(&self, name: &ProtocolId) -> bool {
+        let removed = self.shared.registry.unregister(name);
+        self.shared.announce_protocols();
+        removed
+    }
+
+    async fn dial(&self, target: DialTarget, options: DialOptions) -> DialReport {
+        dial::dial(&self.shared, target, options).await
+    }
+
+    async fn open(&self, peer: PeerId, protocols: Vec<ProtocolId>, options: OpenOptions) -> Result<Stream, OpenError> {
+        if let Some(entry) = self.shared.table.best(&peer, options.limited) {
+            match streams::open(&self.shared, &entry, protocols.clone(), options.clone()).await {
+                // It ended between the look-up and the opening: a new one is in order.
+                Err(OpenError::NotConnected(_) | OpenError::Muxer { error: MuxError::Closed(_), .. }) => {}
+                opened => return opened,
+            }
+        }
+        let report = dial::dial(&self.shared, peer.into(), DialOptions::default()).await;
+        report.outcome?.open_with(protocols, options).await
+    }
+
+    fn connections(&self) -> Vec<Arc<ConnectionInfo>> {
+        self.shared.table.all().iter().map(|entry| entry.info.clone()).collect()
+    }
+
+    fn connection(&self, peer: &PeerId) -> Option<Connection> {
+        self.shared.handle(&self.shared.table.best(peer, true)?)
+    }
+
+    fn disconnect(&self, peer: &PeerId, code: CloseCode) -> usize {
+        let entries = self.shared.table.entries(peer);
+        entries.iter().for_each(|entry| entry.muxed.close(code));
+        entries.len()
+    }
+
+    fn protect(&self, peer: &PeerId, tag: &'static str, on: bool) {
+        self.shared.table.protect(peer, tag, on);
+    }
+
+    fn membership(&self) -> Membership {
+        Membership::new(Box::new(self.shared.feeds.follow(self.shared.clone())))
+    }
+
+    fn learn(&self, peer: &PeerId, mut learned: Learned, source: Source) {
+        let (shared, now) = (&self.shared, now());
+        shared.peerstore().add_addrs(peer, &learned.addrs, LEARNED, now);
+        shared.peerstore().update(peer, &learned, now);
+        if let Source::Identify(id) = source
+            && let Some(entry) = shared.table.find(peer, id)
+        {
+            let known = |agent: &str| FINISH_EARLY_AGENTS.iter().any(|prefix| agent.starts_with(prefix));
+            entry.finish_early.store(learned.agent.as_deref().is_some_and(known), Ordering::Relaxed);
+            let seen = learned.observed.take().and_then(|addr| shared.observed.add(&entry.info, addr));
+            connection::publish_observed(shared, seen);
+        }
+        shared.feeds.changed(*peer);
+    }
+
+    async fn shutdown(&self, grace: Duration) {
+        shutdown::run(&self.shared, grace).await;
+    }
+}

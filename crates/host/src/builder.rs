@@ -1,0 +1,202 @@
+//! The builder of a host: parts in, a running host out. Without presets; those are the facade's.
+
+use crate::{
+    accept,
+    backend::Backend,
+    config::{Limits, Timeouts},
+    limits::Scope,
+    machine::pending::Pending,
+    shared::{Parts, Shared},
+};
+use multiaddr::Multiaddr;
+use sinew_core::{
+    AllowAll, ConnectionGater, HandlerError, Host, ListenError, MuxerUpgrade, Peerstore, Registrar, Resolver,
+    Resource, SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport,
+};
+use sinew_identity::Signer;
+use std::{fmt, sync::Arc};
+
+/// Puts a host together.
+pub struct HostBuilder {
+    shared: Arc<Shared>,
+    transports: Vec<Arc<dyn Transport>>,
+    security: Vec<Arc<dyn SecureUpgrade>>,
+    muxers: Vec<Arc<dyn MuxerUpgrade>>,
+    resolver: Option<Arc<dyn Resolver>>,
+    gater: Arc<dyn ConnectionGater>,
+    limits: Limits,
+    timeouts: Timeouts,
+    listen: Vec<Multiaddr>,
+    registrar: Registrar,
+    services: Vec<Box<dyn Service>>,
+}
+
+impl HostBuilder {
+    /// A host with the key behind `signer`, and nothing else yet.
+    #[must_use]
+    pub fn new(signer: Arc<dyn Signer>) -> Self {
+        Self {
+            shared: Shared::new(signer),
+            transports: Vec::new(),
+            security: Vec::new(),
+            muxers: Vec::new(),
+            resolver: None,
+            gater: Arc::new(AllowAll),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            listen: Vec::new(),
+            registrar: Registrar::default(),
+            services: Vec::new(),
+        }
+    }
+
+    /// Adds a transport. Where several take an address, the first one does.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transports.push(Arc::new(transport));
+        self
+    }
+
+    /// Adds a security protocol; the first is offered first.
+    #[must_use]
+    pub fn security(mut self, upgrade: impl SecureUpgrade) -> Self {
+        self.security.push(Arc::new(upgrade));
+        self
+    }
+
+    /// Adds a muxer; the first is offered first.
+    #[must_use]
+    pub fn muxer(mut self, muxer: impl MuxerUpgrade) -> Self {
+        self.muxers.push(Arc::new(muxer));
+        self
+    }
+
+    /// Sets what resolves names; without it, addresses with names fail.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Sets who may connect; everybody may unless told.
+    #[must_use]
+    pub fn gater(mut self, gater: impl ConnectionGater) -> Self {
+        self.gater = Arc::new(gater);
+        self
+    }
+
+    /// Sets what keeps the knowledge of peers; a bounded one in memory unless told. Call it before services are
+    /// added: the first store that is asked for stays.
+    #[must_use]
+    pub fn peerstore(self, peerstore: impl Peerstore) -> Self {
+        let _ = self.shared.peerstore.set(Arc::new(peerstore));
+        self
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the deadlines.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Listens on `addr` from the start.
+    #[must_use]
+    pub fn listen(mut self, addr: Multiaddr) -> Self {
+        self.listen.push(addr);
+        self
+    }
+
+    /// Adds a service and gives its handle.
+    pub fn add<C: ServiceConfig>(&mut self, config: C) -> C::Handle {
+        let (handle, service) = config.build(self.host(), &mut self.registrar);
+        self.services.push(service);
+        handle
+    }
+
+    fn host(&self) -> Host {
+        Host::new(Arc::new(Backend { shared: self.shared.clone() }))
+    }
+
+    /// Starts the host: handlers first, then listeners, then services. It runs until
+    /// [`Host::shutdown`](sinew_core::Host::shutdown) or the end of the tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] when a part is missing, two services serve one protocol, or an address cannot be listened on;
+    /// what was started by then is ended.
+    pub async fn start(self) -> Result<Host, StartError> {
+        let host = self.host();
+        let Self { shared, listen, registrar, services, .. } = self;
+        let windows = Scope::new("receive windows", Resource::Memory, self.limits.window_bytes, None);
+        let established = |name, max: usize| Scope::new(name, Resource::Connections, max as u64, None);
+        let parts = Parts {
+            inbound: established("established inbound connections", self.limits.inbound_connections),
+            outbound: established("established outbound connections", self.limits.outbound_connections),
+            windows,
+            pending: Pending::new(self.limits.quotas()).into(),
+            transports: self.transports,
+            security: self.security,
+            muxers: self.muxers,
+            resolver: self.resolver,
+            gater: self.gater,
+            limits: self.limits,
+            timeouts: self.timeouts,
+        };
+        assert!(shared.start(parts), "a builder is consumed by its start");
+        for registration in registrar.into_handlers() {
+            shared.registry.register(registration)?;
+        }
+        shared.announce_protocols();
+        for addr in listen {
+            if let Err(error) = accept::listen(&shared, addr).await {
+                host.shutdown(std::time::Duration::ZERO).await;
+                return Err(error.into());
+            }
+        }
+        services.into_iter().for_each(|service| run(&shared, &host, service));
+        Ok(host)
+    }
+}
+
+/// Gives a service its task.
+fn run(shared: &Arc<Shared>, host: &Host, service: Box<dyn Service>) {
+    let name = service.name();
+    let shutdown = Shutdown::from(shared.stop.subscribe());
+    let context = ServiceContext::new(host.clone(), Arc::new(shared.services.clone()), shutdown);
+    let task = service.run(context);
+    shared.services.spawn(name, async move {
+        if let Err(error) = task.await {
+            tracing::error!(service = name, %error, "a service ended");
+        }
+    });
+}
+
+impl fmt::Debug for HostBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostBuilder")
+            .field("transports", &self.transports)
+            .field("security", &self.security)
+            .field("muxers", &self.muxers)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a host did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Two services serve one protocol.
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}

@@ -1,0 +1,171 @@
+//! The task of an established connection: bytes, inbound streams, idleness, and the end.
+
+use crate::{
+    entry::Entry,
+    machine::idle::Usage,
+    shared::Shared,
+    streams,
+};
+use futures_util::future::BoxFuture;
+use sinew_core::{AcceptStreams, CloseReason, ConnectionEvent, Lifetime, Muxed, MuxedStream, ObservedAddrs};
+use sinew_machine::{CloseCode, Instant, code};
+use sinew_runtime::{Timer, now, timeout};
+use std::{
+    future::poll_fn,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// How long a connection that is refused after its handshake may take to say so.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Inbound streams taken in one go before the bytes move on.
+const STREAMS_A_TURN: usize = 32;
+
+/// How long the address of a connection is believed after the connection ended: go-libp2p's lifetime of a
+/// recently connected address.
+const RECENTLY_CONNECTED: Lifetime = Lifetime::For(Duration::from_secs(15 * 60));
+
+/// Tells everybody of a connection that is in the table, and starts its task.
+pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
+    let info = &entry.info;
+    tracing::debug!(connection = %info.id, peer = %info.peer, direction = %info.direction, remote = %info.remote, "connected");
+    shared.peerstore().set_connected(&info.peer, true, now());
+    remember_address(shared, entry);
+    shared.feeds.changed(info.peer);
+    shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
+    let task = Task::new(shared.clone(), entry.clone(), muxed);
+    shared.tasks.spawn("connection", task.run());
+}
+
+/// Closes a connection that never came into the table.
+pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode) {
+    muxed.handle.close(code);
+    shared.tasks.spawn("farewell", async move {
+        // Either it said goodbye, or it had its time.
+        let _ = timeout(FAREWELL, muxed.driver).await;
+    });
+}
+
+/// An address that we dialled is worth keeping; the one that an inbound connection came from seldom listens.
+fn remember_address(shared: &Shared, entry: &Entry) {
+    let info = &entry.info;
+    if info.direction == sinew_machine::Direction::Outbound {
+        shared.peerstore().add_addrs(&info.peer, std::slice::from_ref(&info.remote), RECENTLY_CONNECTED, now());
+    }
+}
+
+/// Tells under which addresses others see us, if that changed.
+pub(crate) fn publish_observed(shared: &Shared, changed: Option<ObservedAddrs>) {
+    if let Some(observed) = changed {
+        shared.bus.update(|known| {
+            *known = observed;
+            true
+        });
+    }
+}
+
+struct Task {
+    shared: Arc<Shared>,
+    entry: Arc<Entry>,
+    accept: Option<Box<dyn AcceptStreams>>,
+    driver: BoxFuture<'static, CloseReason>,
+    timer: Timer,
+    look: Option<Instant>,
+}
+
+impl Task {
+    fn new(shared: Arc<Shared>, entry: Arc<Entry>, muxed: Muxed) -> Self {
+        let look = Some(now() + shared.parts().timeouts.idle_policy().spare);
+        let Muxed { accept, driver, .. } = muxed;
+        Self { shared, entry, accept: Some(accept), driver, timer: Timer::new(), look }
+    }
+
+    async fn run(mut self) {
+        // However it ends, also when the task is dropped, the connection leaves the table.
+        let mut leave = Leave { shared: self.shared.clone(), entry: self.entry.clone(), reason: None };
+        leave.reason = Some(poll_fn(|cx| self.poll(cx)).await);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        self.poll_streams(cx);
+        if let Poll::Ready(reason) = self.driver.as_mut().poll(cx) {
+            return Poll::Ready(reason);
+        }
+        while self.timer.poll(cx, self.look).is_ready() {
+            self.look = self.look_after_idle();
+        }
+        Poll::Pending
+    }
+
+    fn poll_streams(&mut self, cx: &mut Context<'_>) {
+        let Some(accept) = &mut self.accept else { return };
+        for _ in 0..STREAMS_A_TURN {
+            match accept.poll_accept(cx) {
+                Poll::Ready(Ok(stream)) => take_stream(&self.shared, &self.entry, stream),
+                Poll::Ready(Err(_)) => {
+                    self.accept = None;
+                    return;
+                }
+                Poll::Pending => return,
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+
+    /// Closes the connection if nobody has used it for long enough, and says when to look again.
+    fn look_after_idle(&self) -> Option<Instant> {
+        let info = &self.entry.info;
+        let protected = self.shared.table.is_protected(&info.peer);
+        let usage = Usage {
+            in_use: protected || self.entry.is_used(),
+            last_used: self.entry.last_used(),
+            spare: self.shared.table.is_spare(info),
+        };
+        let now = now();
+        let policy = self.shared.parts().timeouts.idle_policy();
+        policy.look_again(now, usage).or_else(|| {
+            if self.entry.retire_if_unused() {
+                self.entry.muxed.close(code::connection::GARBAGE_COLLECTED);
+                return None;
+            }
+            Some(now + policy.spare)
+        })
+    }
+}
+
+/// Gives an inbound stream a task of its own, if its connection has room for it.
+fn take_stream(shared: &Arc<Shared>, entry: &Arc<Entry>, mut stream: Box<dyn MuxedStream>) {
+    let max = shared.parts().limits.inbound_streams_per_connection;
+    let Some(used) = entry.acquire() else { return stream.reset(code::stream::SHUTDOWN) };
+    if entry.inbound_streams.fetch_add(1, Ordering::AcqRel) >= max {
+        entry.inbound_streams.fetch_sub(1, Ordering::AcqRel);
+        tracing::debug!(connection = %entry.info.id, peer = %entry.info.peer, max, "too many inbound streams");
+        return stream.reset(code::stream::RESOURCE_LIMIT);
+    }
+    let inbound = streams::Inbound::new(shared.clone(), used);
+    shared.handlers.spawn("inbound stream", inbound.serve(stream));
+}
+
+/// Takes a connection out of everything that knows it.
+struct Leave {
+    shared: Arc<Shared>,
+    entry: Arc<Entry>,
+    reason: Option<CloseReason>,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let (shared, info) = (&self.shared, &self.entry.info);
+        let reason = self.reason.take().unwrap_or(CloseReason::Local(code::connection::SHUTDOWN));
+        tracing::debug!(connection = %info.id, peer = %info.peer, %reason, "disconnected");
+        if shared.table.remove(info) {
+            shared.peerstore().set_connected(&info.peer, false, now());
+        }
+        remember_address(shared, &self.entry);
+        publish_observed(shared, shared.observed.remove(info.id));
+        shared.feeds.changed(info.peer);
+        shared.bus.publish(|| ConnectionEvent::Closed(info.clone(), reason));
+    }
+}

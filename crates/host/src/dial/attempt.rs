@@ -1,0 +1,50 @@
+//! One address of a dial: transport, upgrade, table.
+
+use super::race::Candidate;
+use crate::{
+    entry::Entry,
+    shared::Shared,
+    upgrade::{Stage, Upgrade},
+};
+use sinew_core::{AttemptError, DialRequest, Layer, Purpose, Role, UpgradeError};
+use sinew_identity::PeerId;
+use sinew_machine::Direction;
+use sinew_runtime::timeout;
+use std::sync::Arc;
+
+/// Dials one address within its own deadline.
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    peer: Option<PeerId>,
+    purpose: Purpose,
+    candidate: Candidate,
+) -> Result<Arc<Entry>, AttemptError> {
+    let (scope, stage) = (shared.connection_scope(), Arc::new(Stage::default()));
+    let within = shared.parts().timeouts.outbound;
+    let upgrade = Upgrade {
+        shared: shared.clone(),
+        direction: Direction::Outbound,
+        role: match purpose {
+            Purpose::Punch(role) => role,
+            _ => Role::Dialer,
+        },
+        expected: peer,
+        transport: candidate.transport.name(),
+        scope: scope.clone(),
+        stage: stage.clone(),
+        within,
+    };
+    let attempt = async {
+        let request = DialRequest::new(peer, purpose, scope);
+        let link = candidate.transport.dial(&candidate.addr, request).await.map_err(AttemptError::Transport)?;
+        upgrade.run(link).await.map_err(AttemptError::Upgrade)
+    };
+    timeout(within, attempt).await.unwrap_or_else(|_| Err(timed_out(&stage, within)))
+}
+
+fn timed_out(stage: &Stage, after: std::time::Duration) -> AttemptError {
+    match stage.layer() {
+        Layer::Transport => AttemptError::Timeout(after),
+        layer => AttemptError::Upgrade(UpgradeError::Timeout { layer, after }),
+    }
+}

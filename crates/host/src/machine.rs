@@ -1,0 +1,6 @@
+//! The decisions of the host that need no task: pure, and timed by argument.
+
+pub(crate) mod idle;
+pub(crate) mod pending;
+pub(crate) mod plan;
+pub(crate) mod source;

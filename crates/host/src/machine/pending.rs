@@ -1,0 +1,185 @@
+//! Places for inbound connections that are not established yet: fair before full.
+//!
+//! Places have quotas in all, per address and per subnet. A source that would exceed its own quota loses its oldest
+//! place; when all places are taken, the source with the most of them does. The newcomer always gets in, so that a
+//! flood from anywhere cannot lock anybody else out.
+
+use super::source::{Source, Subnet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// How many inbound connections may be pending.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quotas {
+    /// In all.
+    pub total: usize,
+    /// From one address.
+    pub per_address: usize,
+    /// From one subnet: /24 of IPv4, /56 of IPv6. On loopback the address is the subnet.
+    pub per_subnet: usize,
+}
+
+/// The table of pending places. `T` is what it takes to evict one.
+#[derive(Debug)]
+pub struct Pending<T> {
+    quotas: Quotas,
+    next: u64,
+    places: BTreeMap<u64, (Source, T)>,
+    by_address: BTreeMap<IpAddr, BTreeSet<u64>>,
+    by_subnet: BTreeMap<Subnet, BTreeSet<u64>>,
+    /// The subnets by how many places they hold: the last is the busiest.
+    busiest: BTreeSet<(usize, Subnet)>,
+}
+
+impl<T> Pending<T> {
+    /// An empty table.
+    pub fn new(quotas: Quotas) -> Self {
+        Self {
+            quotas,
+            next: 0,
+            places: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            by_subnet: BTreeMap::new(),
+            busiest: BTreeSet::new(),
+        }
+    }
+
+    /// Gives a newcomer a place, and returns its number and whoever had to go.
+    pub fn enter(&mut self, source: Source, place: T) -> (u64, Option<T>) {
+        let evicted = self.victim(&source).and_then(|id| self.leave(id));
+        let id = self.next;
+        self.next += 1;
+        if let Some(address) = source.address() {
+            self.by_address.entry(address).or_default().insert(id);
+        }
+        self.resize(source.subnet(), |ids| ids.insert(id));
+        self.places.insert(id, (source, place));
+        (id, evicted)
+    }
+
+    /// Frees a place; `None` if it was evicted before.
+    pub fn leave(&mut self, id: u64) -> Option<T> {
+        let (source, place) = self.places.remove(&id)?;
+        if let Some(address) = source.address()
+            && let Some(ids) = self.by_address.get_mut(&address)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_address.remove(&address);
+            }
+        }
+        self.resize(source.subnet(), |ids| ids.remove(&id));
+        Some(place)
+    }
+
+    /// How many places are taken.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether more than half of the places are taken: deadlines are short then.
+    pub fn is_crowded(&self) -> bool {
+        self.places.len() > self.quotas.total / 2
+    }
+
+    /// Who must go so that `newcomer` gets in.
+    fn victim(&self, newcomer: &Source) -> Option<u64> {
+        let oldest = |ids: &BTreeSet<u64>| ids.first().copied();
+        let own_address = newcomer.address().and_then(|address| self.by_address.get(&address));
+        if let Some(ids) = own_address.filter(|ids| ids.len() >= self.quotas.per_address) {
+            return oldest(ids);
+        }
+        let own_subnet = self.by_subnet.get(&newcomer.subnet());
+        if let Some(ids) = own_subnet.filter(|ids| ids.len() >= self.quotas.per_subnet) {
+            return oldest(ids);
+        }
+        if self.places.len() < self.quotas.total {
+            return None;
+        }
+        let (_, busiest) = self.busiest.last()?;
+        self.by_subnet.get(busiest).and_then(oldest)
+    }
+
+    fn resize(&mut self, subnet: Subnet, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        let ids = self.by_subnet.entry(subnet).or_default();
+        let before = ids.len();
+        change(ids);
+        let after = ids.len();
+        if after == 0 {
+            self.by_subnet.remove(&subnet);
+        }
+        self.busiest.remove(&(before, subnet));
+        if after > 0 {
+            self.busiest.insert((after, subnet));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pending, Quotas};
+    use crate::machine::source::Source;
+    use proptest::prelude::*;
+
+    const QUOTAS: Quotas = Quotas { total: 8, per_address: 3, per_subnet: 5 };
+
+    fn from(text: &str) -> Source {
+        Source::of(&format!("/ip4/{text}/tcp/1").parse().expect("an address"))
+    }
+
+    #[test]
+    fn a_full_quota_evicts_its_own_source() {
+        let mut pending = Pending::new(QUOTAS);
+        for n in 0..3 {
+            assert_eq!(pending.enter(from("1.2.3.4"), n).1, None);
+        }
+        assert_eq!(pending.enter(from("1.2.3.4"), 3).1, Some(0), "the oldest of the address");
+        assert_eq!(pending.enter(from("1.2.3.5"), 4).1, None);
+        assert_eq!(pending.enter(from("1.2.3.6"), 5).1, None);
+        assert_eq!(pending.enter(from("1.2.3.7"), 6).1, Some(1), "the oldest of the subnet");
+        assert_eq!(pending.len(), 5);
+    }
+
+    #[test]
+    fn when_all_is_taken_the_busiest_source_makes_room_and_the_newcomer_gets_in() {
+        let mut pending = Pending::new(QUOTAS);
+        pending.enter(from("9.9.9.9"), 100);
+        for n in 0..5 {
+            pending.enter(from(&format!("1.2.3.{n}")), n);
+        }
+        pending.enter(from("5.5.5.1"), 101);
+        pending.enter(from("5.5.5.2"), 102);
+        assert!(pending.is_crowded());
+        assert_eq!(pending.enter(from("7.7.7.7"), 103).1, Some(0), "of the subnet with five");
+    }
+
+    #[test]
+    fn loopback_addresses_are_subnets_of_their_own() {
+        let mut pending = Pending::new(QUOTAS);
+        for n in 1..=8 {
+            assert_eq!(pending.enter(from(&format!("127.0.0.{n}")), n).1, None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_indexes_agree_with_the_places(moves in prop::collection::vec((0u8..12, 0u64..40, any::<bool>()), 0..200)) {
+            let mut pending = Pending::new(QUOTAS);
+            for (host, id, enter) in moves {
+                if enter {
+                    pending.enter(from(&format!("10.0.{}.{}", host % 3, host)), ());
+                } else {
+                    pending.leave(id);
+                }
+                let counted: usize = pending.by_subnet.values().map(std::collections::BTreeSet::len).sum();
+                let addressed: usize = pending.by_address.values().map(std::collections::BTreeSet::len).sum();
+                prop_assert_eq!((counted, addressed), (pending.len(), pending.len()));
+                prop_assert_eq!(pending.busiest.len(), pending.by_subnet.len());
+                prop_assert!(pending.len() <= QUOTAS.total);
+                prop_assert!(pending.by_subnet.values().all(|ids| ids.len() <= QUOTAS.per_subnet));
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What every task of a host sees.
+
+use crate::{
+    config::{Limits, Timeouts},
+    dial::Flights,
+    entry::{Entry, Handle},
+    limits::{Scope, StreamCounts},
+    machine::pending::Pending,
+    membership::Feeds,
+    observed::Observed,
+    peerstore::MemoryPeerstore,
+    registry::Registry,
+    table::Table,
+};
+use multiaddr::Multiaddr;
+use sinew_core::{
+    Bus, Connection, ConnectionGater, HandledProtocols, MuxerUpgrade, PeerState, Peerstore, Resolver, ResourceScope,
+    SecureUpgrade, Transport,
+};
+use sinew_identity::{PeerId, Signer};
+use sinew_machine::ConnectionId;
+use sinew_runtime::TaskScope;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+use tokio::sync::{oneshot, watch};
+
+/// What a host is built of; set when it starts.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) transports: Vec<Arc<dyn Transport>>,
+    pub(crate) security: Vec<Arc<dyn SecureUpgrade>>,
+    pub(crate) muxers: Vec<Arc<dyn MuxerUpgrade>>,
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) gater: Arc<dyn ConnectionGater>,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) inbound: Arc<Scope>,
+    pub(crate) outbound: Arc<Scope>,
+    pub(crate) windows: Arc<Scope>,
+    pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,
+}
+
+/// An open listener, by the address it was opened with.
+pub(crate) struct OpenListener {
+    pub(crate) addrs: Vec<Multiaddr>,
+    pub(crate) _stop: oneshot::Sender<()>,
+}
+
+/// What every task of a host sees.
+pub(crate) struct Shared {
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) local: PeerId,
+    pub(crate) bus: Bus,
+    pub(crate) registry: Registry,
+    pub(crate) table: Table,
+    pub(crate) feeds: Feeds,
+    pub(crate) flights: Flights,
+    pub(crate) streams: Arc<StreamCounts>,
+    pub(crate) observed: Observed,
+    pub(crate) listeners: Mutex<BTreeMap<Multiaddr, OpenListener>>,
+    /// Listeners and connections; each stream has a task of its own in `handlers`.
+    pub(crate) tasks: TaskScope,
+    pub(crate) handlers: TaskScope,
+    pub(crate) services: TaskScope,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) closing: AtomicBool,
+    pub(crate) peerstore: OnceLock<Arc<dyn Peerstore>>,
+    parts: OnceLock<Parts>,
+    next_connection: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(signer: Arc<dyn Signer>) -> Arc<Self> {
+        let local = signer.public().peer_id();
+        Arc::new(Self {
+            signer,
+            local,
+            bus: Bus::default(),
+            registry: Registry::default(),
+            table: Table::new(local),
+            feeds: Feeds::default(),
+            flights: Flights::default(),
+            streams: Arc::default(),
+            observed: Observed::default(),
+            listeners: Mutex::default(),
+            tasks: TaskScope::new("host"),
+            handlers: TaskScope::new("handlers"),
+            services: TaskScope::new("services"),
+            stop: watch::Sender::new(false),
+            closing: AtomicBool::new(false),
+            peerstore: OnceLock::new(),
+            parts: OnceLock::new(),
+            next_connection: AtomicU64::new(1),
+        })
+    }
+
+    /// Sets the parts; `false` if they were set before.
+    pub(crate) fn start(&self, parts: Parts) -> bool {
+        self.parts.set(parts).is_ok()
+    }
+
+    /// The parts, while the host runs.
+    pub(crate) fn running(&self) -> Option<&Parts> {
+        if self.closing.load(Ordering::Acquire) { None } else { self.parts.get() }
+    }
+
+    /// The parts, in tasks that only a started host has.
+    pub(crate) fn parts(&self) -> &Parts {
+        self.parts.get().expect("tasks run in a started host only")
+    }
+
+    pub(crate) fn peerstore(&self) -> &Arc<dyn Peerstore> {
+        self.peerstore.get_or_init(|| Arc::new(MemoryPeerstore::default()))
+    }
+
+    pub(crate) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A scope for the receive windows of one connection.
+    pub(crate) fn connection_scope(&self) -> Arc<dyn ResourceScope> {
+        let parts = self.parts();
+        let limit = parts.limits.window_bytes_per_connection;
+        Scope::new("receive windows of a connection", sinew_core::Resource::Memory, limit, Some(parts.windows.clone()))
+    }
+
+    pub(crate) fn pending(&self) -> MutexGuard<'_, Pending<oneshot::Sender<()>>> {
+        self.parts().pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn listeners(&self) -> MutexGuard<'_, BTreeMap<Multiaddr, OpenListener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A handle for a connection; `None` when it is being closed.
+    pub(crate) fn handle(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Connection> {
+        let used = entry.acquire()?;
+        Some(Connection::new(Arc::new(Handle { shared: self.clone(), used })))
+    }
+
+    /// How a peer is now.
+    pub(crate) fn peer_state(&self, peer: PeerId) -> PeerState {
+        let (generation, connections) = self.table.state(&peer);
+        let protocols = self.peerstore().protocols(&peer).filter(|_| !connections.is_empty());
+        PeerState::new(peer, generation, connections, protocols)
+    }
+
+    /// Tells what has a handler.
+    pub(crate) fn announce_protocols(&self) {
+        let names = self.registry.names();
+        self.bus.update(|HandledProtocols(known)| {
+            let changed = **known != names[..];
+            *known = names.into();
+            changed
+        });
+    }
+}

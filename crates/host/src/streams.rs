@@ -1,0 +1,164 @@
+//! Streams: opening our own, and serving those of others.
+
+use crate::{
+    entry::{Entry, Use},
+    limits::StreamPlace,
+    registry,
+    shared::Shared,
+};
+use futures_util::FutureExt;
+use sinew_core::{
+    ConnectionInfo, LimitExceeded, MuxedStream, OpenError, OpenOptions, Resource, Stream, StreamEvent,
+};
+use sinew_machine::{Direction, ProtocolId, StreamId, code};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// Opens a stream on one connection.
+pub(crate) async fn open(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    protocols: Vec<ProtocolId>,
+    mut options: OpenOptions,
+) -> Result<Stream, OpenError> {
+    let peer = entry.info.peer;
+    if protocols.is_empty() {
+        return Err(OpenError::NoProtocol);
+    }
+    let closed = || OpenError::NotConnected(peer);
+    let lease = Lease::outbound(shared, entry.acquire().ok_or_else(closed)?)?;
+    let io = entry.muxed.open().await.map_err(|error| OpenError::Muxer { peer, error })?;
+    options.finish_early |= entry.finish_early.load(Ordering::Relaxed);
+    let negotiated = sinew_multistream::open(io, protocols, &options).await;
+    let (protocol, io) = negotiated.map_err(|error| OpenError::Negotiation { peer, error })?;
+    Ok(lease.into_stream(io, protocol))
+}
+
+/// An inbound stream on its way to its handler.
+pub(crate) struct Inbound {
+    shared: Arc<Shared>,
+    lease: Lease,
+}
+
+impl Inbound {
+    /// A stream whose place among the inbound streams of its connection is taken.
+    pub(crate) fn new(shared: Arc<Shared>, used: Use) -> Self {
+        let lease = Lease { shared: shared.clone(), used, direction: Direction::Inbound, place: None, told: None };
+        Self { shared, lease }
+    }
+
+    /// Negotiates, finds the handler and runs it.
+    pub(crate) async fn serve(mut self, stream: Box<dyn MuxedStream>) {
+        let info = self.lease.info().clone();
+        let within = self.shared.parts().timeouts.negotiation;
+        let negotiated = sinew_multistream::serve(stream, Offer { shared: &self.shared, limited: info.limited }, within);
+        let (protocol, mut io) = match negotiated.await {
+            Ok(negotiated) => negotiated,
+            Err(error) => return tracing::debug!(connection = %info.id, peer = %info.peer, %error, "inbound stream"),
+        };
+        // The handler may have been removed since the protocol was agreed on.
+        let Some(entry) = self.shared.registry.find(protocol.as_str()) else {
+            return io.reset(code::stream::NEGOTIATION_FAILED);
+        };
+        let max = entry.options.max_streams_per_peer;
+        match self.shared.streams.enter(info.peer, entry.name.clone(), max) {
+            Ok(place) => self.lease.place = Some(place),
+            Err(refused) => {
+                tracing::debug!(connection = %info.id, %refused, "inbound stream refused");
+                return io.reset(code::stream::RESOURCE_LIMIT);
+            }
+        }
+        let stream = self.lease.into_stream(io, protocol);
+        run(&entry, stream).await;
+    }
+}
+
+/// Runs a handler; a panic in it drops its stream, which resets it.
+async fn run(entry: &registry::Entry, stream: Stream) {
+    let peer = stream.peer();
+    if AssertUnwindSafe(entry.handler.handle(stream)).catch_unwind().await.is_err() {
+        tracing::error!(protocol = %entry.name, %peer, "a stream handler panicked");
+    }
+}
+
+/// What this host serves, as multistream-select asks for it.
+struct Offer<'a> {
+    shared: &'a Shared,
+    limited: bool,
+}
+
+impl sinew_multistream::machine::Offer for Offer<'_> {
+    fn accept(&self, name: &str) -> Option<ProtocolId> {
+        let found = self.shared.registry.find(name)?;
+        let served = !self.limited || found.options.limited;
+        served.then(|| if found.name == *name { found.name } else { name.into() })
+    }
+
+    fn list(&self) -> Vec<ProtocolId> {
+        self.shared.registry.names()
+    }
+}
+
+/// What a stream holds while it lives.
+struct Lease {
+    shared: Arc<Shared>,
+    used: Use,
+    direction: Direction,
+    place: Option<StreamPlace>,
+    /// Set once subscribers were told of the stream.
+    told: Option<(StreamId, ProtocolId)>,
+}
+
+impl Lease {
+    fn outbound(shared: &Arc<Shared>, used: Use) -> Result<Self, OpenError> {
+        let max = shared.parts().limits.outbound_streams_per_connection;
+        let peer = used.entry.info.peer;
+        let count = used.entry.outbound_streams.fetch_add(1, Ordering::AcqRel);
+        let lease = Self { shared: shared.clone(), used, direction: Direction::Outbound, place: None, told: None };
+        if count >= max {
+            let scope = format!("outbound streams of connection {}", lease.info().id);
+            let error = LimitExceeded::one(scope, Resource::Streams, count as u64, max as u64);
+            return Err(OpenError::Limit { peer, error });
+        }
+        Ok(lease)
+    }
+
+    fn info(&self) -> &Arc<ConnectionInfo> {
+        &self.used.entry.info
+    }
+
+    fn counter(&self) -> &AtomicUsize {
+        match self.direction {
+            Direction::Inbound => &self.used.entry.inbound_streams,
+            Direction::Outbound => &self.used.entry.outbound_streams,
+        }
+    }
+
+    fn into_stream(mut self, io: Box<dyn MuxedStream>, protocol: ProtocolId) -> Stream {
+        let connection = self.info().clone();
+        let (stream, direction) = (io.id(), self.direction);
+        self.shared.bus.publish(|| StreamEvent::Opened {
+            connection: connection.clone(),
+            stream,
+            direction,
+            protocol: protocol.clone(),
+        });
+        self.told = Some((stream, protocol.clone()));
+        Stream::new(io, protocol, connection, Box::new(self))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.counter().fetch_sub(1, Ordering::AcqRel);
+        if let Some((stream, protocol)) = self.told.take() {
+            let (connection, direction) = (self.info().clone(), self.direction);
+            self.shared.bus.publish(|| StreamEvent::Closed { connection, stream, direction, protocol });
+        }
+    }
+}

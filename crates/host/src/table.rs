@@ -1,0 +1,154 @@
+//! The table of established connections, and which of several to one peer is used.
+
+use crate::entry::Entry;
+use sinew_core::{ConnectionInfo, LimitExceeded, Resource};
+use sinew_identity::PeerId;
+use sinew_machine::{ConnectionId, Direction};
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::RandomState},
+    hash::BuildHasher,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+/// Shards, so that opening a stream on one core does not meet the others at a lock.
+const SHARDS: usize = 16;
+
+type Shard = HashMap<PeerId, Peer>;
+
+/// All established connections by peer.
+pub(crate) struct Table {
+    local: PeerId,
+    hasher: RandomState,
+    shards: [RwLock<Shard>; SHARDS],
+    generations: AtomicU32,
+    protected: RwLock<HashMap<PeerId, BTreeSet<&'static str>>>,
+}
+
+struct Peer {
+    generation: u32,
+    entries: Vec<Arc<Entry>>,
+}
+
+impl Table {
+    pub(crate) fn new(local: PeerId) -> Self {
+        let shards = std::array::from_fn(|_| RwLock::default());
+        let (hasher, generations, protected) = (RandomState::new(), AtomicU32::new(1), RwLock::default());
+        Self { local, hasher, shards, generations, protected }
+    }
+
+    fn read(&self, peer: &PeerId) -> RwLockReadGuard<'_, Shard> {
+        self.shard(peer).read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, peer: &PeerId) -> RwLockWriteGuard<'_, Shard> {
+        self.shard(peer).write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard(&self, peer: &PeerId) -> &RwLock<Shard> {
+        let shards = SHARDS as u64;
+        &self.shards[usize::try_from(self.hasher.hash_one(peer) % shards).expect("less than the number of shards")]
+    }
+
+    /// Adds a connection, unless its peer has `max` already.
+    pub(crate) fn insert(&self, entry: Arc<Entry>, max: usize) -> Result<(), LimitExceeded> {
+        let peer = entry.info.peer;
+        let mut shard = self.write(&peer);
+        let known = shard.entry(peer).or_insert_with(|| Peer {
+            generation: self.generations.fetch_add(1, Ordering::Relaxed),
+            entries: Vec::with_capacity(1),
+        });
+        if known.entries.len() >= max {
+            let scope = format!("established connections of peer {peer}");
+            return Err(LimitExceeded::one(scope, Resource::Connections, known.entries.len() as u64, max as u64));
+        }
+        known.entries.push(entry);
+        Ok(())
+    }
+
+    /// Removes a connection; says whether it was the last of its peer.
+    pub(crate) fn remove(&self, info: &ConnectionInfo) -> bool {
+        let mut shard = self.write(&info.peer);
+        let Some(known) = shard.get_mut(&info.peer) else { return false };
+        known.entries.retain(|entry| entry.info.id != info.id);
+        let gone = known.entries.is_empty();
+        if gone {
+            shard.remove(&info.peer);
+        }
+        gone
+    }
+
+    /// The connection for new streams to `peer`: direct before limited, then the one that both sides choose
+    /// alike (dialled by the smaller peer id), then the newest.
+    pub(crate) fn best(&self, peer: &PeerId, limited: bool) -> Option<Arc<Entry>> {
+        let shard = self.read(peer);
+        let usable = shard.get(peer)?.entries.iter().filter(|entry| limited || !entry.info.limited);
+        usable.max_by_key(|entry| self.rank(&entry.info)).cloned()
+    }
+
+    fn rank(&self, info: &ConnectionInfo) -> (bool, bool, ConnectionId) {
+        let ours = info.direction == Direction::Outbound;
+        (!info.limited, ours == (self.local < info.peer), info.id)
+    }
+
+    /// Whether new streams would take another connection to the same peer.
+    pub(crate) fn is_spare(&self, info: &ConnectionInfo) -> bool {
+        self.best(&info.peer, true).is_some_and(|best| best.info.id != info.id)
+    }
+
+    /// A connection by its id.
+    pub(crate) fn find(&self, peer: &PeerId, id: ConnectionId) -> Option<Arc<Entry>> {
+        self.entries(peer).into_iter().find(|entry| entry.info.id == id)
+    }
+
+    /// The connections to `peer`.
+    pub(crate) fn entries(&self, peer: &PeerId) -> Vec<Arc<Entry>> {
+        self.read(peer).get(peer).map(|known| known.entries.clone()).unwrap_or_default()
+    }
+
+    /// The generation of `peer`, zero while it is gone, with its connections.
+    pub(crate) fn state(&self, peer: &PeerId) -> (u32, Arc<[Arc<ConnectionInfo>]>) {
+        let shard = self.read(peer);
+        let Some(known) = shard.get(peer) else { return (0, Arc::new([])) };
+        (known.generation, known.entries.iter().map(|entry| entry.info.clone()).collect())
+    }
+
+    /// Every connected peer.
+    pub(crate) fn peers(&self) -> Vec<PeerId> {
+        self.collect(|peer, _| vec![*peer])
+    }
+
+    /// Every connection, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        let mut all = self.collect(|_, known| known.entries.clone());
+        all.sort_unstable_by_key(|entry| entry.info.id);
+        all
+    }
+
+    fn collect<T>(&self, each: impl Fn(&PeerId, &Peer) -> Vec<T>) -> Vec<T> {
+        let read = |shard: &RwLock<Shard>| -> Vec<T> {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard.iter().flat_map(|(peer, known)| each(peer, known)).collect()
+        };
+        self.shards.iter().flat_map(read).collect()
+    }
+
+    /// Sets or takes back a tag that protects `peer`.
+    pub(crate) fn protect(&self, peer: &PeerId, tag: &'static str, on: bool) {
+        let mut protected = self.protected.write().unwrap_or_else(PoisonError::into_inner);
+        if on {
+            protected.entry(*peer).or_default().insert(tag);
+        } else if let Some(tags) = protected.get_mut(peer) {
+            tags.remove(tag);
+            if tags.is_empty() {
+                protected.remove(peer);
+            }
+        }
+    }
+
+    pub(crate) fn is_protected(&self, peer: &PeerId) -> bool {
+        self.protected.read().unwrap_or_else(PoisonError::into_inner).contains_key(peer)
+    }
+}

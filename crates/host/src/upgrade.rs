@@ -1,0 +1,190 @@
+//! The upgrade pipeline: from what a transport yields to an established connection.
+
+use crate::{
+    connection,
+    entry::Entry,
+    shared::{Parts, Shared},
+};
+use multiaddr::Multiaddr;
+use sinew_core::{
+    BoxedIo, ConnectionInfo, Layer, LimitExceeded, Link, Muxed, MuxerUpgrade, RawConnection, Reservation, Resource,
+    ResourceScope, Role, SecureRequest, SecurityError, UpgradeError, Verdict,
+};
+use sinew_identity::{PeerId, PublicKey};
+use sinew_machine::{Direction, ProtocolId, code};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+/// What one upgrade is about.
+pub(crate) struct Upgrade {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) direction: Direction,
+    /// Our part in the handshake: as the direction has it, except when punching a hole.
+    pub(crate) role: Role,
+    pub(crate) expected: Option<PeerId>,
+    pub(crate) transport: &'static str,
+    pub(crate) scope: Arc<dyn ResourceScope>,
+    pub(crate) stage: Arc<Stage>,
+    /// How long the whole may take; whoever runs the upgrade ends it then.
+    pub(crate) within: Duration,
+}
+
+/// Which layer an upgrade is in, for the error of whoever ends it.
+#[derive(Default)]
+pub(crate) struct Stage(AtomicU8);
+
+const LAYERS: [Layer; 5] =
+    [Layer::Transport, Layer::SecurityNegotiation, Layer::Security, Layer::MuxerNegotiation, Layer::Muxer];
+
+impl Stage {
+    fn enter(&self, layer: Layer) {
+        let index = LAYERS.iter().position(|known| *known == layer).unwrap_or_default();
+        self.0.store(u8::try_from(index).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn layer(&self) -> Layer {
+        LAYERS[usize::from(self.0.load(Ordering::Relaxed)).min(LAYERS.len() - 1)]
+    }
+}
+
+/// A connection with security and a muxer that is not in the table yet.
+struct Upgraded {
+    muxed: Muxed,
+    peer: PeerId,
+    key: PublicKey,
+    local: Multiaddr,
+    remote: Multiaddr,
+    security: Option<ProtocolId>,
+    muxer: Option<ProtocolId>,
+}
+
+impl Upgrade {
+    /// Upgrades `link` and puts the connection into the table.
+    pub(crate) async fn run(self, link: Link) -> Result<Arc<Entry>, UpgradeError> {
+        let upgraded = match link {
+            Link::Raw(raw) => self.upgrade(raw).await?,
+            Link::Secure(secure) => {
+                self.check_peer(&secure.key, &secure.remote)?;
+                Upgraded {
+                    muxed: secure.muxed,
+                    peer: secure.peer,
+                    key: secure.key,
+                    local: secure.local,
+                    remote: secure.remote,
+                    security: None,
+                    muxer: None,
+                }
+            }
+            _ => return Err(UpgradeError::Gated(Layer::Transport)),
+        };
+        self.establish(upgraded)
+    }
+
+    fn parts(&self) -> &Parts {
+        self.shared.parts()
+    }
+
+    async fn upgrade(&self, raw: RawConnection) -> Result<Upgraded, UpgradeError> {
+        let RawConnection { mut io, local, remote } = raw;
+        self.stage.enter(Layer::SecurityNegotiation);
+        let security = self.negotiate(&mut io, &self.parts().security, |upgrade| upgrade.protocol()).await?;
+        self.stage.enter(Layer::Security);
+        let muxers = self.parts().muxers.iter().map(|muxer| muxer.protocol()).collect();
+        let secured = security.secure(io, SecureRequest::new(self.role, self.expected, muxers)).await?;
+        self.check_peer(&secured.key, &remote)?;
+        let mut io = secured.io;
+        let muxer = match &secured.muxer {
+            Some(name) => self.muxer(name)?,
+            None => {
+                self.stage.enter(Layer::MuxerNegotiation);
+                self.negotiate(&mut io, &self.parts().muxers, |muxer| muxer.protocol()).await?
+            }
+        };
+        self.stage.enter(Layer::Muxer);
+        let muxed = muxer.mux(io, self.role, self.scope.clone());
+        let (security, muxer) = (Some(security.protocol()), Some(muxer.protocol()));
+        Ok(Upgraded { muxed, peer: secured.peer, key: secured.key, local, remote, security, muxer })
+    }
+
+    /// Agrees on one of `known`, by name.
+    async fn negotiate<'a, T: ?Sized>(
+        &self,
+        io: &mut BoxedIo,
+        known: &'a [Arc<T>],
+        name: impl Fn(&T) -> ProtocolId,
+    ) -> Result<&'a Arc<T>, UpgradeError> {
+        let names: Vec<_> = known.iter().map(|one| name(one)).collect();
+        let agreed = match self.role {
+            Role::Dialer => sinew_multistream::select(io, names.clone(), self.within).await,
+            Role::Listener => sinew_multistream::accept(io, &names[..], self.within).await,
+        };
+        let agreed = agreed.map_err(|error| UpgradeError::Negotiation { layer: self.stage.layer(), error })?;
+        let index = names.iter().position(|name| *name == agreed).expect("one of the names was agreed on");
+        Ok(&known[index])
+    }
+
+    /// A muxer that was agreed on inside the handshake.
+    fn muxer(&self, name: &ProtocolId) -> Result<&Arc<dyn MuxerUpgrade>, UpgradeError> {
+        let found = self.parts().muxers.iter().find(|muxer| muxer.protocol() == *name);
+        found.ok_or_else(|| UpgradeError::Negotiation {
+            layer: Layer::Security,
+            error: sinew_core::NegotiationError::Unsupported(vec![name.clone()]),
+        })
+    }
+
+    fn check_peer(&self, key: &PublicKey, remote: &Multiaddr) -> Result<(), UpgradeError> {
+        let actual = key.peer_id();
+        if actual == self.shared.local {
+            return Err(UpgradeError::OwnPeerId);
+        }
+        if let Some(expected) = self.expected.filter(|expected| *expected != actual) {
+            return Err(SecurityError::WrongPeer { expected, actual }.into());
+        }
+        match self.parts().gater.on_secured(self.direction, &actual, remote) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny => Err(UpgradeError::Gated(Layer::Security)),
+        }
+    }
+
+    fn establish(&self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
+        let Upgraded { muxed, peer, key, local, remote, security, muxer } = upgraded;
+        debug_assert_eq!(peer, key.peer_id(), "a secure upgrade gives the peer of its key");
+        let mut info = ConnectionInfo::new(self.shared.next_connection(), key, self.direction, local, remote);
+        info.transport = self.transport;
+        info.security = security;
+        info.muxer = muxer;
+        if self.parts().gater.on_established(&info) == Verdict::Deny {
+            connection::farewell(&self.shared, muxed, code::connection::GATED);
+            return Err(UpgradeError::Gated(Layer::Muxer));
+        }
+        let entry = match self.admit(info, &muxed) {
+            Ok(entry) => entry,
+            Err(refused) => {
+                tracing::debug!(%refused, "connection refused");
+                connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT);
+                return Err(refused.into());
+            }
+        };
+        connection::begin(&self.shared, &entry, muxed);
+        Ok(entry)
+    }
+
+    /// Takes the connection's places in the limits and in the table.
+    fn admit(&self, info: ConnectionInfo, muxed: &Muxed) -> Result<Arc<Entry>, LimitExceeded> {
+        let parts = self.parts();
+        let scope = match self.direction {
+            Direction::Inbound => parts.inbound.clone(),
+            Direction::Outbound => parts.outbound.clone(),
+        };
+        let place = Reservation::new(scope, Resource::Connections, 1)?;
+        let entry = Entry::new(info, muxed.handle.clone(), place);
+        self.shared.table.insert(entry.clone(), parts.limits.connections_per_peer)?;
+        Ok(entry)
+    }
+}
+
