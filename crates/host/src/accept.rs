@@ -1,14 +1,14 @@
 //! Listeners: accept, gate, give a pending place, hand over. Never a handshake.
 
 use crate::{
-    shared::{OpenListener, Shared},
     machine::source::Source,
+    shared::{OpenListener, Shared},
     upgrade::{Stage, Upgrade},
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    ConnectionEvent, Incoming, Layer, ListenAddrs, ListenError, ListenEvent, Listener, ListenerEvent, LimitExceeded,
-    Refusal, Resource, Role, TransportError, UpgradeError, Verdict,
+    ConnectionEvent, Incoming, Layer, LimitExceeded, ListenAddrs, ListenError, ListenEvent, Listener,
+    ListenerEvent, Refusal, Resource, Role, TransportError, UpgradeError, Verdict,
 };
 use sinew_machine::Direction;
 use sinew_runtime::{now, sleep};
@@ -24,16 +24,36 @@ pub(crate) async fn listen(shared: &Arc<Shared>, addr: Multiaddr) -> Result<Vec<
     let found = parts.transports.iter().find(|transport| transport.handles(&addr));
     let transport = found.ok_or_else(|| ListenError::NoTransport(addr.clone()))?;
     let opened = transport.listen(&addr).await;
-    let listener = opened.map_err(|error| ListenError::Transport { addr: addr.clone(), error })?;
+    let listener = opened.map_err(|error| ListenError::Transport {
+        addr: addr.clone(),
+        error,
+    })?;
     let addrs = listener.addresses();
     let (stop, stopped) = oneshot::channel();
     // A second listener on one address (port 0, say) is kept beside the first under its real address.
-    let key = addrs.first().filter(|_| shared.listeners().contains_key(&addr)).cloned().unwrap_or(addr);
-    shared.listeners().insert(key.clone(), OpenListener { addrs: addrs.clone(), _stop: stop });
-    addrs.iter().for_each(|addr| shared.bus.publish(|| ListenEvent::AddressAdded(addr.clone())));
+    let key = addrs
+        .first()
+        .filter(|_| shared.listeners().contains_key(&addr))
+        .cloned()
+        .unwrap_or(addr);
+    shared.listeners().insert(
+        key.clone(),
+        OpenListener {
+            addrs: addrs.clone(),
+            _stop: stop,
+        },
+    );
+    addrs
+        .iter()
+        .for_each(|addr| shared.bus.publish(|| ListenEvent::AddressAdded(addr.clone())));
     announce(shared);
-    let task = Task { shared: shared.clone(), key, transport: transport.name(), listener };
-    shared.tasks.spawn("listener", async move {
+    let task = Task {
+        shared: shared.clone(),
+        key,
+        transport: transport.name(),
+        listener,
+    };
+    shared.accepting.spawn("listener", async move {
         tokio::select! {
             () = task.run() => {}
             _ = stopped => {}
@@ -44,7 +64,9 @@ pub(crate) async fn listen(shared: &Arc<Shared>, addr: Multiaddr) -> Result<Vec<
 
 /// Stops a listener.
 pub(crate) fn stop_listening(shared: &Shared, addr: &Multiaddr) -> bool {
-    let Some(listener) = shared.listeners().remove(addr) else { return false };
+    let Some(listener) = shared.listeners().remove(addr) else {
+        return false;
+    };
     for addr in &listener.addrs {
         shared.bus.publish(|| ListenEvent::AddressRemoved(addr.clone()));
     }
@@ -54,7 +76,11 @@ pub(crate) fn stop_listening(shared: &Shared, addr: &Multiaddr) -> bool {
 
 /// Tells which addresses the node listens on.
 fn announce(shared: &Shared) {
-    let addrs: Vec<_> = shared.listeners().values().flat_map(|listener| listener.addrs.clone()).collect();
+    let addrs: Vec<_> = shared
+        .listeners()
+        .values()
+        .flat_map(|listener| listener.addrs.clone())
+        .collect();
     shared.bus.update(|ListenAddrs(known)| {
         let changed = **known != addrs[..];
         *known = addrs.into();
@@ -78,7 +104,9 @@ impl Task {
                 ListenerEvent::AddressRemoved(addr) => self.removed(&addr),
                 ListenerEvent::Failed(error) => {
                     tracing::warn!(listener = %self.key, %error, "accepting failed");
-                    self.shared.bus.publish(|| ListenEvent::Failed(self.key.clone(), Arc::new(error)));
+                    self.shared
+                        .bus
+                        .publish(|| ListenEvent::Failed(self.key.clone(), Arc::new(error)));
                 }
                 ListenerEvent::Closed(error) => return self.closed(error),
                 _ => {}
@@ -99,13 +127,17 @@ impl Task {
             open.addrs.retain(|known| known != addr);
         }
         announce(&self.shared);
-        self.shared.bus.publish(|| ListenEvent::AddressRemoved(addr.clone()));
+        self.shared
+            .bus
+            .publish(|| ListenEvent::AddressRemoved(addr.clone()));
     }
 
     fn closed(self, error: TransportError) {
         tracing::error!(listener = %self.key, %error, "a listener ended");
         stop_listening(&self.shared, &self.key);
-        self.shared.bus.publish(|| ListenEvent::Closed(self.key.clone(), Arc::new(error)));
+        self.shared
+            .bus
+            .publish(|| ListenEvent::Closed(self.key.clone(), Arc::new(error)));
     }
 }
 
@@ -113,7 +145,12 @@ impl Task {
 fn take(shared: &Arc<Shared>, transport: &'static str, incoming: Box<dyn Incoming>) {
     let parts = shared.parts();
     if parts.gater.on_accept(incoming.local(), incoming.remote()) == Verdict::Deny {
-        failed(shared, incoming.local(), incoming.remote(), UpgradeError::Gated(Layer::Transport));
+        failed(
+            shared,
+            incoming.local(),
+            incoming.remote(),
+            UpgradeError::Gated(Layer::Transport),
+        );
         return incoming.refuse(Refusal::Ignore);
     }
     if parts.inbound.is_full() {
@@ -124,8 +161,13 @@ fn take(shared: &Arc<Shared>, transport: &'static str, incoming: Box<dyn Incomin
     }
     let (evict, evicted) = oneshot::channel();
     let (id, _evicted_now) = shared.pending().enter(Source::of(incoming.remote()), evict);
-    let place = Place { shared: shared.clone(), id };
-    shared.tasks.spawn("upgrade", run(place, transport, incoming, evicted));
+    let place = Place {
+        shared: shared.clone(),
+        id,
+    };
+    shared
+        .accepting
+        .spawn("upgrade", run(place, transport, incoming, evicted));
 }
 
 /// A pending place; dropping it frees it.
@@ -140,7 +182,12 @@ impl Drop for Place {
     }
 }
 
-async fn run(place: Place, transport: &'static str, incoming: Box<dyn Incoming>, evicted: oneshot::Receiver<()>) {
+async fn run(
+    place: Place,
+    transport: &'static str,
+    incoming: Box<dyn Incoming>,
+    evicted: oneshot::Receiver<()>,
+) {
     let shared = place.shared.clone();
     let (local, remote) = (incoming.local().clone(), incoming.remote().clone());
     let stage = Arc::new(Stage::default());

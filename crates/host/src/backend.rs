@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_core::{
     Bus, Connection, ConnectionInfo, DialOptions, DialReport, DialTarget, HandlerError, HostBackend, Learned,
-    Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Registration, Source, Stream,
+    Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Registration, Source,
+    Stream,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::{CloseCode, ProtocolId};
@@ -64,11 +65,22 @@ impl HostBackend for Backend {
         dial::dial(&self.shared, target, options).await
     }
 
-    async fn open(&self, peer: PeerId, protocols: Vec<ProtocolId>, options: OpenOptions) -> Result<Stream, OpenError> {
+    async fn open(
+        &self,
+        peer: PeerId,
+        protocols: Vec<ProtocolId>,
+        options: OpenOptions,
+    ) -> Result<Stream, OpenError> {
         if let Some(entry) = self.shared.table.best(&peer, options.limited) {
             match streams::open(&self.shared, &entry, protocols.clone(), options.clone()).await {
                 // It ended between the look-up and the opening: a new one is in order.
-                Err(OpenError::NotConnected(_) | OpenError::Muxer { error: MuxError::Closed(_), .. }) => {}
+                Err(
+                    OpenError::NotConnected(_)
+                    | OpenError::Muxer {
+                        error: MuxError::Closed(_),
+                        ..
+                    },
+                ) => {}
                 opened => return opened,
             }
         }
@@ -77,7 +89,12 @@ impl HostBackend for Backend {
     }
 
     fn connections(&self) -> Vec<Arc<ConnectionInfo>> {
-        self.shared.table.all().iter().map(|entry| entry.info.clone()).collect()
+        self.shared
+            .table
+            .all()
+            .iter()
+            .map(|entry| entry.info.clone())
+            .collect()
     }
 
     fn connection(&self, peer: &PeerId) -> Option<Connection> {
@@ -106,8 +123,13 @@ impl HostBackend for Backend {
             && let Some(entry) = shared.table.find(peer, id)
         {
             let known = |agent: &str| FINISH_EARLY_AGENTS.iter().any(|prefix| agent.starts_with(prefix));
-            entry.finish_early.store(learned.agent.as_deref().is_some_and(known), Ordering::Relaxed);
-            let seen = learned.observed.take().and_then(|addr| shared.observed.add(&entry.info, addr));
+            entry
+                .finish_early
+                .store(learned.agent.as_deref().is_some_and(known), Ordering::Relaxed);
+            let seen = learned
+                .observed
+                .take()
+                .and_then(|addr| shared.observed.add(&entry.info, addr));
             connection::publish_observed(shared, seen);
         }
         shared.feeds.changed(*peer);

@@ -122,7 +122,9 @@ impl HostBuilder {
     }
 
     fn host(&self) -> Host {
-        Host::new(Arc::new(Backend { shared: self.shared.clone() }))
+        Host::new(Arc::new(Backend {
+            shared: self.shared.clone(),
+        }))
     }
 
     /// Starts the host: handlers first, then listeners, then services. It runs until
@@ -133,12 +135,26 @@ impl HostBuilder {
     /// what was started by then is ended.
     pub async fn start(self) -> Result<Host, StartError> {
         let host = self.host();
-        let Self { shared, listen, registrar, services, .. } = self;
-        let windows = Scope::new("receive windows", Resource::Memory, self.limits.window_bytes, None);
+        let Self {
+            shared,
+            listen,
+            registrar,
+            services,
+            ..
+        } = self;
+        let windows = Scope::new(
+            "receive windows",
+            Resource::Memory,
+            self.limits.window_bytes,
+            None,
+        );
         let established = |name, max: usize| Scope::new(name, Resource::Connections, max as u64, None);
         let parts = Parts {
             inbound: established("established inbound connections", self.limits.inbound_connections),
-            outbound: established("established outbound connections", self.limits.outbound_connections),
+            outbound: established(
+                "established outbound connections",
+                self.limits.outbound_connections,
+            ),
             windows,
             pending: Pending::new(self.limits.quotas()).into(),
             transports: self.transports,
@@ -160,7 +176,9 @@ impl HostBuilder {
                 return Err(error.into());
             }
         }
-        services.into_iter().for_each(|service| run(&shared, &host, service));
+        services
+            .into_iter()
+            .for_each(|service| run(&shared, &host, service));
         Ok(host)
     }
 }

@@ -66,7 +66,11 @@ impl Limits {
     }
 
     pub(crate) fn quotas(&self) -> Quotas {
-        Quotas { total: self.pending, per_address: self.pending_per_address, per_subnet: self.pending_per_subnet }
+        Quotas {
+            total: self.pending,
+            per_address: self.pending_per_address,
+            per_subnet: self.pending_per_subnet,
+        }
     }
 }
 
@@ -106,6 +110,9 @@ impl Default for Timeouts {
 
 impl Timeouts {
     pub(crate) fn idle_policy(&self) -> Idle {
-        Idle { last: self.idle, spare: self.spare.min(self.idle) }
+        Idle {
+            last: self.idle,
+            spare: self.spare.min(self.idle),
+        }
     }
 }

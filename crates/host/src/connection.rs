@@ -1,11 +1,6 @@
 //! The task of an established connection: bytes, inbound streams, idleness, and the end.
 
-use crate::{
-    entry::Entry,
-    machine::idle::Usage,
-    shared::Shared,
-    streams,
-};
+use crate::{entry::Entry, machine::idle::Usage, shared::Shared, streams};
 use futures_util::future::BoxFuture;
 use sinew_core::{AcceptStreams, CloseReason, ConnectionEvent, Lifetime, Muxed, MuxedStream, ObservedAddrs};
 use sinew_machine::{CloseCode, Instant, code};
@@ -36,13 +31,13 @@ pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
     shared.feeds.changed(info.peer);
     shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
     let task = Task::new(shared.clone(), entry.clone(), muxed);
-    shared.tasks.spawn("connection", task.run());
+    shared.connections.spawn("connection", task.run());
 }
 
 /// Closes a connection that never came into the table.
 pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode) {
     muxed.handle.close(code);
-    shared.tasks.spawn("farewell", async move {
+    shared.connections.spawn("farewell", async move {
         // Either it said goodbye, or it had its time.
         let _ = timeout(FAREWELL, muxed.driver).await;
     });
@@ -52,7 +47,12 @@ pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode) {
 fn remember_address(shared: &Shared, entry: &Entry) {
     let info = &entry.info;
     if info.direction == sinew_machine::Direction::Outbound {
-        shared.peerstore().add_addrs(&info.peer, std::slice::from_ref(&info.remote), RECENTLY_CONNECTED, now());
+        shared.peerstore().add_addrs(
+            &info.peer,
+            std::slice::from_ref(&info.remote),
+            RECENTLY_CONNECTED,
+            now(),
+        );
     }
 }
 
@@ -67,8 +67,8 @@ pub(crate) fn publish_observed(shared: &Shared, changed: Option<ObservedAddrs>) 
 }
 
 struct Task {
-    shared: Arc<Shared>,
-    entry: Arc<Entry>,
+    /// However the task ends, also when it is dropped before it ran, the connection leaves the table.
+    leave: Leave,
     accept: Option<Box<dyn AcceptStreams>>,
     driver: BoxFuture<'static, CloseReason>,
     timer: Timer,
@@ -79,13 +79,23 @@ impl Task {
     fn new(shared: Arc<Shared>, entry: Arc<Entry>, muxed: Muxed) -> Self {
         let look = Some(now() + shared.parts().timeouts.idle_policy().spare);
         let Muxed { accept, driver, .. } = muxed;
-        Self { shared, entry, accept: Some(accept), driver, timer: Timer::new(), look }
+        let leave = Leave {
+            shared,
+            entry,
+            reason: None,
+        };
+        let (accept, timer) = (Some(accept), Timer::new());
+        Self {
+            leave,
+            accept,
+            driver,
+            timer,
+            look,
+        }
     }
 
     async fn run(mut self) {
-        // However it ends, also when the task is dropped, the connection leaves the table.
-        let mut leave = Leave { shared: self.shared.clone(), entry: self.entry.clone(), reason: None };
-        leave.reason = Some(poll_fn(|cx| self.poll(cx)).await);
+        self.leave.reason = Some(poll_fn(|cx| self.poll(cx)).await);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
@@ -103,7 +113,7 @@ impl Task {
         let Some(accept) = &mut self.accept else { return };
         for _ in 0..STREAMS_A_TURN {
             match accept.poll_accept(cx) {
-                Poll::Ready(Ok(stream)) => take_stream(&self.shared, &self.entry, stream),
+                Poll::Ready(Ok(stream)) => take_stream(&self.leave.shared, &self.leave.entry, stream),
                 Poll::Ready(Err(_)) => {
                     self.accept = None;
                     return;
@@ -116,18 +126,19 @@ impl Task {
 
     /// Closes the connection if nobody has used it for long enough, and says when to look again.
     fn look_after_idle(&self) -> Option<Instant> {
-        let info = &self.entry.info;
-        let protected = self.shared.table.is_protected(&info.peer);
+        let Leave { shared, entry, .. } = &self.leave;
+        let info = &entry.info;
+        let protected = shared.table.is_protected(&info.peer);
         let usage = Usage {
-            in_use: protected || self.entry.is_used(),
-            last_used: self.entry.last_used(),
-            spare: self.shared.table.is_spare(info),
+            in_use: protected || entry.is_used(),
+            last_used: entry.last_used(),
+            spare: shared.table.is_spare(info),
         };
         let now = now();
-        let policy = self.shared.parts().timeouts.idle_policy();
+        let policy = shared.parts().timeouts.idle_policy();
         policy.look_again(now, usage).or_else(|| {
-            if self.entry.retire_if_unused() {
-                self.entry.muxed.close(code::connection::GARBAGE_COLLECTED);
+            if entry.retire_if_unused() {
+                entry.muxed.close(code::connection::GARBAGE_COLLECTED);
                 return None;
             }
             Some(now + policy.spare)
@@ -138,7 +149,9 @@ impl Task {
 /// Gives an inbound stream a task of its own, if its connection has room for it.
 fn take_stream(shared: &Arc<Shared>, entry: &Arc<Entry>, mut stream: Box<dyn MuxedStream>) {
     let max = shared.parts().limits.inbound_streams_per_connection;
-    let Some(used) = entry.acquire() else { return stream.reset(code::stream::SHUTDOWN) };
+    let Some(used) = entry.acquire() else {
+        return stream.reset(code::stream::SHUTDOWN);
+    };
     if entry.inbound_streams.fetch_add(1, Ordering::AcqRel) >= max {
         entry.inbound_streams.fetch_sub(1, Ordering::AcqRel);
         tracing::debug!(connection = %entry.info.id, peer = %entry.info.peer, max, "too many inbound streams");
@@ -158,7 +171,10 @@ struct Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         let (shared, info) = (&self.shared, &self.entry.info);
-        let reason = self.reason.take().unwrap_or(CloseReason::Local(code::connection::SHUTDOWN));
+        let reason = self
+            .reason
+            .take()
+            .unwrap_or(CloseReason::Local(code::connection::SHUTDOWN));
         tracing::debug!(connection = %info.id, peer = %info.peer, %reason, "disconnected");
         if shared.table.remove(info) {
             shared.peerstore().set_connected(&info.peer, false, now());
@@ -166,6 +182,8 @@ impl Drop for Leave {
         remember_address(shared, &self.entry);
         publish_observed(shared, shared.observed.remove(info.id));
         shared.feeds.changed(info.peer);
-        shared.bus.publish(|| ConnectionEvent::Closed(info.clone(), reason));
+        shared
+            .bus
+            .publish(|| ConnectionEvent::Closed(info.clone(), reason));
     }
 }

@@ -28,8 +28,11 @@ const MAX_GIVEN: usize = 64;
 /// The dials that go on, by whom they are for and what for.
 #[derive(Default)]
 pub(crate) struct Flights {
-    flights: Mutex<HashMap<Key, (WeakShared<BoxFuture<'static, Outcome>>, Progress)>>,
+    flights: Mutex<HashMap<Key, (WeakFlight, Progress)>>,
 }
+
+type Flight = SharedFuture<BoxFuture<'static, Outcome>>;
+type WeakFlight = WeakShared<BoxFuture<'static, Outcome>>;
 
 /// What callers share a dial by.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -44,13 +47,8 @@ struct Key {
 type Outcome = Option<Arc<Entry>>;
 
 impl Flights {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (WeakShared<BoxFuture<'static, Outcome>>, Progress)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (WeakFlight, Progress)>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many dials go on, for tests.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().values().filter(|(flight, _)| flight.upgrade().is_some()).count()
     }
 }
 
@@ -66,8 +64,16 @@ pub(crate) async fn dial(shared: &Arc<Shared>, target: DialTarget, options: Dial
     if shared.running().is_none() {
         return DialReport::new(Vec::new(), Err(DialError::NotRunning));
     }
-    if key.addrs.is_empty() && shared.peerstore().addrs(&key.peer.expect("checked above"), now()).is_empty() {
-        return DialReport::new(Vec::new(), Err(DialError::NoAddresses(key.peer.expect("checked above"))));
+    if key.addrs.is_empty()
+        && shared
+            .peerstore()
+            .addrs(&key.peer.expect("checked above"), now())
+            .is_empty()
+    {
+        return DialReport::new(
+            Vec::new(),
+            Err(DialError::NoAddresses(key.peer.expect("checked above"))),
+        );
     }
     let peer = key.peer;
     let (flight, progress) = join(shared, key);
@@ -76,7 +82,10 @@ pub(crate) async fn dial(shared: &Arc<Shared>, target: DialTarget, options: Dial
     match entry.and_then(|entry| shared.handle(&entry)) {
         Some(connection) => DialReport::new(attempts, Ok(connection)),
         None => {
-            let failed = DialError::Failed { peer, attempts: attempts.clone().into() };
+            let failed = DialError::Failed {
+                peer,
+                attempts: attempts.clone().into(),
+            };
             DialReport::new(attempts, Err(failed))
         }
     }
@@ -93,7 +102,9 @@ fn check(shared: &Shared, target: DialTarget, purpose: Purpose) -> Result<Key, D
     let mut addrs = Vec::new();
     for addr in given.iter().flatten().take(MAX_GIVEN) {
         let (addr, named) = sinew_addr::split_peer(addr);
-        if named.is_some() && *peer.get_or_insert_with(|| named.expect("just seen")) != named.expect("just seen") {
+        if named.is_some()
+            && *peer.get_or_insert_with(|| named.expect("just seen")) != named.expect("just seen")
+        {
             return Err(DialError::DifferentPeers);
         }
         addrs.push(addr);
@@ -119,15 +130,19 @@ fn existing(shared: &Arc<Shared>, key: &Key) -> Option<sinew_core::Connection> {
 }
 
 /// Joins the flight to the same target, or starts one. Punches and probes fly alone.
-fn join(shared: &Arc<Shared>, key: Key) -> (SharedFuture<BoxFuture<'static, Outcome>>, Progress) {
+fn join(shared: &Arc<Shared>, key: Key) -> (Flight, Progress) {
     let alone = matches!(key.purpose, Purpose::Punch(_) | Purpose::Probe);
     let mut flights = shared.flights.lock();
-    let known = flights.get(&key).and_then(|(flight, progress)| Some((flight.upgrade()?, progress.clone())));
+    let known = flights
+        .get(&key)
+        .and_then(|(flight, progress)| Some((flight.upgrade()?, progress.clone())));
     if let Some(known) = known.filter(|_| !alone) {
         return known;
     }
     let progress = Progress::default();
-    let flight = fly(shared.clone(), key.clone(), progress.clone()).boxed().shared();
+    let flight = fly(shared.clone(), key.clone(), progress.clone())
+        .boxed()
+        .shared();
     if !alone && let Some(weak) = flight.downgrade() {
         flights.retain(|_, (flight, _)| flight.upgrade().is_some());
         flights.insert(key, (weak, progress.clone()));
@@ -156,11 +171,22 @@ async fn fly(shared: Arc<Shared>, key: Key, progress: Progress) -> Outcome {
             Err(error) => progress.failed(addr, error),
         }
     }
-    Race { shared, peer, purpose, progress }.run(candidates).await
+    Race {
+        shared,
+        peer,
+        purpose,
+        progress,
+    }
+    .run(candidates)
+    .await
 }
 
 /// The addresses behind the names in `addr`.
-async fn resolve(shared: &Shared, peer: Option<PeerId>, addr: &Multiaddr) -> Result<Vec<Multiaddr>, AttemptError> {
+async fn resolve(
+    shared: &Shared,
+    peer: Option<PeerId>,
+    addr: &Multiaddr,
+) -> Result<Vec<Multiaddr>, AttemptError> {
     if sinew_addr::dns_name(addr).is_none() {
         return Ok(vec![addr.clone()]);
     }
@@ -177,7 +203,11 @@ async fn resolve(shared: &Shared, peer: Option<PeerId>, addr: &Multiaddr) -> Res
         (named.is_none() || peer.is_none() || named == peer).then_some(addr)
     };
     let found: Vec<_> = found.into_iter().filter_map(fits).collect();
-    if found.is_empty() { Err(ResolveError::NotFound(addr.to_string()).into()) } else { Ok(found) }
+    if found.is_empty() {
+        Err(ResolveError::NotFound(addr.to_string()).into())
+    } else {
+        Ok(found)
+    }
 }
 
 /// What is known before anything is sent: whether the gater and a transport take the address.
@@ -191,5 +221,8 @@ fn admit(shared: &Shared, peer: Option<PeerId>, addr: &Multiaddr) -> Result<Cand
     }
     let transport = parts.transports.iter().find(|transport| transport.handles(addr));
     let transport = transport.ok_or(AttemptError::NoTransport)?.clone();
-    Ok(Candidate { addr: addr.clone(), transport })
+    Ok(Candidate {
+        addr: addr.clone(),
+        transport,
+    })
 }

@@ -3,7 +3,8 @@
 use crate::{shared::Shared, streams};
 use futures_util::future::BoxFuture;
 use sinew_core::{
-    CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, OpenError, OpenOptions, Reservation, Stream,
+    CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, OpenError, OpenOptions, Reservation,
+    Stream,
 };
 use sinew_machine::{CloseCode, Instant, ProtocolId};
 use std::{
@@ -33,7 +34,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(info: ConnectionInfo, muxed: Arc<dyn MuxedConnection>, place: Reservation) -> Arc<Self> {
+    pub(crate) fn new(
+        info: ConnectionInfo,
+        muxed: Arc<dyn MuxedConnection>,
+        place: Reservation,
+    ) -> Arc<Self> {
         Arc::new(Self {
             info: Arc::new(info),
             muxed,
@@ -49,7 +54,9 @@ impl Entry {
     /// Begins to use the connection; `None` when it is being closed.
     pub(crate) fn acquire(self: &Arc<Self>) -> Option<Use> {
         let more = |users: usize| (users < RETIRED).then_some(users + 1);
-        self.users.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        self.users
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .ok()?;
         Some(Use { entry: self.clone() })
     }
 
@@ -63,7 +70,9 @@ impl Entry {
 
     /// Keeps anybody from using it from now on, unless somebody does.
     pub(crate) fn retire_if_unused(&self) -> bool {
-        self.users.compare_exchange(0, RETIRED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.users
+            .compare_exchange(0, RETIRED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }
 
@@ -74,7 +83,9 @@ pub(crate) struct Use {
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.entry.last_used.store(sinew_runtime::now().0, Ordering::Relaxed);
+        self.entry
+            .last_used
+            .store(sinew_runtime::now().0, Ordering::Relaxed);
         self.entry.users.fetch_sub(1, Ordering::AcqRel);
     }
 }

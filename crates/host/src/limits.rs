@@ -18,12 +18,23 @@ pub(crate) struct Scope {
     resource: Resource,
     used: AtomicU64,
     limit: u64,
-    parent: Option<Arc<Scope>>,
+    parent: Option<Arc<Self>>,
 }
 
 impl Scope {
-    pub(crate) fn new(name: &'static str, resource: Resource, limit: u64, parent: Option<Arc<Self>>) -> Arc<Self> {
-        Arc::new(Self { name, resource, used: AtomicU64::new(0), limit, parent })
+    pub(crate) fn new(
+        name: &'static str,
+        resource: Resource,
+        limit: u64,
+        parent: Option<Arc<Self>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            resource,
+            used: AtomicU64::new(0),
+            limit,
+            parent,
+        })
     }
 
     /// Whether one more would be refused now.
@@ -49,7 +60,9 @@ impl ResourceScope for Scope {
     fn release(&self, resource: Resource, amount: u64) {
         if resource == self.resource {
             self.used.fetch_sub(amount, Ordering::AcqRel);
-            self.parent.iter().for_each(|parent| parent.release(resource, amount));
+            self.parent
+                .iter()
+                .for_each(|parent| parent.release(resource, amount));
         }
     }
 }
@@ -75,24 +88,24 @@ impl StreamCounts {
         let count = shard.entry((peer, protocol.clone())).or_default();
         if *count >= max {
             let scope = format!("inbound streams of {protocol} of peer {peer}");
-            return Err(LimitExceeded::one(scope, Resource::Streams, *count as u64, max as u64));
+            return Err(LimitExceeded::one(
+                scope,
+                Resource::Streams,
+                *count as u64,
+                max as u64,
+            ));
         }
         *count += 1;
-        Ok(StreamPlace { counts: self.clone(), key: (peer, protocol) })
+        Ok(StreamPlace {
+            counts: self.clone(),
+            key: (peer, protocol),
+        })
     }
 
     fn shard(&self, peer: &PeerId) -> &Mutex<HashMap<(PeerId, ProtocolId), usize>> {
         // The last byte of a peer id is one of a hash or a public key.
         let last = peer.as_bytes().last().copied().unwrap_or_default();
         &self.shards[usize::from(last) % SHARDS]
-    }
-
-    /// How many streams are counted, for tests.
-    pub(crate) fn total(&self) -> usize {
-        let sum = |shard: &Mutex<HashMap<_, usize>>| -> usize {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
-        };
-        self.shards.iter().map(sum).sum()
     }
 }
 
@@ -104,7 +117,11 @@ pub(crate) struct StreamPlace {
 
 impl Drop for StreamPlace {
     fn drop(&mut self) {
-        let mut shard = self.counts.shard(&self.key.0).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self
+            .counts
+            .shard(&self.key.0)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = shard.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
@@ -127,7 +144,10 @@ mod tests {
         let [a, b] = std::array::from_fn(|_| Scope::new("one", Resource::Memory, 8, Some(all.clone())));
         let held = Reservation::new(a.clone(), Resource::Memory, 8).expect("room");
         let refused = Reservation::new(b.clone(), Resource::Memory, 3).expect_err("no room in all");
-        assert_eq!((refused.scope.as_str(), refused.used, refused.limit), ("all", 8, 10));
+        assert_eq!(
+            (refused.scope.as_str(), refused.used, refused.limit),
+            ("all", 8, 10)
+        );
         drop(Reservation::new(b, Resource::Memory, 2).expect("room for two"));
         assert!(a.is_full());
         drop(held);
@@ -137,13 +157,21 @@ mod tests {
 
     #[test]
     fn places_of_a_protocol_are_counted_by_peer() {
-        let (counts, [a, b]) = (Arc::new(StreamCounts::default()), std::array::from_fn(|_| PeerId::random()));
+        let (counts, [a, b]) = (
+            Arc::new(StreamCounts::default()),
+            std::array::from_fn(|_| PeerId::random()),
+        );
         let enter = |peer| counts.enter(peer, "/x".into(), 1);
         let place = enter(a).expect("the first");
         assert!(enter(a).is_err());
         let other = enter(b).expect("of another peer");
         drop((place, other));
-        assert_eq!(counts.total(), 0);
+        let left: usize = counts
+            .shards
+            .iter()
+            .map(|shard| shard.lock().expect("one thread").len())
+            .sum();
+        assert_eq!(left, 0);
         enter(a).expect("free again");
     }
 }

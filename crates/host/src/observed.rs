@@ -63,7 +63,10 @@ mod tests {
     use sinew_machine::{ConnectionId, Direction};
 
     fn connection(id: u64, remote: &str, limited: bool) -> ConnectionInfo {
-        let (local, remote) = ("/ip4/0.0.0.0".parse().expect("one"), remote.parse().expect("another"));
+        let (local, remote) = (
+            "/ip4/0.0.0.0".parse().expect("one"),
+            remote.parse().expect("another"),
+        );
         let key = Keypair::generate().public().clone();
         let mut info = ConnectionInfo::new(ConnectionId(id), key, Direction::Outbound, local, remote);
         info.limited = limited;
@@ -77,11 +80,23 @@ mod tests {
     #[test]
     fn candidates_come_from_direct_remotes_elsewhere_and_leave_with_them() {
         let observed = Observed::default();
-        assert_eq!(observed.add(&connection(1, "/ip4/127.0.0.1/tcp/1", false), addr(1)), None);
-        assert_eq!(observed.add(&connection(2, "/ip4/8.8.8.8/tcp/1", true), addr(1)), None);
-        let changed = observed.add(&connection(3, "/ip4/8.8.8.8/tcp/1", false), addr(1)).expect("a candidate");
+        assert_eq!(
+            observed.add(&connection(1, "/ip4/127.0.0.1/tcp/1", false), addr(1)),
+            None
+        );
+        assert_eq!(
+            observed.add(&connection(2, "/ip4/8.8.8.8/tcp/1", true), addr(1)),
+            None
+        );
+        let changed = observed
+            .add(&connection(3, "/ip4/8.8.8.8/tcp/1", false), addr(1))
+            .expect("a candidate");
         assert_eq!(*changed.0, [addr(1)]);
-        assert_eq!(observed.add(&connection(4, "/ip4/8.8.4.4/tcp/1", false), addr(1)), None, "the same again");
+        assert_eq!(
+            observed.add(&connection(4, "/ip4/8.8.4.4/tcp/1", false), addr(1)),
+            None,
+            "the same again"
+        );
         assert_eq!(observed.remove(ConnectionId(3)), None);
         assert_eq!(*observed.remove(ConnectionId(4)).expect("changed").0, []);
     }
@@ -92,6 +107,9 @@ mod tests {
         for id in 0..1000u16 {
             observed.add(&connection(id.into(), "/ip4/8.8.8.8/tcp/1", false), addr(id));
         }
-        assert_eq!(observed.by_connection.lock().expect("one thread").len(), MAX_CANDIDATES);
+        assert_eq!(
+            observed.by_connection.lock().expect("one thread").len(),
+            MAX_CANDIDATES
+        );
     }
 }

@@ -26,7 +26,11 @@ impl Default for PeerstoreBounds {
     /// 10,000 peers (some 20 MB when every one is full), 64 addresses and 1,024 protocols each: the number of
     /// protocols that go-libp2p's identify keeps.
     fn default() -> Self {
-        Self { peers: 10_000, addrs_per_peer: 64, protocols_per_peer: 1024 }
+        Self {
+            peers: 10_000,
+            addrs_per_peer: 64,
+            protocols_per_peer: 1024,
+        }
     }
 }
 
@@ -66,7 +70,10 @@ impl MemoryPeerstore {
     /// An empty peerstore with bounds of its own.
     #[must_use]
     pub fn new(bounds: PeerstoreBounds) -> Self {
-        Self { bounds, peers: Mutex::default() }
+        Self {
+            bounds,
+            peers: Mutex::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, LinkedHashMap<PeerId, Peer>> {
@@ -80,7 +87,10 @@ impl MemoryPeerstore {
         change(&mut entry);
         peers.insert(*peer, entry);
         if peers.len() > self.bounds.peers {
-            let oldest = peers.iter().find(|(id, entry)| !entry.connected && *id != peer).map(|(id, _)| *id);
+            let oldest = peers
+                .iter()
+                .find(|(id, entry)| !entry.connected && *id != peer)
+                .map(|(id, _)| *id);
             oldest.and_then(|oldest| peers.remove(&oldest));
         }
     }
@@ -89,9 +99,11 @@ impl MemoryPeerstore {
 impl Peer {
     fn add(&mut self, addr: &Multiaddr, expires: Option<Instant>) {
         match self.addrs.iter_mut().find(|known| known.addr == *addr) {
-            Some(known) if known.expires.is_none() => {}
-            Some(known) => known.expires = expires.map(|expires| known.expires.map_or(expires, |old| old.max(expires))),
-            None => self.addrs.push(Addr { addr: addr.clone(), expires }),
+            Some(known) => known.expires = known.expires.zip(expires).map(|(old, new)| old.max(new)),
+            None => self.addrs.push(Addr {
+                addr: addr.clone(),
+                expires,
+            }),
         }
     }
 
@@ -110,7 +122,11 @@ impl Peerstore for MemoryPeerstore {
         };
         let max = self.bounds.addrs_per_peer;
         self.touch(peer, |entry| {
-            addrs.iter().take(max).filter(|addr| !addr.is_empty()).for_each(|addr| entry.add(addr, expires));
+            addrs
+                .iter()
+                .take(max)
+                .filter(|addr| !addr.is_empty())
+                .for_each(|addr| entry.add(addr, expires));
             entry.tidy(now, max);
         });
     }
@@ -118,13 +134,21 @@ impl Peerstore for MemoryPeerstore {
     fn addrs(&self, peer: &PeerId, now: Instant) -> Vec<Multiaddr> {
         let peers = self.lock();
         let alive = |entry: &Peer| {
-            entry.addrs.iter().filter(|addr| addr.is_alive(now)).map(|addr| addr.addr.clone()).collect()
+            entry
+                .addrs
+                .iter()
+                .filter(|addr| addr.is_alive(now))
+                .map(|addr| addr.addr.clone())
+                .collect()
         };
         peers.get(peer).map(alive).unwrap_or_default()
     }
 
     fn update(&self, peer: &PeerId, learned: &Learned, _now: Instant) {
-        let protocols = learned.protocols.as_ref().filter(|list| list.len() <= self.bounds.protocols_per_peer);
+        let protocols = learned
+            .protocols
+            .as_ref()
+            .filter(|list| list.len() <= self.bounds.protocols_per_peer);
         self.touch(peer, |entry| {
             let known = &mut entry.known;
             known.protocols = protocols.cloned().or(known.protocols.take());
@@ -166,7 +190,9 @@ impl Peerstore for MemoryPeerstore {
 
 impl fmt::Debug for MemoryPeerstore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryPeerstore").field("peers", &self.lock().len()).finish_non_exhaustive()
+        f.debug_struct("MemoryPeerstore")
+            .field("peers", &self.lock().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -206,8 +232,15 @@ mod tests {
 
     #[test]
     fn both_tables_are_bounded_and_connected_peers_stay() {
-        let bounds = PeerstoreBounds { peers: 2, addrs_per_peer: 3, ..PeerstoreBounds::default() };
-        let (store, [a, b, c]) = (MemoryPeerstore::new(bounds), std::array::from_fn(|_| PeerId::random()));
+        let bounds = PeerstoreBounds {
+            peers: 2,
+            addrs_per_peer: 3,
+            ..PeerstoreBounds::default()
+        };
+        let (store, [a, b, c]) = (
+            MemoryPeerstore::new(bounds),
+            std::array::from_fn(|_| PeerId::random()),
+        );
         for port in 1..=9 {
             store.add_addrs(&a, &[addr(port)], secs(u64::from(port)), at(0));
         }
@@ -215,6 +248,10 @@ mod tests {
         store.set_connected(&a, true, at(0));
         store.add_addrs(&b, &[addr(1)], secs(9), at(0));
         store.add_addrs(&c, &[addr(1)], secs(9), at(0));
-        assert_eq!((store.peers().len(), store.peers().contains(&b)), (2, false), "b was neither connected nor new");
+        assert_eq!(
+            (store.peers().len(), store.peers().contains(&b)),
+            (2, false),
+            "b was neither connected nor new"
+        );
     }
 }

@@ -44,7 +44,11 @@ impl Registry {
         if handlers.names().any(|known| *known == name) {
             return Err(HandlerError::Taken(name));
         }
-        let entry = Entry { name: name.clone(), options: registration.options, handler: registration.handler };
+        let entry = Entry {
+            name: name.clone(),
+            options: registration.options,
+            handler: registration.handler,
+        };
         match registration.protocol {
             ProtocolMatch::Function { matches, .. } => handlers.matching.push((name, matches, entry)),
             _ => drop(handlers.exact.insert(name, entry)),
@@ -62,7 +66,13 @@ impl Registry {
     /// Who serves `protocol`: the exact name, else the first function that takes it.
     pub(crate) fn find(&self, protocol: &str) -> Option<Entry> {
         let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
-        let matching = || handlers.matching.iter().find(|(_, matches, _)| matches(protocol)).map(|(.., entry)| entry);
+        let matching = || {
+            handlers
+                .matching
+                .iter()
+                .find(|(_, matches, _)| matches(protocol))
+                .map(|(.., entry)| entry)
+        };
         handlers.exact.get(protocol).or_else(matching).cloned()
     }
 
@@ -77,7 +87,9 @@ impl Registry {
 
 impl Handlers {
     fn names(&self) -> impl Iterator<Item = &ProtocolId> {
-        self.exact.keys().chain(self.matching.iter().map(|(name, ..)| name))
+        self.exact
+            .keys()
+            .chain(self.matching.iter().map(|(name, ..)| name))
     }
 }
 
@@ -93,7 +105,11 @@ mod tests {
 
     fn registration(protocol: impl Into<ProtocolMatch>) -> Registration {
         let handler = Arc::new(|_: Stream| async {});
-        Registration { protocol: protocol.into(), options: HandlerOptions::default(), handler }
+        Registration {
+            protocol: protocol.into(),
+            options: HandlerOptions::default(),
+            handler,
+        }
     }
 
     #[test]
@@ -103,8 +119,12 @@ mod tests {
             name: name.into(),
             matches: Arc::new(move |asked| asked.starts_with(prefix)),
         };
-        registry.register(registration(prefix("/any", "/a"))).expect("free");
-        registry.register(registration(prefix("/other", "/a/b"))).expect("free");
+        registry
+            .register(registration(prefix("/any", "/a")))
+            .expect("free");
+        registry
+            .register(registration(prefix("/other", "/a/b")))
+            .expect("free");
         registry.register(registration("/a/b")).expect("free");
         let find = |asked: &str| registry.find(asked).map(|entry| entry.name.to_string());
         assert_eq!(find("/a/b"), Some("/a/b".into()));
@@ -119,9 +139,18 @@ mod tests {
     fn names_are_unique_and_can_be_sent() {
         let registry = Registry::default();
         registry.register(registration("/a")).expect("free");
-        assert!(matches!(registry.register(registration("/a")), Err(HandlerError::Taken(_))));
+        assert!(matches!(
+            registry.register(registration("/a")),
+            Err(HandlerError::Taken(_))
+        ));
         for bad in ["", "a", "/a\n", &format!("/{}", "a".repeat(140))] {
-            assert!(matches!(registry.register(registration(bad)), Err(HandlerError::BadName(_))), "{bad:?}");
+            assert!(
+                matches!(
+                    registry.register(registration(bad)),
+                    Err(HandlerError::BadName(_))
+                ),
+                "{bad:?}"
+            );
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::{
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    Bus, Connection, ConnectionGater, HandledProtocols, MuxerUpgrade, PeerState, Peerstore, Resolver, ResourceScope,
-    SecureUpgrade, Transport,
+    Bus, Connection, ConnectionGater, HandledProtocols, MuxerUpgrade, PeerState, Peerstore, Resolver,
+    ResourceScope, SecureUpgrade, Transport,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::ConnectionId;
@@ -63,8 +63,10 @@ pub(crate) struct Shared {
     pub(crate) streams: Arc<StreamCounts>,
     pub(crate) observed: Observed,
     pub(crate) listeners: Mutex<BTreeMap<Multiaddr, OpenListener>>,
-    /// Listeners and connections; each stream has a task of its own in `handlers`.
-    pub(crate) tasks: TaskScope,
+    /// Listeners and upgrades.
+    pub(crate) accepting: TaskScope,
+    pub(crate) connections: TaskScope,
+    /// Inbound streams.
     pub(crate) handlers: TaskScope,
     pub(crate) services: TaskScope,
     pub(crate) stop: watch::Sender<bool>,
@@ -88,7 +90,8 @@ impl Shared {
             streams: Arc::default(),
             observed: Observed::default(),
             listeners: Mutex::default(),
-            tasks: TaskScope::new("host"),
+            accepting: TaskScope::new("accepting"),
+            connections: TaskScope::new("connections"),
             handlers: TaskScope::new("handlers"),
             services: TaskScope::new("services"),
             stop: watch::Sender::new(false),
@@ -106,7 +109,11 @@ impl Shared {
 
     /// The parts, while the host runs.
     pub(crate) fn running(&self) -> Option<&Parts> {
-        if self.closing.load(Ordering::Acquire) { None } else { self.parts.get() }
+        if self.closing.load(Ordering::Acquire) {
+            None
+        } else {
+            self.parts.get()
+        }
     }
 
     /// The parts, in tasks that only a started host has.
@@ -115,7 +122,8 @@ impl Shared {
     }
 
     pub(crate) fn peerstore(&self) -> &Arc<dyn Peerstore> {
-        self.peerstore.get_or_init(|| Arc::new(MemoryPeerstore::default()))
+        self.peerstore
+            .get_or_init(|| Arc::new(MemoryPeerstore::default()))
     }
 
     pub(crate) fn next_connection(&self) -> ConnectionId {
@@ -126,11 +134,19 @@ impl Shared {
     pub(crate) fn connection_scope(&self) -> Arc<dyn ResourceScope> {
         let parts = self.parts();
         let limit = parts.limits.window_bytes_per_connection;
-        Scope::new("receive windows of a connection", sinew_core::Resource::Memory, limit, Some(parts.windows.clone()))
+        Scope::new(
+            "receive windows of a connection",
+            sinew_core::Resource::Memory,
+            limit,
+            Some(parts.windows.clone()),
+        )
     }
 
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending<oneshot::Sender<()>>> {
-        self.parts().pending.lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts()
+            .pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn listeners(&self) -> MutexGuard<'_, BTreeMap<Multiaddr, OpenListener>> {
@@ -140,13 +156,19 @@ impl Shared {
     /// A handle for a connection; `None` when it is being closed.
     pub(crate) fn handle(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Connection> {
         let used = entry.acquire()?;
-        Some(Connection::new(Arc::new(Handle { shared: self.clone(), used })))
+        Some(Connection::new(Arc::new(Handle {
+            shared: self.clone(),
+            used,
+        })))
     }
 
     /// How a peer is now.
     pub(crate) fn peer_state(&self, peer: PeerId) -> PeerState {
         let (generation, connections) = self.table.state(&peer);
-        let protocols = self.peerstore().protocols(&peer).filter(|_| !connections.is_empty());
+        let protocols = self
+            .peerstore()
+            .protocols(&peer)
+            .filter(|_| !connections.is_empty());
         PeerState::new(peer, generation, connections, protocols)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::shared::Shared;
 use sinew_machine::code;
-use sinew_runtime::{now, timeout};
+use sinew_runtime::now;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -17,9 +17,14 @@ pub(crate) async fn run(shared: &Arc<Shared>, grace: Duration) {
     shared.closing.store(true, Ordering::Release);
     shared.listeners().clear();
     shared.stop.send_replace(true);
+    // Nothing of a pending connection is worth waiting for.
+    shared.accepting.end(Duration::ZERO).await;
     let left = |what: &'static str, tasks: Vec<&'static str>| {
         if !tasks.is_empty() {
-            tracing::warn!(?tasks, "{what} were still alive at shutdown and have been dropped");
+            tracing::warn!(
+                ?tasks,
+                "{what} were still alive at shutdown and have been dropped"
+            );
         }
     };
     left("services", shared.services.end(ends - now()).await);
@@ -27,9 +32,6 @@ pub(crate) async fn run(shared: &Arc<Shared>, grace: Duration) {
     for entry in shared.table.all() {
         entry.muxed.close(code::connection::SHUTDOWN);
     }
-    // Upgrades and farewells end with the connections; nothing of them is worth waiting for.
-    let connections = async { while !shared.table.all().is_empty() { shared.tasks.emptied().await } };
-    let _ = timeout(GOODBYE, connections).await;
-    shared.tasks.end(Duration::ZERO).await;
+    left("connections", shared.connections.end(GOODBYE).await);
     shared.feeds.end();
 }

@@ -32,7 +32,11 @@ pub(crate) async fn open(
     }
     let closed = || OpenError::NotConnected(peer);
     let lease = Lease::outbound(shared, entry.acquire().ok_or_else(closed)?)?;
-    let io = entry.muxed.open().await.map_err(|error| OpenError::Muxer { peer, error })?;
+    let io = entry
+        .muxed
+        .open()
+        .await
+        .map_err(|error| OpenError::Muxer { peer, error })?;
     options.finish_early |= entry.finish_early.load(Ordering::Relaxed);
     let negotiated = sinew_multistream::open(io, protocols, &options).await;
     let (protocol, io) = negotiated.map_err(|error| OpenError::Negotiation { peer, error })?;
@@ -48,7 +52,13 @@ pub(crate) struct Inbound {
 impl Inbound {
     /// A stream whose place among the inbound streams of its connection is taken.
     pub(crate) fn new(shared: Arc<Shared>, used: Use) -> Self {
-        let lease = Lease { shared: shared.clone(), used, direction: Direction::Inbound, place: None, told: None };
+        let lease = Lease {
+            shared: shared.clone(),
+            used,
+            direction: Direction::Inbound,
+            place: None,
+            told: None,
+        };
         Self { shared, lease }
     }
 
@@ -56,10 +66,19 @@ impl Inbound {
     pub(crate) async fn serve(mut self, stream: Box<dyn MuxedStream>) {
         let info = self.lease.info().clone();
         let within = self.shared.parts().timeouts.negotiation;
-        let negotiated = sinew_multistream::serve(stream, Offer { shared: &self.shared, limited: info.limited }, within);
+        let negotiated = sinew_multistream::serve(
+            stream,
+            Offer {
+                shared: &self.shared,
+                limited: info.limited,
+            },
+            within,
+        );
         let (protocol, mut io) = match negotiated.await {
             Ok(negotiated) => negotiated,
-            Err(error) => return tracing::debug!(connection = %info.id, peer = %info.peer, %error, "inbound stream"),
+            Err(error) => {
+                return tracing::debug!(connection = %info.id, peer = %info.peer, %error, "inbound stream");
+            }
         };
         // The handler may have been removed since the protocol was agreed on.
         let Some(entry) = self.shared.registry.find(protocol.as_str()) else {
@@ -81,7 +100,11 @@ impl Inbound {
 /// Runs a handler; a panic in it drops its stream, which resets it.
 async fn run(entry: &registry::Entry, stream: Stream) {
     let peer = stream.peer();
-    if AssertUnwindSafe(entry.handler.handle(stream)).catch_unwind().await.is_err() {
+    if AssertUnwindSafe(entry.handler.handle(stream))
+        .catch_unwind()
+        .await
+        .is_err()
+    {
         tracing::error!(protocol = %entry.name, %peer, "a stream handler panicked");
     }
 }
@@ -96,7 +119,13 @@ impl sinew_multistream::machine::Offer for Offer<'_> {
     fn accept(&self, name: &str) -> Option<ProtocolId> {
         let found = self.shared.registry.find(name)?;
         let served = !self.limited || found.options.limited;
-        served.then(|| if found.name == *name { found.name } else { name.into() })
+        served.then(|| {
+            if found.name == *name {
+                found.name
+            } else {
+                name.into()
+            }
+        })
     }
 
     fn list(&self) -> Vec<ProtocolId> {
@@ -119,7 +148,13 @@ impl Lease {
         let max = shared.parts().limits.outbound_streams_per_connection;
         let peer = used.entry.info.peer;
         let count = used.entry.outbound_streams.fetch_add(1, Ordering::AcqRel);
-        let lease = Self { shared: shared.clone(), used, direction: Direction::Outbound, place: None, told: None };
+        let lease = Self {
+            shared: shared.clone(),
+            used,
+            direction: Direction::Outbound,
+            place: None,
+            told: None,
+        };
         if count >= max {
             let scope = format!("outbound streams of connection {}", lease.info().id);
             let error = LimitExceeded::one(scope, Resource::Streams, count as u64, max as u64);
@@ -158,7 +193,12 @@ impl Drop for Lease {
         self.counter().fetch_sub(1, Ordering::AcqRel);
         if let Some((stream, protocol)) = self.told.take() {
             let (connection, direction) = (self.info().clone(), self.direction);
-            self.shared.bus.publish(|| StreamEvent::Closed { connection, stream, direction, protocol });
+            self.shared.bus.publish(|| StreamEvent::Closed {
+                connection,
+                stream,
+                direction,
+                protocol,
+            });
         }
     }
 }

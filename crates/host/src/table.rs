@@ -36,7 +36,13 @@ impl Table {
     pub(crate) fn new(local: PeerId) -> Self {
         let shards = std::array::from_fn(|_| RwLock::default());
         let (hasher, generations, protected) = (RandomState::new(), AtomicU32::new(1), RwLock::default());
-        Self { local, hasher, shards, generations, protected }
+        Self {
+            local,
+            hasher,
+            shards,
+            generations,
+            protected,
+        }
     }
 
     fn read(&self, peer: &PeerId) -> RwLockReadGuard<'_, Shard> {
@@ -49,7 +55,8 @@ impl Table {
 
     fn shard(&self, peer: &PeerId) -> &RwLock<Shard> {
         let shards = SHARDS as u64;
-        &self.shards[usize::try_from(self.hasher.hash_one(peer) % shards).expect("less than the number of shards")]
+        &self.shards
+            [usize::try_from(self.hasher.hash_one(peer) % shards).expect("less than the number of shards")]
     }
 
     /// Adds a connection, unless its peer has `max` already.
@@ -62,7 +69,12 @@ impl Table {
         });
         if known.entries.len() >= max {
             let scope = format!("established connections of peer {peer}");
-            return Err(LimitExceeded::one(scope, Resource::Connections, known.entries.len() as u64, max as u64));
+            return Err(LimitExceeded::one(
+                scope,
+                Resource::Connections,
+                known.entries.len() as u64,
+                max as u64,
+            ));
         }
         known.entries.push(entry);
         Ok(())
@@ -71,7 +83,9 @@ impl Table {
     /// Removes a connection; says whether it was the last of its peer.
     pub(crate) fn remove(&self, info: &ConnectionInfo) -> bool {
         let mut shard = self.write(&info.peer);
-        let Some(known) = shard.get_mut(&info.peer) else { return false };
+        let Some(known) = shard.get_mut(&info.peer) else {
+            return false;
+        };
         known.entries.retain(|entry| entry.info.id != info.id);
         let gone = known.entries.is_empty();
         if gone {
@@ -84,7 +98,11 @@ impl Table {
     /// alike (dialled by the smaller peer id), then the newest.
     pub(crate) fn best(&self, peer: &PeerId, limited: bool) -> Option<Arc<Entry>> {
         let shard = self.read(peer);
-        let usable = shard.get(peer)?.entries.iter().filter(|entry| limited || !entry.info.limited);
+        let usable = shard
+            .get(peer)?
+            .entries
+            .iter()
+            .filter(|entry| limited || !entry.info.limited);
         usable.max_by_key(|entry| self.rank(&entry.info)).cloned()
     }
 
@@ -95,7 +113,8 @@ impl Table {
 
     /// Whether new streams would take another connection to the same peer.
     pub(crate) fn is_spare(&self, info: &ConnectionInfo) -> bool {
-        self.best(&info.peer, true).is_some_and(|best| best.info.id != info.id)
+        self.best(&info.peer, true)
+            .is_some_and(|best| best.info.id != info.id)
     }
 
     /// A connection by its id.
@@ -105,14 +124,22 @@ impl Table {
 
     /// The connections to `peer`.
     pub(crate) fn entries(&self, peer: &PeerId) -> Vec<Arc<Entry>> {
-        self.read(peer).get(peer).map(|known| known.entries.clone()).unwrap_or_default()
+        self.read(peer)
+            .get(peer)
+            .map(|known| known.entries.clone())
+            .unwrap_or_default()
     }
 
     /// The generation of `peer`, zero while it is gone, with its connections.
     pub(crate) fn state(&self, peer: &PeerId) -> (u32, Arc<[Arc<ConnectionInfo>]>) {
         let shard = self.read(peer);
-        let Some(known) = shard.get(peer) else { return (0, Arc::new([])) };
-        (known.generation, known.entries.iter().map(|entry| entry.info.clone()).collect())
+        let Some(known) = shard.get(peer) else {
+            return (0, Arc::new([]));
+        };
+        (
+            known.generation,
+            known.entries.iter().map(|entry| entry.info.clone()).collect(),
+        )
     }
 
     /// Every connected peer.
@@ -149,6 +176,9 @@ impl Table {
     }
 
     pub(crate) fn is_protected(&self, peer: &PeerId) -> bool {
-        self.protected.read().unwrap_or_else(PoisonError::into_inner).contains_key(peer)
+        self.protected
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(peer)
     }
 }

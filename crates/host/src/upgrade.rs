@@ -7,8 +7,8 @@ use crate::{
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    BoxedIo, ConnectionInfo, Layer, LimitExceeded, Link, Muxed, MuxerUpgrade, RawConnection, Reservation, Resource,
-    ResourceScope, Role, SecureRequest, SecurityError, UpgradeError, Verdict,
+    BoxedIo, ConnectionInfo, Layer, LimitExceeded, Link, Muxed, MuxerUpgrade, RawConnection, Reservation,
+    Resource, ResourceScope, Role, SecureRequest, SecureUpgrade, SecurityError, UpgradeError, Verdict,
 };
 use sinew_identity::{PeerId, PublicKey};
 use sinew_machine::{Direction, ProtocolId, code};
@@ -38,13 +38,22 @@ pub(crate) struct Upgrade {
 #[derive(Default)]
 pub(crate) struct Stage(AtomicU8);
 
-const LAYERS: [Layer; 5] =
-    [Layer::Transport, Layer::SecurityNegotiation, Layer::Security, Layer::MuxerNegotiation, Layer::Muxer];
+const LAYERS: [Layer; 5] = [
+    Layer::Transport,
+    Layer::SecurityNegotiation,
+    Layer::Security,
+    Layer::MuxerNegotiation,
+    Layer::Muxer,
+];
 
 impl Stage {
     fn enter(&self, layer: Layer) {
-        let index = LAYERS.iter().position(|known| *known == layer).unwrap_or_default();
-        self.0.store(u8::try_from(index).unwrap_or_default(), Ordering::Relaxed);
+        let index = LAYERS
+            .iter()
+            .position(|known| *known == layer)
+            .unwrap_or_default();
+        self.0
+            .store(u8::try_from(index).unwrap_or_default(), Ordering::Relaxed);
     }
 
     pub(crate) fn layer(&self) -> Layer {
@@ -90,25 +99,42 @@ impl Upgrade {
     }
 
     async fn upgrade(&self, raw: RawConnection) -> Result<Upgraded, UpgradeError> {
-        let RawConnection { mut io, local, remote } = raw;
+        let RawConnection {
+            mut io,
+            local,
+            remote,
+        } = raw;
         self.stage.enter(Layer::SecurityNegotiation);
-        let security = self.negotiate(&mut io, &self.parts().security, |upgrade| upgrade.protocol()).await?;
+        let security = self
+            .negotiate(&mut io, &self.parts().security, SecureUpgrade::protocol)
+            .await?;
         self.stage.enter(Layer::Security);
         let muxers = self.parts().muxers.iter().map(|muxer| muxer.protocol()).collect();
-        let secured = security.secure(io, SecureRequest::new(self.role, self.expected, muxers)).await?;
+        let secured = security
+            .secure(io, SecureRequest::new(self.role, self.expected, muxers))
+            .await?;
         self.check_peer(&secured.key, &remote)?;
         let mut io = secured.io;
         let muxer = match &secured.muxer {
             Some(name) => self.muxer(name)?,
             None => {
                 self.stage.enter(Layer::MuxerNegotiation);
-                self.negotiate(&mut io, &self.parts().muxers, |muxer| muxer.protocol()).await?
+                self.negotiate(&mut io, &self.parts().muxers, MuxerUpgrade::protocol)
+                    .await?
             }
         };
         self.stage.enter(Layer::Muxer);
         let muxed = muxer.mux(io, self.role, self.scope.clone());
         let (security, muxer) = (Some(security.protocol()), Some(muxer.protocol()));
-        Ok(Upgraded { muxed, peer: secured.peer, key: secured.key, local, remote, security, muxer })
+        Ok(Upgraded {
+            muxed,
+            peer: secured.peer,
+            key: secured.key,
+            local,
+            remote,
+            security,
+            muxer,
+        })
     }
 
     /// Agrees on one of `known`, by name.
@@ -123,8 +149,14 @@ impl Upgrade {
             Role::Dialer => sinew_multistream::select(io, names.clone(), self.within).await,
             Role::Listener => sinew_multistream::accept(io, &names[..], self.within).await,
         };
-        let agreed = agreed.map_err(|error| UpgradeError::Negotiation { layer: self.stage.layer(), error })?;
-        let index = names.iter().position(|name| *name == agreed).expect("one of the names was agreed on");
+        let agreed = agreed.map_err(|error| UpgradeError::Negotiation {
+            layer: self.stage.layer(),
+            error,
+        })?;
+        let index = names
+            .iter()
+            .position(|name| *name == agreed)
+            .expect("one of the names was agreed on");
         Ok(&known[index])
     }
 
@@ -152,12 +184,24 @@ impl Upgrade {
     }
 
     fn establish(&self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
-        let Upgraded { muxed, peer, key, local, remote, security, muxer } = upgraded;
+        let Upgraded {
+            muxed,
+            peer,
+            key,
+            local,
+            remote,
+            security,
+            muxer,
+        } = upgraded;
         debug_assert_eq!(peer, key.peer_id(), "a secure upgrade gives the peer of its key");
         let mut info = ConnectionInfo::new(self.shared.next_connection(), key, self.direction, local, remote);
         info.transport = self.transport;
         info.security = security;
         info.muxer = muxer;
+        if self.shared.running().is_none() {
+            connection::farewell(&self.shared, muxed, code::connection::SHUTDOWN);
+            return Err(UpgradeError::ShuttingDown);
+        }
         if self.parts().gater.on_established(&info) == Verdict::Deny {
             connection::farewell(&self.shared, muxed, code::connection::GATED);
             return Err(UpgradeError::Gated(Layer::Muxer));
@@ -183,8 +227,9 @@ impl Upgrade {
         };
         let place = Reservation::new(scope, Resource::Connections, 1)?;
         let entry = Entry::new(info, muxed.handle.clone(), place);
-        self.shared.table.insert(entry.clone(), parts.limits.connections_per_peer)?;
+        self.shared
+            .table
+            .insert(entry.clone(), parts.limits.connections_per_peer)?;
         Ok(entry)
     }
 }
-

@@ -36,10 +36,16 @@ pub(super) async fn run(
     };
     let attempt = async {
         let request = DialRequest::new(peer, purpose, scope);
-        let link = candidate.transport.dial(&candidate.addr, request).await.map_err(AttemptError::Transport)?;
+        let link = candidate
+            .transport
+            .dial(&candidate.addr, request)
+            .await
+            .map_err(AttemptError::Transport)?;
         upgrade.run(link).await.map_err(AttemptError::Upgrade)
     };
-    timeout(within, attempt).await.unwrap_or_else(|_| Err(timed_out(&stage, within)))
+    timeout(within, attempt)
+        .await
+        .unwrap_or_else(|_| Err(timed_out(&stage, within)))
 }
 
 fn timed_out(stage: &Stage, after: std::time::Duration) -> AttemptError {

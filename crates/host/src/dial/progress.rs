@@ -21,7 +21,10 @@ struct Step {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { begun: now(), steps: Arc::default() }
+        Self {
+            begun: now(),
+            steps: Arc::default(),
+        }
     }
 }
 
@@ -33,7 +36,11 @@ impl Progress {
     /// An address is started; the number is for [`Progress::done`].
     pub(super) fn started(&self, addr: Multiaddr) -> usize {
         let mut steps = self.lock();
-        steps.push(Step { addr, started: now(), done: None });
+        steps.push(Step {
+            addr,
+            started: now(),
+            done: None,
+        });
         steps.len() - 1
     }
 
@@ -59,10 +66,18 @@ impl Progress {
     /// Everything so far; what is not done has run out of time.
     pub(super) fn attempts(&self) -> Vec<Attempt> {
         let timed_out = |step: &Step| self.attempt(step, Err(AttemptError::Timeout(now() - step.started)));
-        self.lock().iter().map(|step| step.done.clone().unwrap_or_else(|| timed_out(step))).collect()
+        self.lock()
+            .iter()
+            .map(|step| step.done.clone().unwrap_or_else(|| timed_out(step)))
+            .collect()
     }
 
     fn attempt(&self, step: &Step, outcome: Result<(), AttemptError>) -> Attempt {
-        Attempt::new(step.addr.clone(), step.started - self.begun, now() - step.started, outcome)
+        Attempt::new(
+            step.addr.clone(),
+            step.started - self.begun,
+            now() - step.started,
+            outcome,
+        )
     }
 }

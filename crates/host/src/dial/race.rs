@@ -58,6 +58,9 @@ impl Race {
 
     async fn attempt(&self, candidate: Candidate) -> (usize, Result<Arc<Entry>, AttemptError>) {
         let index = self.progress.started(candidate.addr.clone());
-        (index, attempt::run(&self.shared, self.peer, self.purpose, candidate).await)
+        (
+            index,
+            attempt::run(&self.shared, self.peer, self.purpose, candidate).await,
+        )
     }
 }

@@ -5,27 +5,27 @@ use std::time::Duration;
 
 /// How long an unused connection stays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Idle {
+pub(crate) struct Idle {
     /// The only connection to a peer.
-    pub last: Duration,
+    pub(crate) last: Duration,
     /// A connection beside a better one to the same peer, as two dials at once leave behind.
-    pub spare: Duration,
+    pub(crate) spare: Duration,
 }
 
 /// What is known of a connection when its timer is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Whether a handle or a stream of it exists, or its peer is protected.
-    pub in_use: bool,
+    pub(crate) in_use: bool,
     /// When it was last used.
-    pub last_used: Instant,
+    pub(crate) last_used: Instant,
     /// Whether new streams would take another connection to the peer.
-    pub spare: bool,
+    pub(crate) spare: bool,
 }
 
 impl Idle {
     /// When to look next; `None` when it is to be closed now.
-    pub fn look_again(&self, now: Instant, usage: Usage) -> Option<Instant> {
+    pub(crate) fn look_again(&self, now: Instant, usage: Usage) -> Option<Instant> {
         if usage.in_use {
             return Some(now + self.spare);
         }
@@ -42,7 +42,10 @@ mod tests {
     use sinew_machine::Instant;
     use std::time::Duration;
 
-    const IDLE: Idle = Idle { last: Duration::from_secs(60), spare: Duration::from_secs(10) };
+    const IDLE: Idle = Idle {
+        last: Duration::from_secs(60),
+        spare: Duration::from_secs(10),
+    };
 
     fn after(secs: u64) -> Instant {
         Instant::ZERO + Duration::from_secs(secs)
@@ -50,16 +53,45 @@ mod tests {
 
     #[test]
     fn used_connections_stay_and_unused_ones_go_in_time() {
-        let unused = Usage { in_use: false, last_used: after(100), spare: false };
+        let unused = Usage {
+            in_use: false,
+            last_used: after(100),
+            spare: false,
+        };
         for (usage, now, next) in [
-            (Usage { in_use: true, ..unused }, 1000, Some(1010)),
+            (
+                Usage {
+                    in_use: true,
+                    ..unused
+                },
+                1000,
+                Some(1010),
+            ),
             (unused, 100, Some(110)),
             (unused, 155, Some(160)),
             (unused, 160, None),
-            (Usage { spare: true, ..unused }, 105, Some(110)),
-            (Usage { spare: true, ..unused }, 110, None),
+            (
+                Usage {
+                    spare: true,
+                    ..unused
+                },
+                105,
+                Some(110),
+            ),
+            (
+                Usage {
+                    spare: true,
+                    ..unused
+                },
+                110,
+                None,
+            ),
         ] {
-            assert_eq!(IDLE.look_again(after(now), usage), next.map(after), "{usage:?} at {now}");
+            assert_eq!(
+                IDLE.look_again(after(now), usage),
+                next.map(after),
+                "{usage:?} at {now}"
+            );
         }
     }
 }

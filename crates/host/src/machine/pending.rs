@@ -12,18 +12,18 @@ use std::{
 
 /// How many inbound connections may be pending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Quotas {
+pub(crate) struct Quotas {
     /// In all.
-    pub total: usize,
+    pub(crate) total: usize,
     /// From one address.
-    pub per_address: usize,
+    pub(crate) per_address: usize,
     /// From one subnet: /24 of IPv4, /56 of IPv6. On loopback the address is the subnet.
-    pub per_subnet: usize,
+    pub(crate) per_subnet: usize,
 }
 
 /// The table of pending places. `T` is what it takes to evict one.
 #[derive(Debug)]
-pub struct Pending<T> {
+pub(crate) struct Pending<T> {
     quotas: Quotas,
     next: u64,
     places: BTreeMap<u64, (Source, T)>,
@@ -35,7 +35,7 @@ pub struct Pending<T> {
 
 impl<T> Pending<T> {
     /// An empty table.
-    pub fn new(quotas: Quotas) -> Self {
+    pub(crate) fn new(quotas: Quotas) -> Self {
         Self {
             quotas,
             next: 0,
@@ -47,7 +47,7 @@ impl<T> Pending<T> {
     }
 
     /// Gives a newcomer a place, and returns its number and whoever had to go.
-    pub fn enter(&mut self, source: Source, place: T) -> (u64, Option<T>) {
+    pub(crate) fn enter(&mut self, source: Source, place: T) -> (u64, Option<T>) {
         let evicted = self.victim(&source).and_then(|id| self.leave(id));
         let id = self.next;
         self.next += 1;
@@ -60,7 +60,7 @@ impl<T> Pending<T> {
     }
 
     /// Frees a place; `None` if it was evicted before.
-    pub fn leave(&mut self, id: u64) -> Option<T> {
+    pub(crate) fn leave(&mut self, id: u64) -> Option<T> {
         let (source, place) = self.places.remove(&id)?;
         if let Some(address) = source.address()
             && let Some(ids) = self.by_address.get_mut(&address)
@@ -74,20 +74,17 @@ impl<T> Pending<T> {
         Some(place)
     }
 
-    /// How many places are taken.
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
     /// Whether more than half of the places are taken: deadlines are short then.
-    pub fn is_crowded(&self) -> bool {
+    pub(crate) fn is_crowded(&self) -> bool {
         self.places.len() > self.quotas.total / 2
     }
 
     /// Who must go so that `newcomer` gets in.
     fn victim(&self, newcomer: &Source) -> Option<u64> {
         let oldest = |ids: &BTreeSet<u64>| ids.first().copied();
-        let own_address = newcomer.address().and_then(|address| self.by_address.get(&address));
+        let own_address = newcomer
+            .address()
+            .and_then(|address| self.by_address.get(&address));
         if let Some(ids) = own_address.filter(|ids| ids.len() >= self.quotas.per_address) {
             return oldest(ids);
         }
@@ -123,7 +120,11 @@ mod tests {
     use crate::machine::source::Source;
     use proptest::prelude::*;
 
-    const QUOTAS: Quotas = Quotas { total: 8, per_address: 3, per_subnet: 5 };
+    const QUOTAS: Quotas = Quotas {
+        total: 8,
+        per_address: 3,
+        per_subnet: 5,
+    };
 
     fn from(text: &str) -> Source {
         Source::of(&format!("/ip4/{text}/tcp/1").parse().expect("an address"))
@@ -135,11 +136,19 @@ mod tests {
         for n in 0..3 {
             assert_eq!(pending.enter(from("1.2.3.4"), n).1, None);
         }
-        assert_eq!(pending.enter(from("1.2.3.4"), 3).1, Some(0), "the oldest of the address");
+        assert_eq!(
+            pending.enter(from("1.2.3.4"), 3).1,
+            Some(0),
+            "the oldest of the address"
+        );
         assert_eq!(pending.enter(from("1.2.3.5"), 4).1, None);
         assert_eq!(pending.enter(from("1.2.3.6"), 5).1, None);
-        assert_eq!(pending.enter(from("1.2.3.7"), 6).1, Some(1), "the oldest of the subnet");
-        assert_eq!(pending.len(), 5);
+        assert_eq!(
+            pending.enter(from("1.2.3.7"), 6).1,
+            Some(1),
+            "the oldest of the subnet"
+        );
+        assert_eq!(pending.places.len(), 5);
     }
 
     #[test]
@@ -152,7 +161,11 @@ mod tests {
         pending.enter(from("5.5.5.1"), 101);
         pending.enter(from("5.5.5.2"), 102);
         assert!(pending.is_crowded());
-        assert_eq!(pending.enter(from("7.7.7.7"), 103).1, Some(0), "of the subnet with five");
+        assert_eq!(
+            pending.enter(from("7.7.7.7"), 103).1,
+            Some(0),
+            "of the subnet with five"
+        );
     }
 
     #[test]
@@ -175,9 +188,9 @@ mod tests {
                 }
                 let counted: usize = pending.by_subnet.values().map(std::collections::BTreeSet::len).sum();
                 let addressed: usize = pending.by_address.values().map(std::collections::BTreeSet::len).sum();
-                prop_assert_eq!((counted, addressed), (pending.len(), pending.len()));
+                prop_assert_eq!((counted, addressed), (pending.places.len(), pending.places.len()));
                 prop_assert_eq!(pending.busiest.len(), pending.by_subnet.len());
-                prop_assert!(pending.len() <= QUOTAS.total);
+                prop_assert!(pending.places.len() <= QUOTAS.total);
                 prop_assert!(pending.by_subnet.values().all(|ids| ids.len() <= QUOTAS.per_subnet));
             }
         }

@@ -21,8 +21,11 @@ pub(crate) fn order(addrs: impl IntoIterator<Item = Multiaddr>) -> Vec<Multiaddr
     }
     let mut ordered = Vec::with_capacity(unique.len());
     for reach in [Reach::Machine, Reach::Local, Reach::Global] {
-        let (six, rest): (Vec<_>, Vec<_>) =
-            unique.iter().filter(|addr| Reach::of(addr) == reach).cloned().partition(is_ip6);
+        let (six, rest): (Vec<_>, Vec<_>) = unique
+            .iter()
+            .filter(|addr| Reach::of(addr) == reach)
+            .cloned()
+            .partition(is_ip6);
         ordered.extend(alternate(six, rest));
     }
     ordered.truncate(MAX_ADDRS);
@@ -34,7 +37,11 @@ fn alternate(first: Vec<Multiaddr>, second: Vec<Multiaddr>) -> impl Iterator<Ite
     let mut turn = false;
     std::iter::from_fn(move || {
         turn = !turn;
-        if turn { first.next().or_else(|| second.next()) } else { second.next().or_else(|| first.next()) }
+        if turn {
+            first.next().or_else(|| second.next())
+        } else {
+            second.next().or_else(|| first.next())
+        }
     })
 }
 
@@ -68,12 +75,28 @@ mod tests {
 
     #[test]
     fn near_before_far_and_families_in_turn() {
-        let addrs = ["/ip4/8.8.8.8/tcp/1", "/ip4/8.8.4.4/tcp/1", "/ip6/2001:4860::1/tcp/1", "/ip4/10.0.0.1/tcp/1",
-            "/ip4/127.0.0.1/tcp/1", "/ip4/8.8.8.8/tcp/1"];
+        let addrs = [
+            "/ip4/8.8.8.8/tcp/1",
+            "/ip4/8.8.4.4/tcp/1",
+            "/ip6/2001:4860::1/tcp/1",
+            "/ip4/10.0.0.1/tcp/1",
+            "/ip4/127.0.0.1/tcp/1",
+            "/ip4/8.8.8.8/tcp/1",
+        ];
         let ordered: Vec<_> = order(addrs.iter().map(|text| text.parse().expect("an address")))
-            .iter().map(Multiaddr::to_string).collect();
-        assert_eq!(ordered, ["/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip6/2001:4860::1/tcp/1",
-            "/ip4/8.8.8.8/tcp/1", "/ip4/8.8.4.4/tcp/1"]);
+            .iter()
+            .map(Multiaddr::to_string)
+            .collect();
+        assert_eq!(
+            ordered,
+            [
+                "/ip4/127.0.0.1/tcp/1",
+                "/ip4/10.0.0.1/tcp/1",
+                "/ip6/2001:4860::1/tcp/1",
+                "/ip4/8.8.8.8/tcp/1",
+                "/ip4/8.8.4.4/tcp/1"
+            ]
+        );
     }
 
     #[test]

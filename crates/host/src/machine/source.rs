@@ -5,15 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The source of a connection. Transports without an address (memory) are one source.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Source(Option<IpAddr>);
+pub(crate) struct Source(Option<IpAddr>);
 
 /// The network that a source is counted with: /24 of IPv4, /56 of IPv6, the address itself on loopback.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Subnet(Option<IpAddr>);
+pub(crate) struct Subnet(Option<IpAddr>);
 
 impl Source {
     /// The source at a remote address. An IPv4 address inside an IPv6 one counts as IPv4.
-    pub fn of(remote: &Multiaddr) -> Self {
+    pub(crate) fn of(remote: &Multiaddr) -> Self {
         Self(match remote.iter().next() {
             Some(Protocol::Ip4(address)) => Some(IpAddr::V4(address)),
             Some(Protocol::Ip6(address)) => Some(IpAddr::V6(address).to_canonical()),
@@ -22,12 +22,12 @@ impl Source {
     }
 
     /// The address, if there is one.
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         self.0
     }
 
     /// The network that it is counted with.
-    pub fn subnet(&self) -> Subnet {
+    pub(crate) fn subnet(&self) -> Subnet {
         Subnet(self.0.map(|address| match address {
             loopback if loopback.is_loopback() => loopback,
             IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << 8)).into(),
@@ -52,10 +52,19 @@ mod tests {
     #[test]
     fn subnets_are_24_and_56_bits() {
         let subnet = |text: &str| Source::of(&text.parse().expect("an address")).subnet();
-        assert_eq!(subnet("/ip4/1.2.3.4/tcp/1"), subnet("/ip4/1.2.3.200/udp/9/quic-v1"));
+        assert_eq!(
+            subnet("/ip4/1.2.3.4/tcp/1"),
+            subnet("/ip4/1.2.3.200/udp/9/quic-v1")
+        );
         assert_ne!(subnet("/ip4/1.2.3.4/tcp/1"), subnet("/ip4/1.2.4.4/tcp/1"));
-        assert_eq!(subnet("/ip6/2001:db8:0:1200::1/tcp/1"), subnet("/ip6/2001:db8:0:12ff::1/tcp/1"));
-        assert_ne!(subnet("/ip6/2001:db8:0:1200::1/tcp/1"), subnet("/ip6/2001:db8:0:1300::1/tcp/1"));
+        assert_eq!(
+            subnet("/ip6/2001:db8:0:1200::1/tcp/1"),
+            subnet("/ip6/2001:db8:0:12ff::1/tcp/1")
+        );
+        assert_ne!(
+            subnet("/ip6/2001:db8:0:1200::1/tcp/1"),
+            subnet("/ip6/2001:db8:0:1300::1/tcp/1")
+        );
         assert_ne!(subnet("/ip4/127.0.0.1/tcp/1"), subnet("/ip4/127.0.0.2/tcp/1"));
         assert_eq!(subnet("/ip6/::ffff:1.2.3.4/tcp/1"), subnet("/ip4/1.2.3.4/tcp/1"));
     }
