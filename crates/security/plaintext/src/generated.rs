@@ -1,0 +1,3 @@
+//! Code made of the protobuf schemas in `proto/`.
+
+pub(crate) mod plaintext;
