@@ -1,0 +1,180 @@
+//! The buffers that a connection is read into: small at first, grown with use, used again, given back.
+
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// The first buffer of a connection: an idle one must stay cheap.
+const SMALLEST: usize = 2 * 1024;
+
+/// The largest: two of the largest messages of Noise in one read.
+const LARGEST: usize = 128 * 1024;
+
+/// Buffers that are kept to be used again, while their slices are with the readers.
+const KEPT: usize = 4;
+
+/// Memory of the process that read buffers of one connection hold, whoever holds them.
+type Gauge = Arc<AtomicUsize>;
+
+/// A buffer whose bytes are all initialised, so that it can be filled again and again without being cleared.
+#[derive(Debug)]
+struct Buffer {
+    bytes: Vec<u8>,
+    gauge: Gauge,
+}
+
+impl Buffer {
+    fn new(size: usize, gauge: &Gauge) -> Self {
+        gauge.fetch_add(size, Ordering::Relaxed);
+        Self {
+            bytes: vec![0; size],
+            gauge: gauge.clone(),
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.gauge.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+    }
+}
+
+/// What slices of a buffer hold on to.
+struct Owner(Arc<Buffer>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+/// The read buffers of one connection.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    size: usize,
+    kept: VecDeque<Arc<Buffer>>,
+    gauge: Gauge,
+}
+
+impl Buffers {
+    pub(crate) fn new() -> Self {
+        Self {
+            size: SMALLEST,
+            kept: VecDeque::new(),
+            gauge: Gauge::default(),
+        }
+    }
+
+    /// Bytes of all buffers that somebody still holds a slice of, or that are kept here.
+    pub(crate) fn held(&self) -> usize {
+        self.gauge.load(Ordering::Relaxed)
+    }
+
+    /// Lets `read` fill a buffer and gives what it said it filled.
+    pub(crate) fn fill<E>(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<Option<Bytes>, E> {
+        let mut buffer = self.free();
+        let Some(unique) = Arc::get_mut(&mut buffer) else {
+            return Ok(None);
+        };
+        let room = unique.bytes.len();
+        let result = read(&mut unique.bytes);
+        let count = *result.as_ref().unwrap_or(&0);
+        if count == 0 {
+            self.kept.push_front(buffer);
+            return result.map(|_| None);
+        }
+        if count == room {
+            self.size = (self.size * 4).min(LARGEST);
+        }
+        let filled = Bytes::from_owner(Owner(buffer.clone())).slice(..count.min(room));
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(buffer);
+        Ok(Some(filled))
+    }
+
+    /// Gives every buffer back and starts small again.
+    pub(crate) fn clear(&mut self) {
+        self.size = SMALLEST;
+        self.kept = VecDeque::new();
+    }
+
+    /// Whether memory is held that an idle connection should give back.
+    pub(crate) fn is_grown(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Drops the small buffer that nothing was read into.
+    pub(crate) fn rest(&mut self) {
+        if self.size == SMALLEST {
+            self.kept.clear();
+        }
+    }
+
+    /// A buffer of the present size of which nobody holds a slice.
+    fn free(&mut self) -> Arc<Buffer> {
+        self.kept.retain(|buffer| buffer.bytes.len() == self.size);
+        let free = self.kept.iter().position(|buffer| Arc::strong_count(buffer) == 1);
+        free.and_then(|at| self.kept.remove(at))
+            .unwrap_or_else(|| Arc::new(Buffer::new(self.size, &self.gauge)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Buffers, LARGEST, SMALLEST};
+    use std::convert::Infallible;
+
+    fn fill(buffers: &mut Buffers, count: usize) -> bytes::Bytes {
+        buffers
+            .fill(|room| {
+                let count = count.min(room.len());
+                room[..count].fill(7);
+                Ok::<_, Infallible>(count)
+            })
+            .unwrap_or_else(|never| match never {})
+            .expect("something was read")
+    }
+
+    #[test]
+    fn buffers_grow_while_they_are_filled() {
+        let mut buffers = Buffers::new();
+        let sizes: Vec<usize> = (0..5).map(|_| fill(&mut buffers, usize::MAX).len()).collect();
+        assert_eq!(sizes, [SMALLEST, 8 << 10, 32 << 10, LARGEST, LARGEST]);
+        buffers.clear();
+        assert_eq!(buffers.held(), 0);
+        assert_eq!(fill(&mut buffers, usize::MAX).len(), SMALLEST);
+    }
+
+    #[test]
+    fn a_buffer_is_used_again_when_its_slices_are_gone() {
+        let mut buffers = Buffers::new();
+        let first = fill(&mut buffers, 100);
+        let at = first.as_ptr();
+        let second = fill(&mut buffers, 100);
+        assert_ne!(second.as_ptr(), at, "the first is still read");
+        drop(first);
+        assert_eq!(fill(&mut buffers, 100).as_ptr(), at);
+        assert_eq!(buffers.held(), 2 * SMALLEST);
+    }
+
+    #[test]
+    fn kept_slices_do_not_keep_the_pool() {
+        let mut buffers = Buffers::new();
+        let slices: Vec<_> = (0..10).map(|_| fill(&mut buffers, 1)).collect();
+        assert_eq!(buffers.held(), 10 * SMALLEST);
+        drop(slices);
+        assert_eq!(buffers.held(), 4 * SMALLEST);
+        buffers.rest();
+        assert_eq!(buffers.held(), 0);
+    }
+}

@@ -1,0 +1,55 @@
+//! What a yamux connection allows itself and its peer.
+
+use std::time::Duration;
+
+/// Limits and times of a connection. The defaults are those that go-libp2p uses where it has such a setting.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// A receive window grows up to this: 16 MiB, as in go-libp2p.
+    pub max_window: u32,
+    /// All windows of a connection together grow by at most this beyond their first 256 KiB. 16 MiB, because
+    /// no more than [`Config::max_unread`] may lie unread anyway.
+    pub max_growth: u64,
+    /// Payload that may lie unread on a connection before its socket is no longer read: 16 MiB.
+    pub max_unread: usize,
+    /// How long a connection may hold more than [`Config::max_unread`] before the streams that were left unread
+    /// longest are reset: 10 s.
+    pub unread_patience: Duration,
+    /// Streams that the remote opened and nobody has accepted; further ones are reset. 256, the backlog of
+    /// unacknowledged streams that the specification recommends.
+    pub accept_backlog: usize,
+    /// Our streams that the remote has not acknowledged; opening waits beyond. 256 by the specification.
+    pub ack_backlog: usize,
+    /// Streams of the remote that may exist at once, whatever the host allows: 8,192, a few MiB of bookkeeping.
+    pub max_inbound: usize,
+    /// Payload that may wait to be written, on all streams of a connection: 256 KiB.
+    pub send_buffer: usize,
+    /// A ping after this time: 30 s, as in go-libp2p. `None` sends none.
+    pub keep_alive: Option<Duration>,
+    /// How long a ping may stay unanswered while nothing else arrives either: 10 s.
+    pub keep_alive_timeout: Duration,
+    /// How long bytes may wait while the connection takes none: 10 s.
+    pub write_timeout: Duration,
+    /// How long a closing connection may take to say goodbye: 3 s.
+    pub close_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_window: 16 << 20,
+            max_growth: 16 << 20,
+            max_unread: 16 << 20,
+            unread_patience: Duration::from_secs(10),
+            accept_backlog: 256,
+            ack_backlog: 256,
+            max_inbound: 8192,
+            send_buffer: 256 << 10,
+            keep_alive: Some(Duration::from_secs(30)),
+            keep_alive_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(3),
+        }
+    }
+}

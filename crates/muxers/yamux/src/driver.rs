@@ -1,0 +1,327 @@
+//! The one task of a connection: it moves bytes between the socket and the machine.
+//!
+//! A poll goes a few rounds: what arrived goes into the machine, what the machine has gathered is written, more is
+//! read. The lock is held for the machine's part of a round only. When nothing moves the driver leaves its waker
+//! and sleeps.
+
+use crate::{
+    buffers::Buffers,
+    machine::End,
+    output::Output,
+    shared::{Shared, State},
+};
+use bytes::Bytes;
+use sinew_core::{BoxedIo, CloseReason};
+use sinew_machine::Instant;
+use sinew_runtime::{Timer, now};
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes gathered for one flush.
+const BATCH: usize = 128 * 1024;
+
+/// Rounds of reading and writing in one poll, before others get a turn: about half a MiB each way.
+const ROUNDS: usize = 4;
+
+/// Buffers are given back when nothing has moved for this long.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Read buffers that may be held beyond twice what lies unread in them before the unread bytes are copied out.
+const PINNED: usize = 1 << 20;
+
+/// Moves the bytes of one connection until it ends.
+pub(crate) struct Driver {
+    io: BoxedIo,
+    shared: Arc<Shared>,
+    buffers: Buffers,
+    output: Output,
+    woken: Vec<Waker>,
+    timer: Timer,
+    armed: Option<Instant>,
+    /// When buffers were last found to be held.
+    busy_at: Option<Instant>,
+    /// Held buffers that are no reason to compact again.
+    pinned: usize,
+    shut: bool,
+}
+
+/// What one round found.
+#[derive(Default)]
+struct Round {
+    arrived: Option<Bytes>,
+    written: usize,
+    failed: Option<io::Error>,
+}
+
+impl Round {
+    fn moved(&self) -> bool {
+        self.arrived.is_some() || self.written > 0 || self.failed.is_some()
+    }
+}
+
+/// What the machine wants from the next round.
+#[derive(Clone, Copy)]
+struct Wants {
+    reads: bool,
+    end: Option<End>,
+    finished: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(io: BoxedIo, shared: Arc<Shared>) -> Self {
+        Self {
+            io,
+            shared,
+            buffers: Buffers::new(),
+            output: Output::default(),
+            woken: Vec::new(),
+            timer: Timer::new(),
+            armed: None,
+            busy_at: None,
+            pinned: PINNED,
+            shut: false,
+        }
+    }
+
+    /// Tells the machine what one round found, and takes what it wants to send.
+    fn turn(&mut self, round: Round, due: bool) -> Wants {
+        let Self {
+            shared,
+            output,
+            buffers,
+            ..
+        } = self;
+        let mut state = shared.lock();
+        state.driver = None;
+        let at = now();
+        let machine = &mut state.machine;
+        machine.written(at, round.written);
+        machine.flushing(at, output.unflushed);
+        if let Some(arrived) = round.arrived {
+            // The machine keeps a fault as its end and has a goodbye to send.
+            let _ = machine.receive(at, arrived);
+            if buffers.held() > 2 * machine.unread() + self.pinned {
+                machine.compact();
+                self.pinned = buffers.held() + PINNED;
+            }
+        }
+        if due {
+            machine.handle_timeout(at);
+        }
+        if let Some(error) = round.failed {
+            machine.lost();
+            state.lost.get_or_insert(Arc::new(error));
+        }
+        let machine = &mut state.machine;
+        if output.is_empty() {
+            machine.transmit(at, BATCH, &mut output.batch);
+        }
+        machine.take_woken(&mut self.woken);
+        let (reads, end, finished) = (machine.wants_read(), machine.end(), machine.is_finished());
+        drop(state);
+        self.woken.drain(..).for_each(Waker::wake);
+        Wants { reads, end, finished }
+    }
+
+    /// One round of writing and reading.
+    fn exchange(&mut self, cx: &mut Context<'_>, wants: Wants) -> Round {
+        let (written, result) = self.output.poll(&mut self.io, cx);
+        let mut round = Round {
+            written,
+            failed: result.err(),
+            ..Round::default()
+        };
+        // What arrives while we say goodbye is taken and dropped, so that the goodbye is not cut.
+        if wants.reads || matches!(wants.end, Some(End::Closed(_))) {
+            match self.read(cx) {
+                Poll::Ready(Ok(Some(arrived))) => round.arrived = Some(arrived),
+                Poll::Ready(Ok(None)) => _ = round.failed.get_or_insert(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Err(error)) => _ = round.failed.get_or_insert(error),
+                Poll::Pending => {}
+            }
+        }
+        round
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        let Self { io, buffers, .. } = self;
+        let mut pending = false;
+        let filled = buffers.fill(|room| {
+            let mut room = ReadBuf::new(room);
+            match Pin::new(io).poll_read(cx, &mut room) {
+                Poll::Ready(result) => result.map(|()| room.filled().len()),
+                Poll::Pending => {
+                    pending = true;
+                    Ok(0)
+                }
+            }
+        });
+        if pending {
+            Poll::Pending
+        } else {
+            Poll::Ready(filled)
+        }
+    }
+
+    /// Leaves the waker and sets the timer. `false`: there is something to do at once.
+    fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut state = self.shared.lock();
+        let at = now();
+        let State {
+            machine,
+            driver,
+            paused,
+            ..
+        } = &mut *state;
+        machine.flushing(at, self.output.unflushed);
+        let more = machine.wants_transmit() && self.output.is_empty();
+        if more || (*paused && machine.wants_read()) {
+            *paused = false;
+            return false;
+        }
+        if machine.has_starving_writers() {
+            // Those who were woken for the room there is do not use it: others may.
+            machine.grant_room();
+            machine.take_woken(&mut self.woken);
+            cx.waker().wake_by_ref();
+        }
+        *paused = !machine.wants_read();
+        *driver = Some(cx.waker().clone());
+        let deadline = machine.deadline();
+        drop(state);
+        self.woken.drain(..).for_each(Waker::wake);
+        self.buffers.rest();
+        self.busy_at = self.buffers.is_grown().then_some(at);
+        self.arm(cx, deadline)
+    }
+
+    /// Sets the timer no later than `deadline` and the time to give buffers back. Early is harmless and spares
+    /// moving it.
+    fn arm(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> bool {
+        let idle = self.busy_at.map(|at| at + IDLE);
+        let wanted = [deadline, idle].into_iter().flatten().min();
+        if let Some(wanted) = wanted
+            && self.armed.is_none_or(|armed| wanted < armed)
+        {
+            self.armed = Some(wanted);
+        }
+        self.timer.poll(cx, self.armed).is_pending()
+    }
+
+    /// Whether the timer has come. An idle connection then gives its buffers back.
+    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.armed.is_none() || self.timer.poll(cx, self.armed).is_pending() {
+            return false;
+        }
+        self.armed = None;
+        if self.busy_at.is_some_and(|at| now() >= at + IDLE) {
+            self.busy_at = None;
+            self.buffers.clear();
+            self.pinned = PINNED;
+            self.output.shrink();
+            self.woken = Vec::new();
+            self.shared.lock().machine.shrink();
+        }
+        true
+    }
+
+    /// The way out after the goodbye: close our direction, and wait until the remote has closed its own, so that
+    /// nothing of what is under way is lost.
+    fn leave(&mut self, cx: &mut Context<'_>, end: End) -> Poll<CloseReason> {
+        let deadline = {
+            let mut state = self.shared.lock();
+            if self.is_past(&mut state) || end == End::Lost {
+                drop(state);
+                return Poll::Ready(self.done(end));
+            }
+            state.machine.deadline()
+        };
+        if !self.shut {
+            match Pin::new(&mut self.io).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => self.shut = true,
+                Poll::Ready(Err(_)) => return Poll::Ready(self.done(end)),
+                Poll::Pending => {}
+            }
+        }
+        let drains = matches!(end, End::Closed(_));
+        if self.shut && !drains {
+            return Poll::Ready(self.done(end));
+        }
+        for _ in 0..ROUNDS {
+            match if drains { self.read(cx) } else { Poll::Pending } {
+                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(_) if self.shut => return Poll::Ready(self.done(end)),
+                Poll::Ready(_) | Poll::Pending => {
+                    self.armed = deadline;
+                    let _ = self.timer.poll(cx, deadline);
+                    return Poll::Pending;
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn is_past(&self, state: &mut State) -> bool {
+        state.machine.handle_timeout(now());
+        state.machine.is_expired()
+    }
+
+    fn done(&mut self, end: End) -> CloseReason {
+        let mut state = self.shared.lock();
+        state.done = true;
+        let reason = state.reason(end);
+        let watchers = std::mem::take(&mut state.watchers);
+        state.machine.take_woken(&mut self.woken);
+        drop(state);
+        tracing::debug!(%reason, "connection ended");
+        self.woken.drain(..).chain(watchers).for_each(Waker::wake);
+        reason
+    }
+}
+
+impl Future for Driver {
+    type Output = CloseReason;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let this = &mut *self;
+        let mut due = this.is_due(cx);
+        let mut round = Round::default();
+        for _ in 0..ROUNDS {
+            let wants = this.turn(std::mem::take(&mut round), std::mem::take(&mut due));
+            if let Some(end) = wants.end.filter(|_| wants.finished) {
+                return this.leave(cx, end);
+            }
+            round = this.exchange(cx, wants);
+            if !round.moved() && this.sleep(cx) {
+                return Poll::Pending;
+            }
+        }
+        this.turn(round, due);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Driver {
+    /// Whoever polled the driver gave it up: the connection is over for everybody who uses it.
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if !state.done {
+            state
+                .lost
+                .get_or_insert_with(|| Arc::new(io::ErrorKind::ConnectionAborted.into()));
+            state.machine.lost();
+            let end = state.machine.end().unwrap_or(End::Lost);
+            drop(state);
+            self.done(end);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Why this side ended a session.
+
+use sinew_machine::{Blame, CloseCode, Culpable};
+
+/// Why this side ended a session: what the peer did, or failed to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A version that does not exist.
+    #[error("frame of unknown version {0}")]
+    Version(u8),
+    /// A frame type that does not exist.
+    #[error("frame of unknown type {0}")]
+    Type(u8),
+    /// The peer opened a stream with an id that is ours to give, or with 0.
+    #[error("the peer opened stream {0}, an id that is not its own")]
+    Parity(u32),
+    /// The peer opened a stream that is open.
+    #[error("the peer opened stream {0} twice")]
+    Duplicate(u32),
+    /// More payload than the window allows.
+    #[error("{length} bytes on stream {stream}, whose window has {credit} left")]
+    Overrun {
+        /// The stream.
+        stream: u32,
+        /// Announced length of the payload.
+        length: u32,
+        /// What the peer was allowed to send.
+        credit: u32,
+    },
+    /// Credit beyond what the window can count.
+    #[error("window of stream {0} overflows")]
+    Overflow(u32),
+    /// A length that no window can allow.
+    #[error("{length} bytes on stream {stream}, more than any window")]
+    TooLong {
+        /// The stream.
+        stream: u32,
+        /// Announced length of the payload.
+        length: u32,
+    },
+    /// Useless frames without end.
+    #[error("too many useless frames")]
+    Flood,
+    /// No answer to a ping and no other byte.
+    #[error("the peer does not answer pings")]
+    Silent,
+    /// Bytes wait and the connection takes none.
+    #[error("the connection takes no bytes")]
+    Stuck,
+}
+
+impl Fault {
+    /// The code of the go-away frame that tells the peer.
+    #[must_use]
+    pub fn code(&self) -> CloseCode {
+        // spec: yamux, Session termination: 1 is a protocol error, 0 the normal termination. A peer that is
+        // silent or stuck has broken no rule.
+        match self {
+            Self::Silent | Self::Stuck => CloseCode::NONE,
+            _ => CloseCode(1),
+        }
+    }
+}
+
+impl Culpable for Fault {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Silent | Self::Stuck => Blame::Network,
+            _ => Blame::Peer,
+        }
+    }
+}

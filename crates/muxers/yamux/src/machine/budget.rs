@@ -1,0 +1,91 @@
+//! The budget of a connection for useless frames.
+
+use crate::Fault;
+use sinew_machine::Instant;
+
+/// Tokens that a connection starts with and can hold at most. Floods of a thousand frames take milliseconds,
+/// and ten minutes of ordinary traffic of other implementations spend under a tenth of it (measured).
+pub const BUDGET: u64 = 1_000;
+
+/// A token in units of the bucket: 20 ms, so that time refills 50 tokens a second one nanosecond at a time.
+const TOKEN: u64 = 20_000_000;
+
+/// Units that one useful byte earns: 256 of them are a token.
+const BYTE: u64 = TOKEN / 256;
+
+/// A bucket of tokens, refilled by time and by useful bytes.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    units: u64,
+    filled: Instant,
+}
+
+impl Budget {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            units: BUDGET * TOKEN,
+            filled: now,
+        }
+    }
+
+    /// Earns what `bytes` of payload, in either direction, are worth.
+    pub(crate) fn useful(&mut self, bytes: usize) {
+        let earned = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(BYTE);
+        self.units = self.units.saturating_add(earned).min(BUDGET * TOKEN);
+    }
+
+    /// Pays for one useless frame.
+    ///
+    /// # Errors
+    /// [`Fault::Flood`] when the budget is spent.
+    pub(crate) fn charge(&mut self, now: Instant) -> Result<(), Fault> {
+        self.refill(now);
+        self.units = self.units.checked_sub(TOKEN).ok_or(Fault::Flood)?;
+        Ok(())
+    }
+
+    /// Whole tokens left.
+    pub(crate) fn left(&self) -> u64 {
+        self.units / TOKEN
+    }
+
+    fn refill(&mut self, now: Instant) {
+        self.units = self
+            .units
+            .saturating_add(now.0.saturating_sub(self.filled.0))
+            .min(BUDGET * TOKEN);
+        self.filled = self.filled.max(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUDGET, Budget};
+    use crate::Fault;
+    use sinew_machine::Instant;
+    use std::time::Duration;
+
+    fn spend(budget: &mut Budget, now: Instant) -> u64 {
+        std::iter::from_fn(|| budget.charge(now).ok()).count() as u64
+    }
+
+    #[test]
+    fn a_thousand_tokens_then_a_flood() {
+        let mut budget = Budget::new(Instant::ZERO);
+        assert_eq!(spend(&mut budget, Instant::ZERO), BUDGET);
+        assert_eq!(budget.charge(Instant::ZERO), Err(Fault::Flood));
+    }
+
+    #[test]
+    fn fifty_a_second_and_one_for_256_bytes() {
+        let mut budget = Budget::new(Instant::ZERO);
+        spend(&mut budget, Instant::ZERO);
+        assert_eq!(spend(&mut budget, Instant::ZERO + Duration::from_secs(2)), 100);
+        budget.useful(255);
+        assert_eq!(budget.left(), 0);
+        budget.useful(1);
+        assert_eq!(budget.left(), 1);
+        budget.useful(usize::MAX);
+        assert_eq!(budget.left(), BUDGET, "nothing is saved up beyond the start");
+    }
+}

@@ -1,0 +1,335 @@
+//! A connection: its state, its beginning and its end.
+//!
+//! ```text
+//! Open ── close() ──► closing: queued payload leaves, then go-away ──► Ended(Closed)
+//!  │  └── go-away arrives ──► Ended(Remote)        └── close_timeout ──► Ended(Closed)
+//!  │  └── socket ends ──► Ended(Lost)
+//!  └── fault ──► nothing is read any more, go-away leaves ──► Ended(Fault)
+//! ```
+
+use super::{
+    budget::Budget,
+    clock::Clock,
+    frame::{Flags, HEADER, Header, Kind},
+    late::Late,
+    receive::Body,
+    stream::{Greeting, Stream},
+    window::Memory,
+};
+use crate::{Config, Fault};
+use sinew_machine::{CloseCode, Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+/// Headers of the session itself (pings, resets) that may wait. Beyond, the socket is not read: whoever causes
+/// answers has to take them.
+const MAX_CONTROL: usize = 512;
+
+/// How long a connection that was cut may take to say why.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Which side of the connection this is: it decides whose stream ids are odd.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The dialler: opens streams with odd ids.
+    Client,
+    /// The listener: opens streams with even ids.
+    Server,
+}
+
+/// Why a connection has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum End {
+    /// We closed it.
+    Closed(CloseCode),
+    /// The remote said goodbye.
+    Remote(CloseCode),
+    /// The remote broke a rule, fell silent or is stuck.
+    Fault(Fault),
+    /// The bytes underneath ended without a goodbye.
+    Lost,
+}
+
+/// One side of a yamux connection.
+pub struct Connection<W> {
+    pub(crate) config: Config,
+    pub(crate) side: Side,
+    pub(crate) streams: BTreeMap<u32, Box<Stream<W>>>,
+    pub(crate) woken: Vec<W>,
+    pub(crate) end: Option<End>,
+
+    // Receiving.
+    pub(crate) partial: [u8; HEADER],
+    pub(crate) partial_len: usize,
+    pub(crate) body: Option<Body>,
+    pub(crate) unread: usize,
+    pub(crate) budget: Budget,
+    pub(crate) late: Late,
+    pub(crate) memory: Box<dyn Memory>,
+    pub(crate) growth: u64,
+
+    // Streams of the remote.
+    pub(crate) backlog: VecDeque<u32>,
+    pub(crate) inbound: usize,
+    pub(crate) highest_remote: u32,
+    pub(crate) acceptor: Option<W>,
+
+    // Streams of ours.
+    pub(crate) next_id: Option<u32>,
+    pub(crate) unacked: usize,
+    pub(crate) openers: BTreeMap<u64, W>,
+    pub(crate) tickets: u64,
+
+    // Sending.
+    pub(crate) control: VecDeque<[u8; HEADER]>,
+    pub(crate) round: VecDeque<u32>,
+    pub(crate) unsent: VecDeque<u32>,
+    pub(crate) writers: VecDeque<u32>,
+    pub(crate) queued: usize,
+    pub(crate) in_batch: usize,
+    pub(crate) goodbye: Option<CloseCode>,
+
+    pub(crate) clock: Clock,
+}
+
+impl<W> Connection<W> {
+    /// A connection that has neither sent nor received anything. `memory` is asked before a window grows.
+    #[must_use]
+    pub fn new(config: Config, side: Side, now: Instant, memory: Box<dyn Memory>) -> Self {
+        // spec: yamux, StreamID Field: the client uses odd ids, the server even ones, 0 is the session's.
+        let first = if side == Side::Client { 1 } else { 2 };
+        Self {
+            clock: Clock::new(now, &config),
+            config,
+            side,
+            streams: BTreeMap::new(),
+            woken: Vec::new(),
+            end: None,
+            partial: [0; HEADER],
+            partial_len: 0,
+            body: None,
+            unread: 0,
+            budget: Budget::new(now),
+            late: Late::default(),
+            memory,
+            growth: 0,
+            backlog: VecDeque::new(),
+            inbound: 0,
+            highest_remote: 0,
+            acceptor: None,
+            next_id: Some(first),
+            unacked: 0,
+            openers: BTreeMap::new(),
+            tickets: 0,
+            control: VecDeque::new(),
+            round: VecDeque::new(),
+            unsent: VecDeque::new(),
+            writers: VecDeque::new(),
+            queued: 0,
+            in_batch: 0,
+            goodbye: None,
+        }
+    }
+
+    /// Why the connection has ended, if it has. There may still be a goodbye to transmit.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Whether bytes from the socket are welcome. `false`: too much lies unread, or answers wait to be taken.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.end.is_none() && self.unread < self.config.max_unread && self.control.len() < MAX_CONTROL
+    }
+
+    /// Streams that exist, in either direction.
+    #[must_use]
+    pub fn stream_count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Payload that was received and not read.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// Tokens left of the budget for useless frames.
+    #[must_use]
+    pub fn budget(&self) -> u64 {
+        self.budget.left()
+    }
+
+    /// The last measured round-trip time.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.clock.rtt
+    }
+
+    /// Moves those whose wait is over to `out`.
+    pub fn take_woken(&mut self, out: &mut Vec<W>) {
+        out.append(&mut self.woken);
+    }
+
+    /// Starts to close: nothing more is taken from or given to streams, what is queued leaves, then a goodbye
+    /// with `code`. Only the first end counts.
+    pub fn close(&mut self, now: Instant, code: CloseCode) {
+        if self.end.is_none() {
+            self.goodbye = Some(code);
+            self.clock.close_by = Some(now + self.config.close_timeout);
+            self.finish_all(End::Closed(code));
+        }
+    }
+
+    /// The bytes underneath have ended.
+    pub fn lost(&mut self) {
+        if self.end.is_none() {
+            self.drop_output();
+            self.finish_all(End::Lost);
+        }
+    }
+
+    /// The connection is cut: of all that waits only a goodbye leaves.
+    pub(crate) fn fail(&mut self, now: Instant, fault: Fault) {
+        if self.end.is_none() {
+            self.drop_output();
+            self.goodbye = Some(fault.code());
+            self.clock.close_by = Some(now + LAST_WORDS);
+            self.finish_all(End::Fault(fault));
+        }
+    }
+
+    /// The remote has said goodbye.
+    pub(crate) fn remote_close(&mut self, now: Instant, code: CloseCode) {
+        if self.end.is_none() {
+            self.clock.close_by = Some(now + LAST_WORDS);
+            self.drop_output();
+            self.finish_all(End::Remote(code));
+        }
+    }
+
+    /// Gives back memory that an idle connection does not need.
+    pub fn shrink(&mut self) {
+        self.late.forget();
+        self.woken.shrink_to_fit();
+        for queue in [
+            &mut self.backlog,
+            &mut self.round,
+            &mut self.unsent,
+            &mut self.writers,
+        ] {
+            queue.shrink_to_fit();
+        }
+        self.control.shrink_to_fit();
+        self.clock.shrink();
+    }
+
+    /// Copies unread payload out of the buffers that it arrived in, so that those can be used again.
+    pub fn compact(&mut self) {
+        for stream in self.streams.values_mut() {
+            stream.inbox.compact();
+        }
+    }
+
+    fn drop_output(&mut self) {
+        self.control.clear();
+        self.round.clear();
+        for stream in self.streams.values_mut() {
+            self.queued -= stream.outbox.clear();
+        }
+    }
+
+    fn finish_all(&mut self, end: End) {
+        self.end = Some(end);
+        self.body = None;
+        for stream in self.streams.values_mut() {
+            stream.wake_all(&mut self.woken);
+        }
+        self.woken.extend(self.acceptor.take());
+        self.woken.extend(std::mem::take(&mut self.openers).into_values());
+    }
+
+    /// Queues a frame that belongs to no round.
+    pub(crate) fn control(&mut self, kind: Kind, flags: Flags, stream: u32, length: u32) {
+        self.control
+            .push_back(Header::new(kind, flags, stream, length).encode());
+    }
+
+    /// Puts `id` into the round of those that have something to send.
+    pub(crate) fn schedule(&mut self, id: u32) {
+        if let Some(stream) = self.streams.get_mut(&id)
+            && !stream.scheduled
+        {
+            stream.scheduled = true;
+            self.round.push_back(id);
+        }
+    }
+
+    /// Whether `id` is one of the remote's numbers.
+    pub(crate) fn is_remote_id(&self, id: u32) -> bool {
+        id.is_multiple_of(2) == (self.side == Side::Client)
+    }
+
+    /// Takes `id` out of the table if nobody needs it any more.
+    pub(crate) fn settle(&mut self, id: u32) {
+        let Some(stream) = self.streams.get(&id) else {
+            return;
+        };
+        if stream.held || !stream.is_done() {
+            return;
+        }
+        let Some(stream) = self.streams.remove(&id) else {
+            return;
+        };
+        self.acknowledged(stream.local && !stream.acked);
+        if !stream.local {
+            self.inbound -= 1;
+        }
+        if stream.growth > 0 {
+            self.set_growth(self.growth - stream.growth);
+        }
+        if stream.greeting != Greeting::Syn {
+            self.late.remember(id, stream.late_frames, stream.window.credit());
+        }
+    }
+
+    /// One of our streams left the backlog of unacknowledged ones.
+    pub(crate) fn acknowledged(&mut self, was_waiting: bool) {
+        if was_waiting {
+            self.unacked -= 1;
+            self.wake_opener();
+        }
+    }
+
+    pub(crate) fn wake_opener(&mut self) {
+        if let Some((_, opener)) = self.openers.pop_first() {
+            self.woken.push(opener);
+        }
+    }
+
+    /// Reserves `growth` in all. Shrinking always succeeds.
+    pub(crate) fn set_growth(&mut self, growth: u64) -> bool {
+        let granted = growth <= self.growth || growth <= self.config.max_growth;
+        let granted = granted && self.memory.reserve(growth);
+        if granted || growth < self.growth {
+            self.growth = growth;
+        }
+        granted
+    }
+}
+
+impl<W> std::fmt::Debug for Connection<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("side", &self.side)
+            .field("streams", &self.streams.len())
+            .field("unread", &self.unread)
+            .field("queued", &self.queued)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}

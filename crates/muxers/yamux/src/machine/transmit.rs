@@ -1,0 +1,177 @@
+//! What leaves: frames of the session first, then the streams in turn.
+
+use super::{
+    batch::Batch,
+    connection::Connection,
+    frame::{Flags, HEADER, Header, Kind},
+    stream::{Greeting, Sending, Stream},
+    window::Tuning,
+};
+use bytes::Buf;
+use sinew_machine::Instant;
+
+/// Payload of a frame while only one stream has something to send: go-libp2p's maximum.
+const LARGE_FRAME: usize = 64 * 1024;
+
+/// Payload of a frame while several streams take turns: none waits for more than this of each other one.
+const FAIR_FRAME: usize = 16 * 1024;
+
+impl<W> Connection<W> {
+    /// Whether [`Connection::transmit`] has something to give.
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        !self.control.is_empty() || !self.round.is_empty() || self.goodbye.is_some()
+    }
+
+    /// Moves frames to `batch` until it holds `max` bytes or there are no more. A frame that was begun is
+    /// completed: the batch may exceed `max` by one.
+    pub fn transmit(&mut self, now: Instant, max: usize, batch: &mut Batch) {
+        let before = batch.remaining();
+        if before == 0 {
+            self.clock.wrote(now);
+        }
+        while let Some(header) = self.control.pop_front() {
+            batch.header(header);
+        }
+        while batch.remaining() < max
+            && let Some(id) = self.round.pop_front()
+        {
+            self.turn(now, id, batch);
+        }
+        if self.round.is_empty()
+            && let Some(code) = self.goodbye.take()
+        {
+            // spec: yamux, Session termination: a go-away frame whose length is the code.
+            batch.header(Header::new(Kind::GoAway, Flags::NONE, 0, code.0).encode());
+        }
+        self.in_batch += batch.remaining() - before;
+        self.clock.waiting = self.in_batch > 0;
+    }
+
+    /// The connection took `count` bytes of a batch.
+    pub fn written(&mut self, now: Instant, count: usize) {
+        if count > 0 {
+            self.in_batch -= count;
+            self.clock.wrote(now);
+            self.clock.waiting = self.in_batch > 0;
+            self.grant_room();
+        }
+    }
+
+    /// Whether bytes that the connection took are still on their way out of its own buffers.
+    pub fn flushing(&mut self, now: Instant, pending: bool) {
+        if !pending {
+            self.clock.wrote(now);
+        }
+        self.clock.waiting = pending || self.in_batch > 0;
+    }
+
+    /// One turn of one stream.
+    fn turn(&mut self, now: Instant, id: u32, batch: &mut Batch) {
+        let alone = self.round.is_empty();
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        stream.scheduled = false;
+        if stream.over.is_some() {
+            return;
+        }
+        if stream.greeting == Greeting::Syn {
+            self.greet_earlier(id, batch);
+        }
+        let delta = self.replenish(now, id);
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if delta > 0 || (stream.outbox.len() == 0 && stream.greeting != Greeting::None) {
+            let flags = stream.take_greeting();
+            batch.header(Header::new(Kind::WindowUpdate, flags, id, delta).encode());
+        }
+        let sent = stream.send_payload(id, if alone { LARGE_FRAME } else { FAIR_FRAME }, batch);
+        let more = stream.outbox.len() > 0;
+        self.queued -= sent;
+        self.budget.useful(sent);
+        if more {
+            self.schedule(id);
+        } else {
+            self.send_finish(id, batch);
+        }
+    }
+
+    /// Opens the streams whose ids come before `id`: ids appear on the wire in rising order.
+    fn greet_earlier(&mut self, id: u32, batch: &mut Batch) {
+        while let Some(&earlier) = self.unsent.front().filter(|front| **front <= id) {
+            self.unsent.pop_front();
+            if earlier != id
+                && let Some(stream) = self.streams.get_mut(&earlier)
+            {
+                let flags = stream.take_greeting();
+                batch.header(Header::new(Kind::WindowUpdate, flags, earlier, 0).encode());
+            }
+        }
+    }
+
+    /// The credit to return on `id`, after its window was fitted to its reader.
+    fn replenish(&mut self, now: Instant, id: u32) -> u32 {
+        let cap = self.config.max_window;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return 0;
+        };
+        if !stream.wants_update() || self.end.is_some() {
+            return 0;
+        }
+        let before = stream.window.size();
+        match stream.window.tuning(now, self.clock.rtt) {
+            Tuning::Keep => {}
+            Tuning::Grow => stream.window.set_size(stream.window.grown(cap)),
+            Tuning::Shrink => stream.window.shrink(),
+        }
+        let (had, needs) = (stream.growth, stream.window.growth(stream.inbox.len()));
+        let granted = had == needs || self.set_growth(self.growth - had + needs);
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return 0;
+        };
+        if granted || needs < had {
+            stream.growth = needs;
+        } else {
+            stream.window.set_size(before);
+        }
+        let delta = stream.window.replenish(now, stream.inbox.len());
+        if self.clock.rtt.is_none() {
+            self.ask_rtt(now);
+        }
+        delta
+    }
+
+    fn send_finish(&mut self, id: u32, batch: &mut Batch) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.sending == Sending::Finishing {
+            // A frame of its own: js-libp2p acts on the flag before it looks at the payload beside it.
+            stream.sending = Sending::Finished;
+            batch.header(Header::new(Kind::WindowUpdate, Flags::FIN, id, 0).encode());
+            self.settle(id);
+        }
+    }
+}
+
+impl<W> Stream<W> {
+    /// Moves one frame of payload, if there is any, and says how much.
+    fn send_payload(&mut self, id: u32, max: usize, batch: &mut Batch) -> usize {
+        let count = self.outbox.len().min(max);
+        let Ok(length) = u32::try_from(count) else {
+            return 0;
+        };
+        if count > 0 {
+            // spec: yamux, Opening a stream: SYN and ACK may go with the first data frame.
+            let flags = self.take_greeting();
+            batch.header(Header::new(Kind::Data, flags, id, length).encode());
+            self.outbox.take(count, batch);
+            self.answered = true;
+        }
+        count
+    }
+}
+
+const _: () = assert!(FAIR_FRAME < LARGE_FRAME && HEADER < FAIR_FRAME);

@@ -1,0 +1,90 @@
+//! What time does: keep-alive, stuck sockets, goodbyes that nobody takes.
+
+use crate::pair::{Side, pair, read, write};
+use sinew_core::{CloseCode, CloseReason, Role};
+use sinew_runtime::now;
+use sinew_yamux::Config;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn idle_connections_ping_and_live() {
+    let (dialer, listener) = pair();
+    tokio::time::sleep(SECOND * 300).await;
+    assert!(dialer.handle.rtt().is_some() && listener.handle.rtt().is_some());
+    dialer.handle.close(CloseCode::NONE);
+    assert!(matches!(
+        listener.handle.closed().await,
+        CloseReason::Remote(CloseCode::NONE)
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_given_up_after_forty_seconds() {
+    let (near, mut far) = tokio::io::duplex(64 * 1024);
+    let dialer = Side::new(Box::new(near), Role::Dialer, Config::default());
+    let start = now();
+    let reason = dialer.handle.closed().await;
+    assert!(matches!(reason, CloseReason::TimedOut(_)), "{reason}");
+    assert!(
+        now() - start < SECOND * 41,
+        "30 s until the ping, 10 s for the answer"
+    );
+    let mut heard = Vec::new();
+    far.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(
+        heard,
+        [
+            [0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        ]
+        .concat()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_takes_nothing_is_cut_after_ten_seconds() {
+    let (near, _far) = tokio::io::duplex(64);
+    let dialer = Side::new(Box::new(near), Role::Dialer, Config::default());
+    let mut stream = dialer.open().await;
+    write(&mut *stream, vec![0; 1000]).await.unwrap();
+    let start = now();
+    let reason = dialer.handle.closed().await;
+    assert!(matches!(reason, CloseReason::TimedOut(_)), "{reason}");
+    assert!((SECOND * 10..SECOND * 11).contains(&(now() - start)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_that_nobody_takes_is_given_up() {
+    let (near, _far) = tokio::io::duplex(64);
+    let dialer = Side::new(Box::new(near), Role::Dialer, Config::default());
+    let mut stream = dialer.open().await;
+    write(&mut *stream, vec![0; 1000]).await.unwrap();
+    tokio::task::yield_now().await;
+    let start = now();
+    dialer.handle.close(CloseCode::NONE);
+    assert!(matches!(
+        dialer.handle.closed().await,
+        CloseReason::Local(CloseCode::NONE)
+    ));
+    assert!((SECOND * 3..SECOND * 4).contains(&(now() - start)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_writes_to_is_acknowledged_soon() {
+    let (dialer, mut listener) = pair();
+    let mut streams = Vec::new();
+    for _ in 0..256 {
+        let mut stream = dialer.open().await;
+        write(&mut *stream, "one way").await.unwrap();
+        streams.push(stream);
+        let mut accepted = listener.accept().await.unwrap();
+        assert_eq!(read(&mut *accepted).await.unwrap().unwrap(), "one way");
+        streams.push(accepted);
+    }
+    let start = now();
+    dialer.open().await;
+    assert!(now() - start <= Duration::from_millis(20));
+}
