@@ -1,0 +1,159 @@
+//! The connection ends, by either side, while everything is going on.
+
+use std::future::poll_fn;
+
+use sinew_core::{CloseCode, MuxError, code};
+use sinew_runtime::timeout;
+use tokio::io::AsyncReadExt;
+
+use super::{
+    Upgrade,
+    pair::{Pair, SETTLE, Side, Stream},
+};
+use crate::{
+    fault::{Check, Fault, Run, ensure},
+    pattern::send,
+};
+
+const CODE: CloseCode = code::connection::SHUTDOWN;
+
+pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
+    run.check("close by this side ends everything", by_us(upgrade))
+        .await;
+    run.check("close by the other side ends everything", by_them(upgrade))
+        .await;
+    run.check("close during open", during_open(upgrade, false)).await;
+    run.check("close by the other side during open", during_open(upgrade, true))
+        .await;
+    run.check("close without a stream", without_streams(upgrade))
+        .await;
+    run.check(
+        "a driver that is dropped ends everything",
+        driver_dropped(upgrade),
+    )
+    .await;
+}
+
+async fn by_us(upgrade: &Upgrade) -> Check {
+    let mut pair = Pair::new(upgrade);
+    let streams = pair.stream().await?;
+    pair.dialer.handle.close(CODE);
+    // Only the first call counts.
+    pair.dialer.handle.close(CloseCode::NONE);
+    everything_ends(pair, streams).await
+}
+
+async fn by_them(upgrade: &Upgrade) -> Check {
+    let mut pair = Pair::new(upgrade);
+    let streams = pair.stream().await?;
+    pair.listener.handle.close(CODE);
+    everything_ends(pair, streams).await
+}
+
+/// Drivers end, streams fail, nothing is accepted or opened any more, and all are told why.
+async fn everything_ends(mut pair: Pair, (mut ours, mut theirs): (Stream, Stream)) -> Check {
+    for stream in [&mut ours, &mut theirs] {
+        let read = stream.read(&mut [0; 1]).await;
+        ensure!(
+            read.is_err(),
+            "an open stream of a connection that ended reads {read:?}"
+        );
+        let wrote = send(stream, 60, 64 * 1024 * 1024).await;
+        ensure!(
+            wrote.is_err(),
+            "an open stream of a connection that ended takes 64 MiB"
+        );
+        poll_fn(|cx| stream.poll_reset(cx)).await;
+    }
+    for side in [&mut pair.dialer, &mut pair.listener] {
+        side_ended(side).await?;
+    }
+    drop((ours, theirs));
+    pair.end().await
+}
+
+async fn side_ended(side: &mut Side) -> Check {
+    ensure!(side.ended().await.is_some(), "the driver was dropped");
+    side.handle.closed().await;
+    ensure!(
+        side.accepted().await.is_err(),
+        "a stream is accepted of a connection that ended"
+    );
+    match side.handle.open().await {
+        Err(MuxError::Closed(_)) => Ok(()),
+        Err(other) => Err(other.into()),
+        Ok(_) => Err(Fault::new("a stream is opened on a connection that ended")),
+    }
+}
+
+/// Opens in flight are answered, one way or the other, and no stream of theirs hangs.
+async fn during_open(upgrade: &Upgrade, remote: bool) -> Check {
+    let mut pair = Pair::new(upgrade);
+    let handle = pair.dialer.handle.clone();
+    let opening = futures_util::future::join_all((0..1000).map(|_| {
+        let open = handle.open();
+        async {
+            if let Ok(mut stream) = open.await {
+                // Pending for ever if the stream did not notice.
+                let _ = stream.read(&mut [0; 1]).await;
+            }
+        }
+    }));
+    let closing = async {
+        tokio::task::yield_now().await;
+        let side = if remote { &pair.listener } else { &pair.dialer };
+        side.handle.close(CODE);
+    };
+    tokio::join!(opening, closing);
+    side_ended(&mut pair.dialer).await?;
+    // Streams that arrived before the end may still be accepted; then comes the end.
+    while timeout(SETTLE, pair.listener.accepted()).await?.is_ok() {}
+    pair.end().await
+}
+
+async fn without_streams(upgrade: &Upgrade) -> Check {
+    Pair::new(upgrade).end().await
+}
+
+/// Whoever owns the connection may drop its driver at any time, without a goodbye.
+async fn driver_dropped(upgrade: &Upgrade) -> Check {
+    let (left, right) = crate::io::pair();
+    let tasks = sinew_runtime::TaskScope::new("conformance");
+    let mut dropped = Side::new(upgrade, left, sinew_core::Role::Dialer, &tasks);
+    let mut other_tasks = Side::new(
+        upgrade,
+        right,
+        sinew_core::Role::Listener,
+        &sinew_runtime::TaskScope::new("other"),
+    );
+    let mut stream = dropped.open().await?;
+    send(&mut stream, 61, 10).await?;
+    let mut theirs = other_tasks.accept().await?;
+    tasks.abort();
+    tasks.emptied().await;
+    let read = stream.read(&mut [0; 1]).await;
+    ensure!(
+        read.is_err(),
+        "a stream reads {read:?} after its driver was dropped"
+    );
+    dropped.handle.closed().await;
+    ensure!(
+        dropped.accepted().await.is_err(),
+        "a stream is accepted after the driver was dropped"
+    );
+    ensure!(
+        dropped.handle.open().await.is_err(),
+        "a stream is opened after the driver was dropped"
+    );
+    // The other side loses its connection.
+    ensure!(
+        other_tasks.ended().await.is_some(),
+        "the other side does not notice"
+    );
+    while theirs.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
+    ensure!(
+        theirs.read(&mut [0; 1]).await.is_err(),
+        "the other side's stream ends well"
+    );
+    Ok(())
+}
