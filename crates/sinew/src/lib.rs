@@ -1,1 +1,165 @@
-//! The libp2p networking stack for Rust.
+//! Sinew is the libp2p networking stack for Rust.
+//!
+//! A *host* has a key, listens on addresses, dials others, and speaks any number of *protocols* with each *peer* over
+//! *streams*. You register a handler for a protocol, or open a stream to a peer; everything below (transports, security,
+//! multiplexing, negotiation, limits) is done for you. There is no event loop to poll.
+//!
+//! # Tutorial: an echo application
+//!
+//! Two nodes in one program. Every line runs when the documentation is tested.
+//!
+//! ```
+//! # #[cfg(all(feature = "tcp", feature = "noise", feature = "yamux"))]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> { tokio::runtime::Runtime::new()?.block_on(run()) }
+//! # #[cfg(not(all(feature = "tcp", feature = "noise", feature = "yamux")))]
+//! # fn main() {}
+//! # #[cfg(all(feature = "tcp", feature = "noise", feature = "yamux"))]
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use sinew::{Keypair, Node, Stream};
+//! use std::time::Duration;
+//!
+//! // A node: a key, and where it listens. Port 0 takes any free one.
+//! let server = Node::builder(Keypair::generate()).listen("/ip4/127.0.0.1/tcp/0")?.start().await?;
+//!
+//! // A handler: any closure from a stream to a future. Each stream runs in a task of its own.
+//! server.set_stream_handler("/echo/1.0.0", |mut stream: Stream| async move {
+//!     while let Ok(Some(chunk)) = stream.read_chunk().await {
+//!         if stream.write_chunk(chunk).await.is_err() {
+//!             return; // dropping an unfinished stream resets it
+//!         }
+//!     }
+//!     let _ = stream.finish().await;
+//! })?;
+//!
+//! // Another node dials it by address...
+//! let client = Node::builder(Keypair::generate()).start().await?;
+//! let peer = client.connect(server.listen_addrs()).await?;
+//! assert_eq!(peer, server.peer_id());
+//!
+//! // ...and opens a stream by peer and protocol.
+//! let mut stream = client.new_stream(&peer, ["/echo/1.0.0"]).await?;
+//! stream.write_all(b"hello").await?;
+//! stream.finish().await?; // half-close: we are done, and still listening
+//! assert_eq!(stream.read_to_end(1024).await?, "hello");
+//!
+//! client.shutdown(Duration::from_secs(1)).await;
+//! server.shutdown(Duration::from_secs(1)).await;
+//! # Ok(()) }
+//! ```
+//!
+//! # A handler with state
+//!
+//! What a handler captures is its state; clone it into each call:
+//!
+//! ```
+//! # #[cfg(all(feature = "tcp", feature = "noise", feature = "yamux"))]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> { tokio::runtime::Runtime::new()?.block_on(run()) }
+//! # #[cfg(not(all(feature = "tcp", feature = "noise", feature = "yamux")))]
+//! # fn main() {}
+//! # #[cfg(all(feature = "tcp", feature = "noise", feature = "yamux"))]
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use sinew::{Keypair, Node, Stream};
+//! use std::{collections::HashMap, sync::{Arc, Mutex}};
+//!
+//! let node = Node::builder(Keypair::generate()).listen("/ip4/127.0.0.1/tcp/0")?.start().await?;
+//! let visits = Arc::new(Mutex::new(HashMap::new()));
+//! let state = visits.clone();
+//! node.set_stream_handler("/visits/1.0.0", move |mut stream: Stream| {
+//!     let state = state.clone();
+//!     async move {
+//!         let count: u64 = {
+//!             let mut visits = state.lock().expect("no handler panics while it holds the lock");
+//!             *visits.entry(stream.peer()).and_modify(|count| *count += 1).or_insert(1)
+//!         };
+//!         let _ = stream.write_all(&count.to_be_bytes()).await;
+//!         let _ = stream.finish().await;
+//!     }
+//! })?;
+//!
+//! let visitor = Node::builder(Keypair::generate()).start().await?;
+//! let peer = visitor.connect(node.listen_addrs()).await?;
+//! for expected in 1..=3u64 {
+//!     let mut stream = visitor.new_stream(&peer, ["/visits/1.0.0"]).await?;
+//!     let mut count = [0; 8];
+//!     stream.read_exact(&mut count).await?;
+//!     assert_eq!(u64::from_be_bytes(count), expected);
+//! }
+//! assert_eq!(visits.lock().unwrap()[&visitor.peer_id()], 3);
+//! # Ok(()) }
+//! ```
+//!
+//! # Where to go from here
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | dial, with options, and see why it failed | [`Host::dial`], [`Host::explain`], [`DialError`] |
+//! | offer several versions of a protocol | [`Host::new_stream`] takes a list, best first |
+//! | know who comes and goes | [`Host::membership`], [`Host::subscribe`] with [`ConnectionEvent`] |
+//! | send typed requests and get typed answers | the module `request_response` (feature `request-response`) |
+//! | bound what strangers can do | [`Limits`], [`Timeouts`], [`HandlerOptions`], [`ConnectionGater`] |
+//! | add a transport, security protocol, muxer or service of your own | [`sinew_core`] |
+//!
+//! # Features
+//!
+//! Features only add. The defaults are what [`Node::builder`] switches on.
+//!
+//! | feature | default | gives |
+//! |---|---|---|
+//! | `tcp` | yes | the TCP transport |
+//! | `dns` | yes | `/dns`, `/dns4`, `/dns6`, `/dnsaddr` addresses |
+//! | `noise` | yes | the Noise secure channel |
+//! | `yamux` | yes | the yamux muxer |
+//! | `identify` | yes | identify and identify/push |
+//! | `ping` | yes | ping |
+//! | `request-response` | yes | typed requests with prost, CBOR and JSON codecs |
+//! | `perf` | no | throughput between two of your own machines; in no preset |
+//! | `memory` | no | a transport inside one process, for tests |
+//! | `insecure-plaintext` | no | a channel that secures nothing, for tests; in no preset |
+//!
+//! # What it deliberately does not do
+//!
+//! It is no re-export of everything: the crates behind it (`sinew-tcp`, `sinew-noise`, `sinew-yamux`, ...) can be
+//! used alone, against `sinew-core` only.
+
+mod node;
+
+pub use node::{Node, NodeBuilder, StartError};
+
+pub use sinew_addr::AddrError;
+pub use sinew_core::{
+    self, Attempt, AttemptError, Blame, CloseCode, CloseReason, Connection, ConnectionEvent, ConnectionGater,
+    ConnectionId, ConnectionInfo, Culpable, DialError, DialOptions, DialReport, DialTarget, Direction, HandledProtocols,
+    HandlerError, HandlerOptions, Host, Instant, Lifetime, ListenAddrs, ListenError, ListenEvent, Membership, Multiaddr,
+    NegotiationError, ObservedAddrs, OpenError, OpenOptions, PeerInfo, PeerState, Peerstore, ProtocolId, ProtocolMatch,
+    Purpose, Stream, StreamEvent, StreamHandler, StreamReset, Verdict, code,
+};
+pub use sinew_host::{Limits, MemoryPeerstore, PeerstoreBounds, Timeouts};
+pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
+
+/// Addresses: strict parsing, peer suffixes, scopes.
+pub use sinew_addr as addr;
+/// Keys, peer ids and key files.
+pub use sinew_identity as identity;
+/// Signed envelopes, peer records and record validators.
+pub use sinew_record as record;
+
+#[cfg(feature = "dns")]
+pub use sinew_dns as dns;
+#[cfg(feature = "identify")]
+pub use sinew_identify as identify;
+#[cfg(feature = "memory")]
+pub use sinew_memory as memory;
+#[cfg(feature = "noise")]
+pub use sinew_noise as noise;
+#[cfg(feature = "perf")]
+pub use sinew_perf as perf;
+#[cfg(feature = "ping")]
+pub use sinew_ping as ping;
+#[cfg(feature = "insecure-plaintext")]
+pub use sinew_plaintext as insecure_plaintext;
+#[cfg(feature = "request-response")]
+pub use sinew_request_response as request_response;
+#[cfg(feature = "tcp")]
+pub use sinew_tcp as tcp;
+#[cfg(feature = "yamux")]
+pub use sinew_yamux as yamux;

@@ -1,0 +1,142 @@
+//! Limits and deadlines of inbound connections.
+
+use crate::rig::{ask, builder, echo, listening, started};
+use sinew_core::{
+    CloseReason, ConnectionEvent, ConnectionGater, DialOptions, DialRequest, Layer, Link, Purpose, RawConnection,
+    Transport, Unlimited, UpgradeError, Verdict, code,
+};
+use sinew_host::{Limits, Timeouts};
+use sinew_identity::PeerId;
+use sinew_memory::MemoryTransport;
+use sinew_runtime::now;
+use std::{sync::Arc, time::Duration};
+
+/// Connects and says nothing.
+async fn silent(addr: &sinew_core::Multiaddr) -> RawConnection {
+    let request = DialRequest::new(None, Purpose::Use, Arc::new(Unlimited));
+    match MemoryTransport::new().dial(addr, request).await.expect("connects") {
+        Link::Raw(raw) => raw,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn tight() -> Limits {
+    let mut limits = Limits::default();
+    (limits.pending, limits.pending_per_address, limits.pending_per_subnet) = (8, 8, 8);
+    limits
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_silent_connections_do_not_keep_a_newcomer_out() {
+    let (server, addr) = listening(builder().limits(tight())).await;
+    server.set_stream_handler("/echo", echo).expect("free");
+    let mut silents = Vec::new();
+    for n in 0..1000 {
+        silents.push(silent(&addr).await);
+        if n % 100 == 50 {
+            let client = started(builder()).await;
+            let begun = now();
+            let peer = client.connect(addr.clone()).await.expect("gets in");
+            let stream = client.new_stream(&peer, ["/echo"]).await.expect("opens");
+            assert_eq!(ask(stream, b"x").await.expect("answers"), b"x");
+            assert_eq!(now() - begun, Duration::ZERO, "without waiting for anybody");
+            client.shutdown(Duration::ZERO).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_cut_after_five_seconds_and_after_three_in_a_crowd() {
+    for (others, expected) in [(0, 5), (6, 3)] {
+        let (server, addr) = listening(builder().limits(tight())).await;
+        let mut events = server.subscribe::<ConnectionEvent>();
+        let mut held = Vec::new();
+        for _ in 0..=others {
+            held.push(silent(&addr).await);
+        }
+        let begun = now();
+        let event = events.next().await.expect("not lagged").expect("alive");
+        let ConnectionEvent::InboundFailed { error, .. } = event else { panic!("{event:?}") };
+        assert!(matches!(&*error, UpgradeError::Timeout { layer: Layer::SecurityNegotiation, .. }), "{error}");
+        assert_eq!(now() - begun, Duration::from_secs(expected), "with {others} others");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_byte_a_second_ends_at_the_deadline_of_the_first_layer() {
+    let (server, addr) = listening(builder()).await;
+    let mut events = server.subscribe::<ConnectionEvent>();
+    let mut slow = silent(&addr).await;
+    let begun = now();
+    let drip = async {
+        for byte in b"\x13/multistream/1.0.0\n" {
+            tokio::io::AsyncWriteExt::write_all(&mut slow.io, &[*byte]).await.expect("taken");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = drip => panic!("it was never cut"),
+        event = events.next() => assert!(matches!(event, Ok(Some(ConnectionEvent::InboundFailed { .. })))),
+    }
+    assert_eq!(now() - begun, Timeouts::default().inbound_first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_of_one_peer_are_limited_and_the_refused_one_learns_a_code() {
+    let mut limits = Limits::default();
+    limits.connections_per_peer = 2;
+    let (server, addr) = listening(builder().limits(limits)).await;
+    let client = started(builder()).await;
+    let dial = || client.dial(addr.clone(), DialOptions::default().purpose(Purpose::Probe));
+    let (_first, _second) = (dial().await.expect("connects"), dial().await.expect("connects"));
+    let third = dial().await.expect("its own side does not know yet");
+    let reason = third.closed().await;
+    assert!(matches!(reason, CloseReason::Remote(code) if code == code::connection::RESOURCE_LIMIT), "{reason}");
+    assert_eq!(server.connections().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_house_refuses_before_any_handshake() {
+    let mut limits = Limits::default();
+    limits.inbound_connections = 1;
+    let (server, addr) = listening(builder().limits(limits)).await;
+    let (first, second) = (started(builder()).await, started(builder()).await);
+    first.connect(addr.clone()).await.expect("connects");
+    while server.connections().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut events = server.subscribe::<ConnectionEvent>();
+    second.connect(addr.clone()).await.expect_err("full");
+    let event = events.next().await.expect("not lagged").expect("alive");
+    let ConnectionEvent::InboundFailed { error, .. } = event else { panic!("{event:?}") };
+    assert!(error.to_string().contains("1 of 1 connections used"), "{error}");
+    first.disconnect(&server.peer_id());
+    while !server.connections().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    second.connect(addr).await.expect("there is room again");
+}
+
+#[derive(Debug)]
+struct DenyPeer(PeerId);
+
+impl ConnectionGater for DenyPeer {
+    fn on_secured(&self, _: sinew_core::Direction, peer: &PeerId, _: &sinew_core::Multiaddr) -> Verdict {
+        if *peer == self.0 { Verdict::Deny } else { Verdict::Allow }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gater_refuses_a_peer_once_it_is_known() {
+    let (liked, disliked) = (started(builder()).await, started(builder()).await);
+    let (server, addr) = listening(builder().gater(DenyPeer(disliked.peer_id()))).await;
+    liked.connect(addr.clone()).await.expect("connects");
+    // The dialler may be done before the listener refuses; either way it is out.
+    if disliked.connect(addr).await.is_ok() {
+        let connection = disliked.connection(&server.peer_id());
+        if let Some(connection) = connection {
+            connection.closed().await;
+        }
+    }
+    assert_eq!(server.peers(), [liked.peer_id()]);
+}

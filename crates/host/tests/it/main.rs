@@ -1,0 +1,7 @@
+//! Whole hosts over the memory transport, on a paused clock.
+
+mod connections;
+mod dialling;
+mod limits;
+mod rig;
+mod streams;

@@ -1,0 +1,211 @@
+//! The node builder with its presets.
+
+use crate::{Host, Multiaddr};
+use sinew_core::{ConnectionGater, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport};
+use sinew_host::{HostBuilder, Limits, Timeouts};
+use sinew_identity::{Signer, SigningError};
+use std::sync::Arc;
+
+/// Where every node begins: [`Node::builder`] with what most nodes want, [`Node::bare`] with nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Node;
+
+impl Node {
+    /// A node with what is switched on among the default features: TCP, names, Noise, yamux, identify and ping.
+    #[must_use]
+    pub fn builder(signer: impl Signer + 'static) -> NodeBuilder {
+        NodeBuilder::preset(Arc::new(signer))
+    }
+
+    /// A node with no transport, security, muxer or service: everything is added by hand.
+    #[must_use]
+    pub fn bare(signer: impl Signer + 'static) -> HostBuilder {
+        HostBuilder::new(Arc::new(signer))
+    }
+}
+
+/// Builds a node from the preset, and whatever is added to it.
+#[derive(Debug)]
+pub struct NodeBuilder {
+    host: HostBuilder,
+    /// What the preset could not do; told when the node is started.
+    failed: Option<StartError>,
+    #[cfg(feature = "identify")]
+    identify: crate::identify::Identify,
+    #[cfg(feature = "ping")]
+    ping: crate::ping::Ping,
+}
+
+impl NodeBuilder {
+    fn preset(signer: Arc<dyn Signer>) -> Self {
+        #[allow(unused_mut, reason = "without a feature there is nothing to add")]
+        let mut host = HostBuilder::new(signer.clone());
+        #[cfg(feature = "identify")]
+        let identify = host.add(crate::identify::Config::default());
+        #[cfg(feature = "ping")]
+        let ping = host.add(crate::ping::Config::default());
+        let builder = Self {
+            host,
+            failed: None,
+            #[cfg(feature = "identify")]
+            identify,
+            #[cfg(feature = "ping")]
+            ping,
+        };
+        builder.add_transports().add_security(&signer).add_muxers()
+    }
+
+    fn add_transports(self) -> Self {
+        #[cfg(feature = "tcp")]
+        let this = self.transport(crate::tcp::TcpTransport::new());
+        #[cfg(not(feature = "tcp"))]
+        let this = self;
+        #[cfg(feature = "dns")]
+        let this = match crate::dns::DnsResolver::from_system() {
+            Ok(resolver) => this.resolver(resolver),
+            // A machine without a usable resolver configuration still dials addresses without names.
+            Err(_) => this,
+        };
+        this
+    }
+
+    #[allow(unused_mut, unused_variables, reason = "without a feature there is nothing to add")]
+    fn add_security(mut self, signer: &Arc<dyn Signer>) -> Self {
+        #[cfg(feature = "noise")]
+        match crate::noise::Noise::new(&**signer) {
+            Ok(noise) => self = self.security(noise),
+            Err(error) => self.failed = Some(error.into()),
+        }
+        self
+    }
+
+    fn add_muxers(self) -> Self {
+        #[cfg(feature = "yamux")]
+        let this = self.muxer(crate::yamux::Yamux::default());
+        #[cfg(not(feature = "yamux"))]
+        let this = self;
+        this
+    }
+
+    /// Listens on an address from the start, `/ip4/0.0.0.0/tcp/0` for instance.
+    ///
+    /// # Errors
+    /// [`AddrError`](crate::AddrError) when the text is no address.
+    pub fn listen(mut self, addr: &str) -> Result<Self, crate::AddrError> {
+        self.host = self.host.listen(sinew_addr::parse(addr)?);
+        Ok(self)
+    }
+
+    /// As [`NodeBuilder::listen`], with an address.
+    #[must_use]
+    pub fn listen_on(mut self, addr: Multiaddr) -> Self {
+        self.host = self.host.listen(addr);
+        self
+    }
+
+    /// Adds a transport beside those of the preset.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.host = self.host.transport(transport);
+        self
+    }
+
+    /// Adds a security protocol behind those of the preset.
+    #[must_use]
+    pub fn security(mut self, upgrade: impl SecureUpgrade) -> Self {
+        self.host = self.host.security(upgrade);
+        self
+    }
+
+    /// Adds a muxer behind those of the preset.
+    #[must_use]
+    pub fn muxer(mut self, muxer: impl MuxerUpgrade) -> Self {
+        self.host = self.host.muxer(muxer);
+        self
+    }
+
+    /// Lets the node speak `/plaintext/2.0.0`, which secures nothing: everybody on the path reads and changes
+    /// everything. For tests.
+    #[cfg(feature = "insecure-plaintext")]
+    #[must_use]
+    pub fn insecure_plaintext(self, signer: &dyn Signer) -> Self {
+        self.security(crate::insecure_plaintext::Plaintext::new(signer))
+    }
+
+    /// Sets what resolves names.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.host = self.host.resolver(resolver);
+        self
+    }
+
+    /// Sets who may connect.
+    #[must_use]
+    pub fn gater(mut self, gater: impl ConnectionGater) -> Self {
+        self.host = self.host.gater(gater);
+        self
+    }
+
+    /// Sets what keeps the knowledge of peers.
+    #[must_use]
+    pub fn peerstore(mut self, peerstore: impl Peerstore) -> Self {
+        self.host = self.host.peerstore(peerstore);
+        self
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.host = self.host.limits(limits);
+        self
+    }
+
+    /// Sets the deadlines.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.host = self.host.timeouts(timeouts);
+        self
+    }
+
+    /// Adds a service and gives its handle.
+    pub fn add<C: ServiceConfig>(&mut self, config: C) -> C::Handle {
+        self.host.add(config)
+    }
+
+    /// The handle of the preset's identify service.
+    #[cfg(feature = "identify")]
+    #[must_use]
+    pub fn identify(&self) -> crate::identify::Identify {
+        self.identify.clone()
+    }
+
+    /// The handle of the preset's ping service.
+    #[cfg(feature = "ping")]
+    #[must_use]
+    pub fn ping(&self) -> crate::ping::Ping {
+        self.ping.clone()
+    }
+
+    /// Starts the node. It runs until [`Host::shutdown`] or the end of the tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] when the key cannot sign, or an address cannot be listened on.
+    pub async fn start(self) -> Result<Host, StartError> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.host.start().await?),
+        }
+    }
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The host did not start.
+    #[error(transparent)]
+    Host(#[from] sinew_host::StartError),
+    /// The node's key did not sign the key of its secure channel.
+    #[error("the node's key cannot sign: {0}")]
+    Signing(#[from] SigningError),
+}
