@@ -74,6 +74,14 @@ pub(crate) fn stop_listening(shared: &Shared, addr: &Multiaddr) -> bool {
     true
 }
 
+/// Stops every listener.
+pub(crate) fn stop_all(shared: &Shared) {
+    let open: Vec<_> = shared.listeners().keys().cloned().collect();
+    for addr in &open {
+        stop_listening(shared, addr);
+    }
+}
+
 /// Tells which addresses the node listens on.
 fn announce(shared: &Shared) {
     let addrs: Vec<_> = shared

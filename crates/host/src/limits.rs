@@ -152,7 +152,7 @@ mod tests {
         assert!(a.is_full());
         drop(held);
         assert!(!a.is_full());
-        Reservation::new(all, Resource::Memory, 10).expect("everything came back");
+        drop(Reservation::new(all, Resource::Memory, 10).expect("everything came back"));
     }
 
     #[test]

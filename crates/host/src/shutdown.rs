@@ -1,6 +1,6 @@
 //! The end of a host, in order: listeners, services, streams, connections, tasks.
 
-use crate::shared::Shared;
+use crate::{accept, shared::Shared};
 use sinew_machine::code;
 use sinew_runtime::now;
 use std::{
@@ -15,7 +15,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) async fn run(shared: &Arc<Shared>, grace: Duration) {
     let ends = now() + grace;
     shared.closing.store(true, Ordering::Release);
-    shared.listeners().clear();
+    accept::stop_all(shared);
     shared.stop.send_replace(true);
     // Nothing of a pending connection is worth waiting for.
     shared.accepting.end(Duration::ZERO).await;

@@ -129,7 +129,7 @@ impl NodeBuilder {
     #[cfg(feature = "insecure-plaintext")]
     #[must_use]
     pub fn insecure_plaintext(self, signer: &dyn Signer) -> Self {
-        self.security(crate::insecure_plaintext::Plaintext::new(signer))
+        self.security(crate::insecure_plaintext::InsecurePlaintext::new(signer.public()))
     }
 
     /// Sets what resolves names.

@@ -11,9 +11,16 @@ async fn an_unused_connection_is_closed_and_a_used_one_never_is() {
     let (server, addr) = listening(builder()).await;
     server.set_stream_handler("/echo", echo).expect("free");
     let client = started(builder()).await;
-    let handle = client.dial(addr.clone(), DialOptions::default()).await.expect("connects");
+    let handle = client
+        .dial(addr.clone(), DialOptions::default())
+        .await
+        .expect("connects");
     tokio::time::sleep(Timeouts::default().idle * 3).await;
-    assert_eq!(client.connections().len(), 0, "the server does not know of the handle and closes its unused side");
+    assert_eq!(
+        client.connections().len(),
+        0,
+        "the server does not know of the handle and closes its unused side"
+    );
     drop(handle);
     // With a stream open, both sides use it.
     let handle = client.dial(addr, DialOptions::default()).await.expect("connects");
@@ -33,7 +40,9 @@ async fn an_unused_connection_is_closed_and_a_used_one_never_is() {
         panic!("another event")
     };
     assert!(now() - closing <= Timeouts::default().idle + Timeouts::default().spare);
-    let (CloseReason::Local(code) | CloseReason::Remote(code)) = reason else { panic!("{reason}") };
+    let (CloseReason::Local(code) | CloseReason::Remote(code)) = reason else {
+        panic!("{reason}")
+    };
     assert_eq!(code, code::connection::GARBAGE_COLLECTED);
 }
 
@@ -58,7 +67,11 @@ async fn membership_gives_one_snapshot_a_peer_however_slow_its_reader() {
     let peer = client.connect(addr.clone()).await.expect("connects");
     let mut membership = client.membership();
     let first = membership.next().await.expect("alive");
-    assert_eq!((first.peer, first.connections.len()), (peer, 1), "it begins with who is there");
+    assert_eq!(
+        (first.peer, first.connections.len()),
+        (peer, 1),
+        "it begins with who is there"
+    );
     for _ in 0..5 {
         let connection = client.connection(&peer).expect("connected");
         client.disconnect(&peer);
@@ -70,7 +83,10 @@ async fn membership_gives_one_snapshot_a_peer_however_slow_its_reader() {
         client.connect(addr.clone()).await.expect("connects again");
     }
     let next = membership.next().await.expect("alive");
-    assert!(next.is_connected() && next.generation > first.generation, "{next:?}");
+    assert!(
+        next.is_connected() && next.generation > first.generation,
+        "{next:?}"
+    );
     let nothing = tokio::time::timeout(Duration::from_secs(1), membership.next()).await;
     assert!(nothing.is_err(), "five returns were one snapshot: {nothing:?}");
     server.shutdown(Duration::ZERO).await;
@@ -95,14 +111,28 @@ async fn two_dials_at_once_are_both_kept_and_both_sides_use_the_same_one() {
     while a.connections().len() + b.connections().len() < 4 {
         tokio::task::yield_now().await;
     }
-    let (of_a, of_b) = (a.connection(&b.peer_id()).expect("one"), b.connection(&a.peer_id()).expect("one"));
-    assert_ne!(of_a.info().direction, of_b.info().direction, "one dialled what the other accepted");
-    assert_eq!((of_a.info().id == to_b.info().id, of_b.info().id == to_a.info().id), (a.peer_id() < b.peer_id(), b.peer_id() < a.peer_id()));
+    let (of_a, of_b) = (
+        a.connection(&b.peer_id()).expect("one"),
+        b.connection(&a.peer_id()).expect("one"),
+    );
+    assert_ne!(
+        of_a.info().direction,
+        of_b.info().direction,
+        "one dialled what the other accepted"
+    );
+    assert_eq!(
+        (of_a.info().id == to_b.info().id, of_b.info().id == to_a.info().id),
+        (a.peer_id() < b.peer_id(), b.peer_id() < a.peer_id())
+    );
     drop((to_a, to_b));
     let stream = of_a.open(["/echo"]).await.expect("opens");
     assert_eq!(ask(stream, b"x").await.expect("answers"), b"x");
     tokio::time::sleep(Timeouts::default().spare * 3).await;
-    assert_eq!((a.connections().len(), b.connections().len()), (1, 1), "the spare one went, the used one stayed");
+    assert_eq!(
+        (a.connections().len(), b.connections().len()),
+        (1, 1),
+        "the spare one went, the used one stayed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +150,9 @@ async fn shutdown_says_goodbye_waits_for_streams_and_leaves_nothing() {
         }
     };
     server.set_stream_handler("/slow", slow).expect("free");
-    server.set_stream_handler("/stuck", |_: Stream| pending()).expect("free");
+    server
+        .set_stream_handler("/stuck", |_: Stream| pending())
+        .expect("free");
     let client = started(builder()).await;
     let mut events = client.subscribe::<ConnectionEvent>();
     let peer = client.connect(addr.clone()).await.expect("connects");
@@ -132,17 +164,29 @@ async fn shutdown_says_goodbye_waits_for_streams_and_leaves_nothing() {
     tokio::time::sleep(Duration::from_millis(10)).await;
     let begun = now();
     server.shutdown(Duration::from_secs(5)).await;
-    assert!(now() - begun >= Duration::from_secs(5), "the stuck handler had its time");
+    assert!(
+        now() - begun >= Duration::from_secs(5),
+        "the stuck handler had its time"
+    );
     assert!(finished.load(std::sync::atomic::Ordering::Relaxed));
-    assert_eq!(slow.read_to_end(10).await.expect("it was finished"), b"done".as_slice());
+    assert_eq!(
+        slow.read_to_end(10).await.expect("it was finished"),
+        b"done".as_slice()
+    );
     let _opened = events.next().await;
     let ConnectionEvent::Closed(_, reason) = events.next().await.expect("not lagged").expect("alive") else {
         panic!("another event")
     };
-    assert!(matches!(reason, CloseReason::Remote(code) if code == code::connection::SHUTDOWN), "{reason}");
+    assert!(
+        matches!(reason, CloseReason::Remote(code) if code == code::connection::SHUTDOWN),
+        "{reason}"
+    );
     assert!(server.connections().is_empty() && server.listen_addrs().is_empty());
     assert!(client.connect(addr).await.is_err(), "nobody listens any more");
-    assert!(server.connect(client.peer_id()).await.is_err(), "and it dials no more");
+    assert!(
+        server.connect(client.peer_id()).await.is_err(),
+        "and it dials no more"
+    );
     server.shutdown(Duration::ZERO).await;
 }
 
@@ -158,7 +202,12 @@ async fn listeners_come_and_go() {
     assert!(matches!(events.next().await, Ok(Some(ListenEvent::AddressAdded(addr))) if addr == first[0]));
     assert!(host.stop_listening(&asked) && host.stop_listening(&second[0]) && !host.stop_listening(&asked));
     assert_eq!(addrs.changed().await.expect("alive").0.len(), 0);
-    let unknown = "/ip4/127.0.0.1/tcp/0".parse::<sinew_core::Multiaddr>().expect("an address");
-    let error = host.listen(unknown).await.expect_err("there is no such transport");
+    let unknown = "/ip4/127.0.0.1/tcp/0"
+        .parse::<sinew_core::Multiaddr>()
+        .expect("an address");
+    let error = host
+        .listen(unknown)
+        .await
+        .expect_err("there is no such transport");
     assert!(error.to_string().contains("no transport"), "{error}");
 }

@@ -2,8 +2,8 @@
 
 use crate::rig::{ask, builder, echo, listening, started};
 use sinew_core::{
-    CloseReason, ConnectionEvent, ConnectionGater, DialOptions, DialRequest, Layer, Link, Purpose, RawConnection,
-    Transport, Unlimited, UpgradeError, Verdict, code,
+    CloseReason, ConnectionEvent, ConnectionGater, DialOptions, DialRequest, Layer, Link, Purpose,
+    RawConnection, Transport, Unlimited, UpgradeError, Verdict, code,
 };
 use sinew_host::{Limits, Timeouts};
 use sinew_identity::PeerId;
@@ -14,7 +14,11 @@ use std::{sync::Arc, time::Duration};
 /// Connects and says nothing.
 async fn silent(addr: &sinew_core::Multiaddr) -> RawConnection {
     let request = DialRequest::new(None, Purpose::Use, Arc::new(Unlimited));
-    match MemoryTransport::new().dial(addr, request).await.expect("connects") {
+    match MemoryTransport::new()
+        .dial(addr, request)
+        .await
+        .expect("connects")
+    {
         Link::Raw(raw) => raw,
         other => panic!("{other:?}"),
     }
@@ -22,7 +26,11 @@ async fn silent(addr: &sinew_core::Multiaddr) -> RawConnection {
 
 fn tight() -> Limits {
     let mut limits = Limits::default();
-    (limits.pending, limits.pending_per_address, limits.pending_per_subnet) = (8, 8, 8);
+    (
+        limits.pending,
+        limits.pending_per_address,
+        limits.pending_per_subnet,
+    ) = (8, 8, 8);
     limits
 }
 
@@ -56,9 +64,24 @@ async fn silence_is_cut_after_five_seconds_and_after_three_in_a_crowd() {
         }
         let begun = now();
         let event = events.next().await.expect("not lagged").expect("alive");
-        let ConnectionEvent::InboundFailed { error, .. } = event else { panic!("{event:?}") };
-        assert!(matches!(&*error, UpgradeError::Timeout { layer: Layer::SecurityNegotiation, .. }), "{error}");
-        assert_eq!(now() - begun, Duration::from_secs(expected), "with {others} others");
+        let ConnectionEvent::InboundFailed { error, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert!(
+            matches!(
+                &*error,
+                UpgradeError::Timeout {
+                    layer: Layer::SecurityNegotiation,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert_eq!(
+            now() - begun,
+            Duration::from_secs(expected),
+            "with {others} others"
+        );
     }
 }
 
@@ -70,7 +93,9 @@ async fn one_byte_a_second_ends_at_the_deadline_of_the_first_layer() {
     let begun = now();
     let drip = async {
         for byte in b"\x13/multistream/1.0.0\n" {
-            tokio::io::AsyncWriteExt::write_all(&mut slow.io, &[*byte]).await.expect("taken");
+            tokio::io::AsyncWriteExt::write_all(&mut slow.io, &[*byte])
+                .await
+                .expect("taken");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
@@ -91,7 +116,10 @@ async fn connections_of_one_peer_are_limited_and_the_refused_one_learns_a_code()
     let (_first, _second) = (dial().await.expect("connects"), dial().await.expect("connects"));
     let third = dial().await.expect("its own side does not know yet");
     let reason = third.closed().await;
-    assert!(matches!(reason, CloseReason::Remote(code) if code == code::connection::RESOURCE_LIMIT), "{reason}");
+    assert!(
+        matches!(reason, CloseReason::Remote(code) if code == code::connection::RESOURCE_LIMIT),
+        "{reason}"
+    );
     assert_eq!(server.connections().len(), 2);
 }
 
@@ -108,7 +136,9 @@ async fn a_full_house_refuses_before_any_handshake() {
     let mut events = server.subscribe::<ConnectionEvent>();
     second.connect(addr.clone()).await.expect_err("full");
     let event = events.next().await.expect("not lagged").expect("alive");
-    let ConnectionEvent::InboundFailed { error, .. } = event else { panic!("{event:?}") };
+    let ConnectionEvent::InboundFailed { error, .. } = event else {
+        panic!("{event:?}")
+    };
     assert!(error.to_string().contains("1 of 1 connections used"), "{error}");
     first.disconnect(&server.peer_id());
     while !server.connections().is_empty() {
@@ -122,7 +152,11 @@ struct DenyPeer(PeerId);
 
 impl ConnectionGater for DenyPeer {
     fn on_secured(&self, _: sinew_core::Direction, peer: &PeerId, _: &sinew_core::Multiaddr) -> Verdict {
-        if *peer == self.0 { Verdict::Deny } else { Verdict::Allow }
+        if *peer == self.0 {
+            Verdict::Deny
+        } else {
+            Verdict::Allow
+        }
     }
 }
 

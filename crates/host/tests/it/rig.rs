@@ -4,7 +4,7 @@ use sinew_core::{Host, Multiaddr, Stream};
 use sinew_host::HostBuilder;
 use sinew_identity::Keypair;
 use sinew_memory::MemoryTransport;
-use sinew_plaintext::Plaintext;
+use sinew_plaintext::InsecurePlaintext;
 use sinew_yamux::Yamux;
 use std::sync::Arc;
 
@@ -15,13 +15,20 @@ pub(crate) fn builder() -> HostBuilder {
 
 /// As [`builder`], with a key.
 pub(crate) fn with_key(key: Keypair) -> HostBuilder {
-    let plaintext = Plaintext::new(&key);
-    HostBuilder::new(Arc::new(key)).transport(MemoryTransport::new()).security(plaintext).muxer(Yamux::default())
+    let plaintext = InsecurePlaintext::new(key.public());
+    HostBuilder::new(Arc::new(key))
+        .transport(MemoryTransport::new())
+        .security(plaintext)
+        .muxer(Yamux::default())
 }
 
 /// A started host that listens on an address of its own.
 pub(crate) async fn listening(builder: HostBuilder) -> (Host, Multiaddr) {
-    let host = builder.listen("/memory/0".parse().expect("an address")).start().await.expect("starts");
+    let host = builder
+        .listen("/memory/0".parse().expect("an address"))
+        .start()
+        .await
+        .expect("starts");
     let addr = host.listen_addrs().remove(0);
     (host, addr)
 }

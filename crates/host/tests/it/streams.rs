@@ -1,7 +1,9 @@
 //! Handlers, negotiation, and what happens to streams.
 
 use crate::rig::{ask, builder, echo, listening, started};
-use sinew_core::{HandlerOptions, NegotiationError, OpenError, OpenOptions, Stream, StreamEvent, StreamReset, code};
+use sinew_core::{
+    HandlerOptions, NegotiationError, OpenError, OpenOptions, Stream, StreamEvent, StreamReset, code,
+};
 use std::{
     error::Error,
     io,
@@ -27,7 +29,10 @@ async fn any_number_of_protocols_each_to_its_own_handler() {
     let count = move |mut stream: Stream| {
         let n = state.fetch_add(1, Ordering::Relaxed);
         async move {
-            stream.write_all(&[u8::try_from(n).expect("few")]).await.expect("the asker reads");
+            stream
+                .write_all(&[u8::try_from(n).expect("few")])
+                .await
+                .expect("the asker reads");
             stream.finish().await.expect("the asker reads");
         }
     };
@@ -41,14 +46,20 @@ async fn any_number_of_protocols_each_to_its_own_handler() {
         assert_eq!(stream.read_to_end(9).await.expect("answers"), [n].as_slice());
     }
     assert_eq!(served.load(Ordering::Relaxed), 3);
-    assert_eq!(client.connections().len(), 1, "everything went over one connection");
+    assert_eq!(
+        client.connections().len(),
+        1,
+        "everything went over one connection"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn several_protocols_are_offered_in_order_and_the_first_that_is_spoken_wins() {
     let (server, addr) = listening(builder()).await;
     server.set_stream_handler("/echo/1.0.0", echo).expect("free");
-    server.set_stream_handler_match("/any", |name| name.starts_with("/any/"), echo).expect("free");
+    server
+        .set_stream_handler_match("/any", |name| name.starts_with("/any/"), echo)
+        .expect("free");
     let client = started(builder()).await;
     let peer = client.connect(addr).await.expect("connects");
     for (offer, spoken) in [
@@ -59,8 +70,17 @@ async fn several_protocols_are_offered_in_order_and_the_first_that_is_spoken_win
         assert_eq!(stream.protocol(), &spoken);
         assert_eq!(ask(stream, b"x").await.expect("answers"), b"x");
     }
-    let refused = client.new_stream(&peer, ["/a", "/b"]).await.expect_err("neither is spoken");
-    let OpenError::Negotiation { error: NegotiationError::Unsupported(_), .. } = refused else { panic!("{refused}") };
+    let refused = client
+        .new_stream(&peer, ["/a", "/b"])
+        .await
+        .expect_err("neither is spoken");
+    let OpenError::Negotiation {
+        error: NegotiationError::Unsupported(_),
+        ..
+    } = refused
+    else {
+        panic!("{refused}")
+    };
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,19 +88,34 @@ async fn a_refused_single_protocol_shows_at_the_first_read_or_at_once_when_eager
     let (server, addr) = listening(builder()).await;
     let client = started(builder()).await;
     let peer = client.connect(addr).await.expect("connects");
-    let mut lazy = client.new_stream(&peer, ["/unknown"]).await.expect("opens without asking");
+    let mut lazy = client
+        .new_stream(&peer, ["/unknown"])
+        .await
+        .expect("opens without asking");
     let error = lazy.read_chunk().await.expect_err("refused");
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<NegotiationError>());
-    assert!(matches!(inner, Some(NegotiationError::Unsupported(_))), "{error:?}");
-    let eager = client.new_stream_with(&peer, ["/unknown"], OpenOptions::default().eager()).await;
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<NegotiationError>());
+    assert!(
+        matches!(inner, Some(NegotiationError::Unsupported(_))),
+        "{error:?}"
+    );
+    let eager = client
+        .new_stream_with(&peer, ["/unknown"], OpenOptions::default().eager())
+        .await;
     assert!(matches!(eager, Err(OpenError::Negotiation { .. })));
-    assert!(server.connections().len() == 1, "a refusal costs the stream and nothing else");
+    assert!(
+        server.connections().len() == 1,
+        "a refusal costs the stream and nothing else"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_removed_handler_is_gone_and_a_panic_resets_its_stream_only() {
     let (server, addr) = listening(builder()).await;
-    server.set_stream_handler("/panic", |_: Stream| async { panic!("on purpose") }).expect("free");
+    server
+        .set_stream_handler("/panic", |_: Stream| async { panic!("on purpose") })
+        .expect("free");
     server.set_stream_handler("/echo", echo).expect("free");
     let client = started(builder()).await;
     let peer = client.connect(addr).await.expect("connects");
@@ -90,7 +125,10 @@ async fn a_removed_handler_is_gone_and_a_panic_resets_its_stream_only() {
     assert!(reset_code(&error).is_some(), "{error:?}");
     assert_eq!(ask(other, b"still here").await.expect("answers"), b"still here");
     assert!(server.remove_stream_handler("/echo") && !server.remove_stream_handler("/echo"));
-    let gone = client.new_stream(&peer, ["/echo"]).await.expect("opens without asking");
+    let gone = client
+        .new_stream(&peer, ["/echo"])
+        .await
+        .expect("opens without asking");
     assert!(ask(gone, b"x").await.is_err());
 }
 
@@ -108,14 +146,24 @@ async fn streams_of_one_protocol_are_limited_by_peer_and_the_rest_reset_at_once(
         }
     };
     server
-        .set_stream_handler_with("/hold", HandlerOptions::default().max_streams_per_peer(2), handler)
+        .set_stream_handler_with(
+            "/hold",
+            HandlerOptions::default().max_streams_per_peer(2),
+            handler,
+        )
         .expect("free");
     let client = started(builder()).await;
     let peer = client.connect(addr).await.expect("connects");
     let open = || client.new_stream_with(&peer, ["/hold"], OpenOptions::default().eager());
     let (mut first, _second) = (open().await.expect("opens"), open().await.expect("opens"));
-    let mut third = open().await.expect("the protocol itself is spoken");
-    let error = third.read_chunk().await.expect_err("reset");
+    let refused = open().await.expect_err("reset, which overtakes the agreement");
+    let OpenError::Negotiation {
+        error: NegotiationError::Io(error),
+        ..
+    } = refused
+    else {
+        panic!("{refused}")
+    };
     assert_eq!(reset_code(&error), Some(code::stream::RESOURCE_LIMIT.0));
     hold.notify_one();
     assert_eq!(first.read_chunk().await.expect("ends well"), None);
@@ -141,9 +189,14 @@ async fn a_handler_that_waits_elsewhere_learns_that_the_asker_left() {
     server.set_stream_handler("/wait", handler).expect("free");
     let client = started(builder()).await;
     let peer = client.connect(addr).await.expect("connects");
-    let stream = client.new_stream_with(&peer, ["/wait"], OpenOptions::default().eager()).await.expect("opens");
+    let stream = client
+        .new_stream_with(&peer, ["/wait"], OpenOptions::default().eager())
+        .await
+        .expect("opens");
     stream.reset(code::stream::GARBAGE_COLLECTED);
-    tokio::time::timeout(Duration::from_secs(1), left.notified()).await.expect("it learns");
+    tokio::time::timeout(Duration::from_secs(1), left.notified())
+        .await
+        .expect("it learns");
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +204,10 @@ async fn subscribers_hear_of_streams_on_both_sides() {
     let (server, addr) = listening(builder()).await;
     server.set_stream_handler("/echo", echo).expect("free");
     let client = started(builder()).await;
-    let (mut ours, mut theirs) = (client.subscribe::<StreamEvent>(), server.subscribe::<StreamEvent>());
+    let (mut ours, mut theirs) = (
+        client.subscribe::<StreamEvent>(),
+        server.subscribe::<StreamEvent>(),
+    );
     let peer = client.connect(addr).await.expect("connects");
     let stream = client.new_stream(&peer, ["/echo"]).await.expect("opens");
     ask(stream, b"x").await.expect("answers");
@@ -167,11 +223,17 @@ async fn subscribers_hear_of_streams_on_both_sides() {
 async fn opening_needs_a_protocol_and_a_peer_that_can_be_found() {
     let client = started(builder()).await;
     let peer = sinew_identity::PeerId::random();
-    let error = client.new_stream(&peer, ["/x"]).await.expect_err("nobody knows the peer");
+    let error = client
+        .new_stream(&peer, ["/x"])
+        .await
+        .expect_err("nobody knows the peer");
     assert!(error.to_string().contains("no address"), "{error}");
     assert!(error.source().is_none_or(|source| !source.to_string().is_empty()));
     let (_server, addr) = listening(builder()).await;
     let peer = client.connect(addr).await.expect("connects");
-    let error = client.new_stream(&peer, Vec::<String>::new()).await.expect_err("no protocol");
+    let error = client
+        .new_stream(&peer, Vec::<String>::new())
+        .await
+        .expect_err("no protocol");
     assert!(matches!(error, OpenError::NoProtocol));
 }
