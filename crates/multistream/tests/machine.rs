@@ -232,6 +232,8 @@ fn talk<A: Negotiation, B: Negotiation>(
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn two_sides_agree_on_the_first_common_protocol(
         proposed in prop::collection::vec("/[a-z]{1,3}(/[0-9]){0,90}", 1..20),

@@ -11,6 +11,7 @@
 //! What it deliberately does not do: say what decoded messages mean. That is for the tests of each crate.
 
 mod identity;
+mod multistream;
 mod wire;
 
 /// A decoder with its promises.
@@ -47,6 +48,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "protobuf_fields",
         run: wire::protobuf_fields,
+    },
+    Target {
+        name: "multistream",
+        run: multistream::negotiations,
     },
 ];
 
