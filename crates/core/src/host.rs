@@ -8,7 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_identity::{PeerId, PublicKey, Signer};
-use sinew_machine::{CloseCode, ProtocolId};
+use sinew_machine::{CloseCode, ConnectionId, ProtocolId};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// What implements a [`Host`]; `sinew-host` does, and tests may.
@@ -41,6 +41,8 @@ pub trait HostBackend: Send + Sync + 'static {
     fn connections(&self) -> Vec<Arc<ConnectionInfo>>;
     /// The connection to use for a peer, if there is one.
     fn connection(&self, peer: &PeerId) -> Option<Connection>;
+    /// One connection of a peer by its id, while it is established.
+    fn connection_by_id(&self, peer: &PeerId, id: ConnectionId) -> Option<Connection>;
     /// Closes all connections to a peer.
     fn disconnect(&self, peer: &PeerId, code: CloseCode) -> usize;
     /// Keeps the connections to a peer from being closed for being idle or to make room, for as long as a tag is set.
@@ -272,6 +274,12 @@ impl Host {
     #[must_use]
     pub fn connection(&self, peer: &PeerId) -> Option<Connection> {
         self.backend.connection(peer)
+    }
+
+    /// One connection of `peer` by its id, for what belongs to that very connection; `None` once it has ended.
+    #[must_use]
+    pub fn connection_by_id(&self, peer: &PeerId, id: ConnectionId) -> Option<Connection> {
+        self.backend.connection_by_id(peer, id)
     }
 
     /// Keeps the connections to `peer` from being closed for being idle or to make room, until

@@ -9,7 +9,7 @@ use sinew_core::{
     Stream,
 };
 use sinew_identity::{PeerId, Signer};
-use sinew_machine::{CloseCode, ProtocolId};
+use sinew_machine::{CloseCode, ConnectionId, ProtocolId};
 use sinew_runtime::now;
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -99,6 +99,10 @@ impl HostBackend for Backend {
 
     fn connection(&self, peer: &PeerId) -> Option<Connection> {
         self.shared.handle(&self.shared.table.best(peer, true)?)
+    }
+
+    fn connection_by_id(&self, peer: &PeerId, id: ConnectionId) -> Option<Connection> {
+        self.shared.handle(&self.shared.table.find(peer, id)?)
     }
 
     fn disconnect(&self, peer: &PeerId, code: CloseCode) -> usize {
