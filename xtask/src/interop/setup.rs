@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -105,7 +106,11 @@ fn run_command(peer: &Peer, places: &Places) -> Result<(), SetupError> {
     let [program, args @ ..] = parts.as_slice() else {
         return Ok(());
     };
-    let done = Command::new(program)
+    let mut command = Command::new(program);
+    for name in std::env::vars_os().map(|(name, _)| name).filter(|name| is_of_this_package(name)) {
+        command.env_remove(name);
+    }
+    let done = command
         .args(args)
         .current_dir(&places.root)
         .stdin(Stdio::null())
@@ -122,6 +127,13 @@ fn run_command(peer: &Peer, places: &Places) -> Result<(), SetupError> {
         command: parts.join(" "),
         output: last_lines(&output),
     })
+}
+
+/// `cargo run` tells a program about its own package. Build scripts that look at these variables would run again,
+/// and all that depends on them be built again, each time the peers are set up in another way.
+fn is_of_this_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 fn last_lines(output: &[u8]) -> String {
