@@ -14,7 +14,7 @@ pub(crate) enum Test {
     Ping,
     /// What each side learns of the other.
     Identify,
-    /// 1 kB and 16 MiB there and back, with checksum and half-close.
+    /// Nothing, 1 kB and 16 MiB there and back, with checksum and half-close.
     Echo,
     /// 200 streams from each side, at most 50 of them at once.
     Streams,

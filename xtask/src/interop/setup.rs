@@ -107,7 +107,10 @@ fn run_command(peer: &Peer, places: &Places) -> Result<(), SetupError> {
         return Ok(());
     };
     let mut command = Command::new(program);
-    for name in std::env::vars_os().map(|(name, _)| name).filter(|name| is_of_this_package(name)) {
+    for name in std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(|name| is_of_this_package(name))
+    {
         command.env_remove(name);
     }
     let done = command

@@ -28,7 +28,11 @@ const ECHO: &str = "/sinew/test/echo/1.0.0";
 const STRANGER: &str = "12D3KooWJtVtwYX5f2VEQwfBTfFrfUhUCC171jqrnFE9HfKiBwYc";
 
 /// Sizes of the echo test, each with the SHA-256 of the pattern of that size (interop/README.md).
-const ECHOES: [(u64, &str); 2] = [
+const ECHOES: [(u64, &str); 3] = [
+    (
+        0,
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    ),
     (
         1000,
         "30088ee7b9c1707b6a061c1ec25d9e822a3bb1f2105c3c3c577f3d56e75c4c2a",
