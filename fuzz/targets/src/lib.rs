@@ -12,6 +12,7 @@
 
 mod identity;
 mod multistream;
+mod security;
 mod wire;
 
 /// A decoder with its promises.
@@ -36,6 +37,22 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "private_key",
         run: identity::private_key,
+    },
+    Target {
+        name: "noise_payload",
+        run: security::noise_payload,
+    },
+    Target {
+        name: "noise_handshake",
+        run: security::noise_handshake,
+    },
+    Target {
+        name: "noise_transport",
+        run: security::noise_transport,
+    },
+    Target {
+        name: "plaintext_exchange",
+        run: security::plaintext_exchange,
     },
     Target {
         name: "varint",
