@@ -1,5 +1,7 @@
 //! Keys and peer ids of `sinew-identity`.
 
+use std::sync::LazyLock;
+
 use sinew_identity::{Keypair, MAX_PEER_ID, PeerId, PublicKey};
 
 /// What is read as an id has one form, and its texts lead back to it. Text is tried too.
@@ -39,4 +41,19 @@ pub(crate) fn private_key(data: &[u8]) {
         let signature = again.sign(b"message").expect("a key that was read");
         assert!(key.public().verify(b"message", &signature));
     }
+}
+
+/// An Ed25519 key, the same in every run. Its seed is 32 times the byte 7.
+static KEY: LazyLock<Keypair> = LazyLock::new(|| {
+    const PUBLIC: [u8; 32] = [
+        0xea, 0x4a, 0x6c, 0x63, 0xe2, 0x9c, 0x52, 0x0a, 0xbe, 0xf5, 0x50, 0x7b, 0x13, 0x2e, 0xc5, 0xf9, 0x95,
+        0x47, 0x76, 0xae, 0xbe, 0xbe, 0x7b, 0x92, 0x42, 0x1e, 0xea, 0x69, 0x14, 0x46, 0xd2, 0x2c,
+    ];
+    let protobuf = [&[0x08, 0x01, 0x12, 0x40][..], &[7; 32], &PUBLIC].concat();
+    Keypair::from_protobuf(&protobuf).expect("a fixed key")
+});
+
+/// A key for what has to be signed.
+pub(crate) fn fixed_key() -> &'static Keypair {
+    &KEY
 }

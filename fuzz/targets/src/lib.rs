@@ -10,10 +10,13 @@
 //!
 //! What it deliberately does not do: say what decoded messages mean. That is for the tests of each crate.
 
+mod addr;
 mod identity;
 mod multistream;
+mod record;
 mod security;
 mod wire;
+mod yamux;
 
 /// A decoder with its promises.
 #[derive(Debug, Clone, Copy)]
@@ -24,52 +27,28 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target { name, run }
+}
+
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    Target {
-        name: "peer_id",
-        run: identity::peer_id,
-    },
-    Target {
-        name: "public_key",
-        run: identity::public_key,
-    },
-    Target {
-        name: "private_key",
-        run: identity::private_key,
-    },
-    Target {
-        name: "noise_payload",
-        run: security::noise_payload,
-    },
-    Target {
-        name: "noise_handshake",
-        run: security::noise_handshake,
-    },
-    Target {
-        name: "noise_transport",
-        run: security::noise_transport,
-    },
-    Target {
-        name: "plaintext_exchange",
-        run: security::plaintext_exchange,
-    },
-    Target {
-        name: "varint",
-        run: wire::varint,
-    },
-    Target {
-        name: "frame",
-        run: wire::frame,
-    },
-    Target {
-        name: "protobuf_fields",
-        run: wire::protobuf_fields,
-    },
-    Target {
-        name: "multistream",
-        run: multistream::negotiations,
-    },
+    target("varint", wire::varint),
+    target("frame", wire::frame),
+    target("protobuf_fields", wire::protobuf_fields),
+    target("peer_id", identity::peer_id),
+    target("public_key", identity::public_key),
+    target("private_key", identity::private_key),
+    target("multiaddr_bytes", addr::multiaddr_bytes),
+    target("multiaddr_text", addr::multiaddr_text),
+    target("envelope", record::envelope),
+    target("peer_record", record::peer_record),
+    target("multistream", multistream::negotiations),
+    target("noise_payload", security::noise_payload),
+    target("noise_handshake", security::noise_handshake),
+    target("noise_transport", security::noise_transport),
+    target("plaintext_exchange", security::plaintext_exchange),
+    target("yamux", yamux::machine),
 ];
 
 /// The target of that name.

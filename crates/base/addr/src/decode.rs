@@ -37,6 +37,9 @@ pub enum AddrError {
     /// What stands behind `/p2p/` is no peer id.
     #[error("peer id in a multiaddr: {0}")]
     PeerId(#[from] PeerIdError),
+    /// A component is written in a form that is not its own, so that one address would have two.
+    #[error("multiaddr is not in its one form")]
+    NotCanonical,
     /// A name or path is empty, or has a character that cannot stand in it.
     #[error("value of /{0} is empty or has a forbidden character")]
     Value(&'static str),
@@ -110,7 +113,12 @@ pub fn check(addr: &Multiaddr) -> Result<(), AddrError> {
         }
         check_component(&component)?;
     }
-    Ok(())
+    // The crate reads `/ws` in two codes, its own one with the path "/" being the second.
+    if addr.iter().collect::<Multiaddr>() == *addr {
+        Ok(())
+    } else {
+        Err(AddrError::NotCanonical)
+    }
 }
 
 fn within_bounds(len: usize) -> Result<(), AddrError> {
@@ -131,7 +139,9 @@ fn check_component(component: &Protocol<'_>) -> Result<(), AddrError> {
             is_name(name)
         }
         Protocol::Sni(name) | Protocol::Ip6zone(name) => is_name(name),
-        Protocol::Unix(path) | Protocol::HttpPath(path) => !path.is_empty(),
+        Protocol::Unix(path) | Protocol::HttpPath(path) | Protocol::Ws(path) | Protocol::Wss(path) => {
+            !path.is_empty()
+        }
         // Port zero means "any" elsewhere; an onion service has no such port.
         Protocol::Onion(_, port) => *port != 0,
         Protocol::Onion3(onion) => onion.port() != 0,

@@ -44,6 +44,20 @@ fn ids_that_are_not_ours_are_refused() {
     assert!(matches!(decode(&bytes), Err(AddrError::PeerId(_))));
 }
 
+#[test]
+fn one_address_has_one_form() {
+    // The crate's own code for `/x-parity-ws/<path>`, with the path that plain `/ws` stands for, and with none.
+    assert!(matches!(
+        decode(&[0xa2, 0x25, 0x01, b'/']),
+        Err(AddrError::NotCanonical)
+    ));
+    assert!(matches!(decode(&[0xa2, 0x25, 0x00]), Err(AddrError::Value(_))));
+    assert_eq!(
+        decode(&[0xa2, 0x25, 0x01, b'a']).unwrap(),
+        parse("/x-parity-ws/a").unwrap()
+    );
+}
+
 /// Mostly sound components in any order, sometimes a broken one.
 fn component() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
