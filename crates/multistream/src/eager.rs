@@ -72,7 +72,12 @@ where
     run(io, &mut ListQuery::new(), timeout).await
 }
 
-async fn run<I, N>(io: &mut I, machine: &mut N, timeout: Duration) -> Result<N::Outcome, NegotiationError>
+/// Runs one side to its end.
+pub(crate) async fn run<I, N>(
+    io: &mut I,
+    machine: &mut N,
+    timeout: Duration,
+) -> Result<N::Outcome, NegotiationError>
 where
     I: AsyncRead + AsyncWrite + Unpin + ?Sized,
     N: Negotiation,

@@ -15,8 +15,8 @@ use crate::{
     waker::{Side, Wakers},
 };
 use bytes::{Buf, Bytes, BytesMut};
-use sinew_core::{MuxedStream, NegotiationError};
-use sinew_machine::{Instant, ProtocolId};
+use sinew_core::{MuxedStream, NegotiationError, StreamReset};
+use sinew_machine::{Instant, ProtocolId, code};
 use sinew_runtime::{Timer, now};
 use std::{
     fmt,
@@ -131,7 +131,9 @@ impl LazyStream {
             if written > proposal {
                 return Poll::Ready(Ok(written - proposal));
             }
-            ready!(result)?;
+            if let Err(error) = ready!(result) {
+                return Poll::Ready(Err(self.explain(error)));
+            }
         }
         if negotiating.stopped {
             self.opened();
@@ -155,7 +157,7 @@ impl LazyStream {
             match self.stream.poll_chunk(cx, negotiating.dialer.wanted()) {
                 Poll::Ready(Ok(Some(chunk))) => self.answered(&chunk),
                 Poll::Ready(Ok(None)) => self.failed(Failure::Ended),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.explain(error))),
                 Poll::Pending => {
                     ready!(negotiating.timer.poll(cx, negotiating.deadline));
                     let timeout = negotiating.timeout;
@@ -196,6 +198,20 @@ impl LazyStream {
         }
     }
 
+    /// A reset that says that no protocol was agreed on is a refusal whose `na` it took away.
+    fn explain(&mut self, error: io::Error) -> io::Error {
+        let reset = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Phase::Negotiating(negotiating) = &self.phase
+            && reset.is_some_and(|reset: &StreamReset| reset.0 == code::stream::NEGOTIATION_FAILED)
+        {
+            let failure = Failure::Refused(negotiating.dialer.proposed().clone());
+            let refused = into_io(failure.error());
+            self.failed(failure);
+            return refused;
+        }
+        error
+    }
+
     /// What the negotiation has come to, if it failed.
     fn check(&self) -> io::Result<()> {
         match &self.phase {
@@ -204,20 +220,21 @@ impl LazyStream {
         }
     }
 
-    /// The stream inside, with a context that wakes both sides while both may have to ask it.
-    fn inside<R>(
+    /// Writes to the stream inside, with a context that wakes both sides while both may have to ask it.
+    fn poll_inside<R>(
         &mut self,
         cx: &mut Context<'_>,
-        side: Side,
-        call: impl FnOnce(&mut dyn MuxedStream, &mut Context<'_>) -> R,
-    ) -> R {
-        match &self.phase {
+        call: impl FnOnce(Pin<&mut dyn MuxedStream>, &mut Context<'_>) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        let stream = Pin::new(&mut *self.stream);
+        let result = match &self.phase {
             Phase::Negotiating(negotiating) => {
-                let waker = negotiating.wakers.register(side, cx);
-                call(&mut *self.stream, &mut Context::from_waker(&waker))
+                let waker = negotiating.wakers.register(Side::Write, cx);
+                call(stream, &mut Context::from_waker(&waker))
             }
-            Phase::Open | Phase::Failed(_) => call(&mut *self.stream, cx),
-        }
+            Phase::Open | Phase::Failed(_) => call(stream, cx),
+        };
+        result.map_err(|error| self.explain(error))
     }
 }
 

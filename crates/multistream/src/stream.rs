@@ -1,6 +1,10 @@
 //! Negotiation of the streams of a multiplexed connection.
 
-use crate::{LazyStream, eager, error::stream_code, machine::Offer};
+use crate::{
+    LazyStream, eager,
+    error::stream_code,
+    machine::{Listener, Offer},
+};
 use sinew_core::{MuxedStream, NegotiationError, OpenOptions};
 use sinew_machine::ProtocolId;
 use std::time::Duration;
@@ -52,11 +56,24 @@ pub async fn serve(
     offer: impl Offer,
     timeout: Duration,
 ) -> Result<Negotiated, NegotiationError> {
-    match eager::accept(&mut *stream, offer, timeout).await {
+    let mut listener = Listener::new(offer);
+    match eager::run(&mut *stream, &mut listener, timeout).await {
         Ok(protocol) => Ok((protocol, stream)),
         Err(error) => {
+            let error = no_violation(error, listener.refused());
             stream.reset(stream_code(&error));
             Err(error)
         }
+    }
+}
+
+/// What follows a refused proposal and is no message is the data of an optimistic dialer. The reset may overtake our
+/// answer: so its code has to say the same.
+fn no_violation(error: NegotiationError, refused: Option<&ProtocolId>) -> NegotiationError {
+    match (error, refused) {
+        (NegotiationError::Malformed(_), Some(refused)) => {
+            NegotiationError::Unsupported(vec![refused.clone()])
+        }
+        (error, _) => error,
     }
 }

@@ -52,9 +52,7 @@ impl AsyncWrite for LazyStream {
             return Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         }
         match ready!(self.poll_before_write(cx, bufs))? {
-            0 => self.inside(cx, Side::Write, |stream, cx| {
-                Pin::new(stream).poll_write_vectored(cx, bufs)
-            }),
+            0 => self.poll_inside(cx, |stream, cx| stream.poll_write_vectored(cx, bufs)),
             sent => Poll::Ready(Ok(sent)),
         }
     }
@@ -66,7 +64,7 @@ impl AsyncWrite for LazyStream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_propose(cx, Side::Write, &[]))?;
         self.check()?;
-        self.inside(cx, Side::Write, |stream, cx| Pin::new(stream).poll_flush(cx))
+        self.poll_inside(cx, |stream, cx| stream.poll_flush(cx))
     }
 
     /// Awaits the answer before the end leaves, unless told otherwise: js-libp2p never sees an end that comes in one
@@ -77,7 +75,7 @@ impl AsyncWrite for LazyStream {
             Phase::Negotiating(negotiating) if negotiating.finish_early => {}
             _ => ready!(self.poll_answer(cx, Side::Write))?,
         }
-        self.inside(cx, Side::Write, |stream, cx| Pin::new(stream).poll_shutdown(cx))
+        self.poll_inside(cx, |stream, cx| stream.poll_shutdown(cx))
     }
 }
 
@@ -113,7 +111,7 @@ impl MuxedStream for LazyStream {
             return self.stream.poll_write_chunk(cx, chunk);
         }
         match ready!(self.poll_before_write(cx, &[IoSlice::new(chunk)]))? {
-            0 => self.inside(cx, Side::Write, |stream, cx| stream.poll_write_chunk(cx, chunk)),
+            0 => self.poll_inside(cx, |mut stream, cx| stream.poll_write_chunk(cx, chunk)),
             sent => {
                 chunk.advance(sent);
                 Poll::Ready(Ok(()))

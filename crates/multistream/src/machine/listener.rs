@@ -66,6 +66,7 @@ pub struct Listener<O> {
     output: BytesMut,
     messages: usize,
     bytes: usize,
+    refused: Option<ProtocolId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +88,7 @@ impl<O: Offer> Listener<O> {
             output: BytesMut::new(),
             messages: 0,
             bytes: 0,
+            refused: None,
         }
     }
 
@@ -94,6 +96,13 @@ impl<O: Offer> Listener<O> {
     #[must_use]
     pub fn messages(&self) -> usize {
         self.messages
+    }
+
+    /// The proposal that was refused last. What cannot be read behind it may be no message at all, but the data of a
+    /// dialler that expected it to be accepted.
+    #[must_use]
+    pub fn refused(&self) -> Option<&ProtocolId> {
+        self.refused.as_ref()
     }
 
     fn expected(&self) -> Expected<'static> {
@@ -122,6 +131,7 @@ impl<O: Offer> Listener<O> {
             return Ok(Some(protocol));
         } else {
             message::encode(NOT_AVAILABLE, &mut self.output);
+            self.refused = Some(name.into());
         }
         self.check_messages()
     }

@@ -149,6 +149,34 @@ async fn a_peer_that_sends_everything_at_once_is_read_no_further_than_its_propos
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_that_a_reset_took_away_is_a_refusal_still() {
+    let (dialer, mut listener) = pipe(ONE_WAY, WINDOW);
+    let mut stream = lazy(dialer);
+    stream.write_all(b"ask").await.unwrap();
+    sinew_core::MuxedStream::reset(&mut *listener, code::stream::NEGOTIATION_FAILED);
+    for error in [
+        stream.write_all(b"more").await.unwrap_err(),
+        stream.read_u8().await.unwrap_err(),
+        stream.shutdown().await.unwrap_err(),
+    ] {
+        assert!(matches!(inside(&error), NegotiationError::Unsupported(names) if names == &echo()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_behind_a_refused_proposal_is_no_violation() {
+    let (mut dialer, listener) = pipe(ONE_WAY, WINDOW);
+    let (tap, offer) = (listener.tap(), echo());
+    dialer
+        .write_all(&[HEADER, b"\x06/nope\n", &[0; 1000]].concat())
+        .await
+        .unwrap();
+    let served = serve(listener, &offer[..], TIMEOUT).await;
+    assert!(matches!(served.err(), Some(NegotiationError::Unsupported(names)) if names == ["/nope"]));
+    assert_eq!(tap.reset(), Some(code::stream::NEGOTIATION_FAILED));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reset_while_negotiating_is_told_as_such() {
     let (dialer, mut listener): (Box<Pipe>, Box<Pipe>) = pipe(ONE_WAY, WINDOW);
     let mut stream = lazy(dialer);
