@@ -1,7 +1,9 @@
 //! The node builder with its presets.
 
 use crate::{Host, Multiaddr};
-use sinew_core::{ConnectionGater, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport};
+use sinew_core::{
+    ConnectionGater, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport,
+};
 use sinew_host::{HostBuilder, Limits, Timeouts};
 use sinew_identity::{Signer, SigningError};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ impl Node {
     /// A node with what is switched on among the default features: TCP, names, Noise, yamux, identify and ping.
     #[must_use]
     pub fn builder(signer: impl Signer + 'static) -> NodeBuilder {
-        NodeBuilder::preset(Arc::new(signer))
+        NodeBuilder::preset(&(Arc::new(signer) as Arc<dyn Signer>))
     }
 
     /// A node with no transport, security, muxer or service: everything is added by hand.
@@ -37,7 +39,7 @@ pub struct NodeBuilder {
 }
 
 impl NodeBuilder {
-    fn preset(signer: Arc<dyn Signer>) -> Self {
+    fn preset(signer: &Arc<dyn Signer>) -> Self {
         #[allow(unused_mut, reason = "without a feature there is nothing to add")]
         let mut host = HostBuilder::new(signer.clone());
         #[cfg(feature = "identify")]
@@ -52,7 +54,7 @@ impl NodeBuilder {
             #[cfg(feature = "ping")]
             ping,
         };
-        builder.add_transports().add_security(&signer).add_muxers()
+        builder.add_transports().add_security(signer).add_muxers()
     }
 
     fn add_transports(self) -> Self {
@@ -69,7 +71,11 @@ impl NodeBuilder {
         this
     }
 
-    #[allow(unused_mut, unused_variables, reason = "without a feature there is nothing to add")]
+    #[allow(
+        unused_mut,
+        unused_variables,
+        reason = "without a feature there is nothing to add"
+    )]
     fn add_security(mut self, signer: &Arc<dyn Signer>) -> Self {
         #[cfg(feature = "noise")]
         match crate::noise::Noise::new(&**signer) {
