@@ -64,7 +64,7 @@ impl AsyncWrite for LazyStream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_propose(cx, Side::Write, &[]))?;
         self.check()?;
-        self.poll_inside(cx, |stream, cx| stream.poll_flush(cx))
+        self.poll_inside(cx, AsyncWrite::poll_flush)
     }
 
     /// Awaits the answer before the end leaves, unless told otherwise: js-libp2p never sees an end that comes in one
@@ -75,7 +75,7 @@ impl AsyncWrite for LazyStream {
             Phase::Negotiating(negotiating) if negotiating.finish_early => {}
             _ => ready!(self.poll_answer(cx, Side::Write))?,
         }
-        self.poll_inside(cx, |stream, cx| stream.poll_shutdown(cx))
+        self.poll_inside(cx, AsyncWrite::poll_shutdown)
     }
 }
 
