@@ -157,7 +157,9 @@ impl Stream {
     /// An `io::Error`, as for reading.
     ///
     /// # Cancel safety
-    /// The end is queued at the first poll; dropping the future later loses nothing but the wait.
+    /// The end is queued at the first poll; dropping the future later loses nothing but the wait. Only where a single
+    /// protocol is still being offered optimistically, the end is queued when the peer has agreed, unless
+    /// [`OpenOptions::finish_early`](crate::OpenOptions::finish_early) is set.
     pub async fn finish(&mut self) -> io::Result<()> {
         poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await
     }

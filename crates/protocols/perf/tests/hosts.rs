@@ -167,7 +167,7 @@ async fn a_server_that_breaks_its_word_or_stops_is_told_as_such() {
     );
     let hold = |stream: Stream| async move {
         let _held = stream;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     strange.set_stream_handler(PROTOCOL, hold).unwrap();
     let error = perf.run(peer, both(1, 1), |_| {}).await.unwrap_err();
