@@ -335,7 +335,7 @@ impl<W> Connection<W> {
         if self.is_remote_id(id) {
             return id != 0 && id <= self.highest_remote;
         }
-        self.next_id.is_none_or(|next| id < next)
+        id != 0 && self.next_id.is_none_or(|next| id < next)
     }
 }
 
