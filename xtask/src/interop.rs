@@ -9,7 +9,7 @@ mod runner;
 mod setup;
 mod steps;
 
-use std::{io, num::NonZero, path::PathBuf};
+use std::{fs, io, num::NonZero, path::PathBuf};
 
 use crate::workspace;
 
@@ -116,6 +116,8 @@ fn run_tests(places: &peers::Places, args: &RunArgs) -> Result<(), InteropError>
         }
     }
     let absent = setup::run_all(&cases, places, &args.require)?;
+    // What earlier runs left there; it need not be.
+    let _ = fs::remove_dir_all(places.logs());
     let runner = runner::Runner {
         places,
         known: &known,

@@ -101,8 +101,6 @@ impl Runner<'_> {
             .places
             .logs()
             .join(format!("{number:03} {}", case.id().replace(['(', ')', ','], "")));
-        // What an earlier run left there; it need not be.
-        let _ = fs::remove_dir_all(&folder);
         let result = steps::run(case, self.places, &folder);
         let known = self.known.reason(case).is_some();
         match result {
