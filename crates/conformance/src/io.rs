@@ -6,6 +6,7 @@ use std::{
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use sinew_core::BoxedIo;
@@ -42,6 +43,12 @@ pub(crate) async fn dropped_after<F: Future>(polls: usize, future: F) -> Option<
         }
     })
     .await
+}
+
+/// Lets everything else go on. Not a mere yield: where nothing goes on, time has to pass, or a check that waits in a loop
+/// would never be found to hang.
+pub(crate) async fn moment() {
+    sinew_runtime::sleep(Duration::from_millis(1)).await;
 }
 
 /// What one side of a connection wrote.

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{Upgrade, pair::Pair};
 use crate::{
     fault::{Check, During, Fault, Run, ensure},
-    io::dropped_after,
+    io::{dropped_after, moment},
     pattern::{bytes, echo},
 };
 
@@ -82,7 +82,7 @@ async fn reads_and_writes(upgrade: &Upgrade) -> Check {
             let end = all.len().min(sent + 5000);
             match dropped_after(1, ours.write(&all[sent..end])).await {
                 Some(taken) => sent += taken?,
-                None => tokio::task::yield_now().await,
+                None => moment().await,
             }
         }
         Ok::<_, Fault>(ours.shutdown().await?)
@@ -94,7 +94,7 @@ async fn reads_and_writes(upgrade: &Upgrade) -> Check {
             match dropped_after(1, theirs.read(&mut buffer)).await {
                 Some(Ok(0)) => break Ok(seen),
                 Some(read) => seen.extend_from_slice(&buffer[..read?]),
-                None => tokio::task::yield_now().await,
+                None => moment().await,
             }
         }
     };

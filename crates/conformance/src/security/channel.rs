@@ -113,7 +113,7 @@ async fn dropped_writes(subject: &Subject) -> Check {
         while sent < all.len() {
             match io::dropped_after(1, ours.write(&all[sent..])).await {
                 Some(taken) => sent += taken?,
-                None => tokio::task::yield_now().await,
+                None => io::moment().await,
             }
         }
         Ok::<_, Fault>(ours.shutdown().await?)

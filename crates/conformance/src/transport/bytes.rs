@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Subject;
 use crate::{
     fault::{Check, During, Fault, Run, ensure},
-    io::dropped_after,
+    io::{dropped_after, moment},
     pattern::{bytes, receive, receive_to_end, send, send_and_finish},
 };
 
@@ -134,7 +134,7 @@ async fn dropped_writes(subject: &Subject) -> Check {
         while sent < all.len() {
             match dropped_after(1, ours.write(&all[sent..])).await {
                 Some(taken) => sent += taken?,
-                None => tokio::task::yield_now().await,
+                None => moment().await,
             }
         }
         Ok::<_, Fault>(ours.shutdown().await?)
