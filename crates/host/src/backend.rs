@@ -127,9 +127,10 @@ impl HostBackend for Backend {
             && let Some(entry) = shared.table.find(peer, id)
         {
             let known = |agent: &str| FINISH_EARLY_AGENTS.iter().any(|prefix| agent.starts_with(prefix));
-            entry
-                .finish_early
-                .store(learned.agent.as_deref().is_some_and(known), Ordering::Relaxed);
+            // A push may leave out what has not changed.
+            if let Some(agent) = learned.agent.as_deref() {
+                entry.finish_early.store(known(agent), Ordering::Relaxed);
+            }
             let seen = learned
                 .observed
                 .take()

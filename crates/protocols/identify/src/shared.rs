@@ -1,0 +1,119 @@
+//! What the service, its handlers and its handle share: saying who we are, and taking in who others are.
+
+use crate::{
+    Config, Extent, Identified, IdentifyError, Info, Message, Record,
+    exchange::{self, Failure},
+    local::Local,
+    pushes::Pushes,
+};
+use bytes::Bytes;
+use sinew_core::{Connection, ConnectionInfo, Culpable, Host, Learned, Shutdown, Source, Stream, code};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+pub(crate) struct Shared {
+    pub(crate) host: Host,
+    pub(crate) timeout: Duration,
+    pub(crate) local: Local,
+    pub(crate) pushes: Pushes,
+    /// Requested when the service ends: its handlers end with it.
+    ended: Shutdown,
+}
+
+impl Shared {
+    /// With what tells the handlers to end, when it is dropped.
+    pub(crate) fn new(host: Host, config: &Config) -> (Self, watch::Sender<bool>) {
+        let (stop, ended) = watch::channel(false);
+        let local = Local::new(host.clone(), config);
+        let shared = Self {
+            host,
+            timeout: config.timeout,
+            local,
+            pushes: Pushes::default(),
+            ended: ended.into(),
+        };
+        (shared, stop)
+    }
+
+    /// Runs `task` until the service ends.
+    pub(crate) async fn while_running<T>(&self, task: impl Future<Output = T>) -> Option<T> {
+        let mut ended = self.ended.clone();
+        tokio::select! {
+            done = task => Some(done),
+            () = ended.requested() => None,
+        }
+    }
+
+    /// What is said to the remote of `connection`, as bytes.
+    pub(crate) fn statement(&self, connection: &ConnectionInfo) -> Bytes {
+        self.local.message(connection).encode()
+    }
+
+    /// Answers who we are.
+    pub(crate) async fn answer(self: Arc<Self>, stream: Stream) {
+        let connection = stream.connection().clone();
+        let statement = self.statement(&connection);
+        let said = exchange::say(stream, statement, self.timeout);
+        if let Some(Err(failure)) = self.while_running(said).await {
+            let error = failure.of(connection.peer, self.timeout);
+            tracing::debug!(connection = %connection.id, peer = %connection.peer, %error, "identify was not answered");
+        }
+    }
+
+    /// Takes in a push, with those that come shortly after it.
+    pub(crate) async fn take_push(self: Arc<Self>, stream: Stream) {
+        crate::pushes::take(&self, stream).await;
+    }
+
+    /// Asks the remote of `connection` who it is, and takes it in.
+    pub(crate) async fn identify(&self, connection: &Connection) -> Result<Arc<Info>, IdentifyError> {
+        let info = connection.info();
+        let asked = exchange::ask(connection, self.timeout).await;
+        let message = asked.map_err(|failure: Failure| failure.of(info.peer, self.timeout))?;
+        self.take_in(message, info, Extent::Whole)
+    }
+
+    /// Tells the host, and whoever wants to know, what the remote of `connection` said.
+    pub(crate) fn take_in(
+        &self,
+        message: Message,
+        connection: &ConnectionInfo,
+        extent: Extent,
+    ) -> Result<Arc<Info>, IdentifyError> {
+        let checked = Info::check(message, &connection.key, connection.id, extent);
+        let info = Arc::new(checked.inspect_err(|wrong| {
+            tracing::debug!(connection = %connection.id, error = %wrong, "a peer lies about its key");
+            self.close(connection);
+        })?);
+        if let Record::Refused(error) = &info.record {
+            tracing::debug!(peer = %info.peer, %error, blame = %error.blame(), "a peer record is left aside");
+        }
+        let learned = learned(&info, connection);
+        self.host
+            .learn(&info.peer, learned, Source::Identify(info.connection));
+        self.host.bus().publish(|| Identified {
+            info: info.clone(),
+            extent,
+        });
+        Ok(info)
+    }
+
+    fn close(&self, connection: &ConnectionInfo) {
+        if let Some(handle) = self.host.connection_by_id(&connection.peer, connection.id) {
+            handle.close(code::connection::PROTOCOL_VIOLATION);
+        }
+    }
+}
+
+fn learned(info: &Info, connection: &ConnectionInfo) -> Learned {
+    let mut learned = Learned::default();
+    learned.addrs = info.usable_addrs(&connection.remote);
+    learned.protocols.clone_from(&info.protocols);
+    learned.key = Some(info.key.clone());
+    learned.agent.clone_from(&info.agent_version);
+    learned.observed.clone_from(&info.observed_addr);
+    if let Record::Valid { envelope, .. } = &info.record {
+        learned.record = Some(envelope.clone());
+    }
+    learned
+}
