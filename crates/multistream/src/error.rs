@@ -11,7 +11,7 @@ impl From<Violation> for NegotiationError {
             Violation::TooManyMessages => Self::TooLong("more messages than one negotiation may take"),
             Violation::TooManyBytes => Self::TooLong("more bytes than one negotiation may take"),
             Violation::TooLong => {
-                Self::TooLong("a message is announced that is longer than any protocol's name")
+                Self::Malformed("a message is announced that is longer than any protocol's name")
             }
             Violation::Header => Self::Malformed("the first message is not the header"),
             Violation::Length => Self::Malformed("a length is not a minimal varint above zero"),

@@ -165,15 +165,27 @@ async fn a_refusal_that_a_reset_took_away_is_a_refusal_still() {
 
 #[tokio::test(start_paused = true)]
 async fn data_behind_a_refused_proposal_is_no_violation() {
-    let (mut dialer, listener) = pipe(ONE_WAY, WINDOW);
-    let (tap, offer) = (listener.tap(), echo());
-    dialer
-        .write_all(&[HEADER, b"\x06/nope\n", &[0; 1000]].concat())
-        .await
-        .unwrap();
-    let served = serve(listener, &offer[..], TIMEOUT).await;
-    assert!(matches!(served.err(), Some(NegotiationError::Unsupported(names)) if names == ["/nope"]));
-    assert_eq!(tap.reset(), Some(code::stream::NEGOTIATION_FAILED));
+    for data in [
+        &[0; 1000],
+        &[b'/'; 1000],
+        &[b'\n'; 1000],
+        &[0x80; 1000],
+        &[0xff; 1000],
+    ] {
+        let (mut dialer, listener) = pipe(ONE_WAY, WINDOW);
+        let (tap, offer) = (listener.tap(), echo());
+        dialer
+            .write_all(&[HEADER, b"\x06/nope\n", data].concat())
+            .await
+            .unwrap();
+        let served = serve(listener, &offer[..], TIMEOUT).await;
+        let error = served.err().unwrap();
+        assert!(
+            matches!(&error, NegotiationError::Unsupported(names) if names == &["/nope"]),
+            "{error}"
+        );
+        assert_eq!(tap.reset(), Some(code::stream::NEGOTIATION_FAILED));
+    }
 }
 
 #[tokio::test(start_paused = true)]

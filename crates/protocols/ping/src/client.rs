@@ -1,6 +1,9 @@
 //! The side that asks.
 
-use crate::{Config, PROTOCOL, PingError, SIZE, exchange};
+use crate::{
+    Config, PROTOCOL, PingError, SIZE,
+    exchange::{self, Failure},
+};
 use sinew_core::{Connection, Host, OpenError, OpenOptions, PeerId, Stream};
 use sinew_machine::{ConnectionId, Instant};
 use sinew_runtime::{now, sleep_until};
@@ -112,14 +115,33 @@ impl Ping {
         let mut slot = session.lock().await;
         // Taken out, so that a stream whose ping failed or was given up is not used again: rust-libp2p may leave the second
         // or third ping of a QUIC stream unanswered.
-        let mut stream = match slot.take() {
-            Some(stream) if way.fits(stream.connection().id) => stream,
-            _ => way.open(&self.host).await?,
-        };
+        let kept = slot.take().filter(|stream| way.fits(stream.connection().id));
+        if let Some(stream) = kept {
+            match self.ask(stream).await {
+                // Between two pings the peer may end the stream: go-libp2p does after 10 s of silence, and after 30 s in all.
+                Err(Failure::Io(_)) => {}
+                echo => return self.keep(way, &mut slot, echo),
+            }
+        }
+        let echo = self.ask(way.open(&self.host).await?).await;
+        self.keep(way, &mut slot, echo)
+    }
+
+    async fn ask(&self, mut stream: Stream) -> Result<(Stream, Duration), Failure> {
         let mut payload = [0; SIZE];
         sinew_crypto::random(&mut payload);
-        let echo = exchange::ask(&mut stream, payload, self.timeout).await;
-        let echo = echo.map_err(|failure| PingError::new(way.peer(), failure, self.timeout))?;
+        let echo = exchange::ask(&mut stream, payload, self.timeout).await?;
+        Ok((stream, echo))
+    }
+
+    /// Puts a stream that answered back for the next ping.
+    fn keep(
+        &self,
+        way: &Way,
+        slot: &mut Option<Stream>,
+        echo: Result<(Stream, Duration), Failure>,
+    ) -> Result<Duration, PingError> {
+        let (stream, echo) = echo.map_err(|failure| PingError::new(way.peer(), failure, self.timeout))?;
         *slot = Some(stream);
         Ok(echo)
     }

@@ -18,7 +18,7 @@ const STREAMS_PER_PEER: usize = 2;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How long one ping may take, on either side. 10 s unless told, as in go-libp2p and js-libp2p.
+    /// How long one ping may take, on either side. 10 s unless told, as go-libp2p's listener has it.
     pub timeout: Duration,
 }
 

@@ -176,11 +176,40 @@ async fn after_an_unanswered_ping_comes_a_new_stream_on_the_same_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_series_outlives_streams_that_the_peer_ends_between_pings() {
+    let streams = Streams::default();
+    let state = streams.clone();
+    let server = strange(move |mut stream: Stream| {
+        let state = state.clone();
+        async move {
+            state.enter();
+            let mut payload = [0; SIZE];
+            for _ in 0..3 {
+                let _ = stream.read_exact(&mut payload).await;
+                let _ = stream.write_all(&payload).await;
+            }
+            let _ = stream.finish().await;
+        }
+    });
+    let (server, (client, ping)) = (server.await, node().await);
+    let peer = connect(&client, &server).await;
+    let mut pings = ping.pings(peer, Duration::from_secs(60));
+    for _ in 0..9 {
+        pings.next().await.unwrap();
+    }
+    assert_eq!(streams.all.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_speak_it_or_echoes_nonsense_is_told_apart() {
     let (client, ping) = node().await;
     let silent = builder().start().await.unwrap();
     let peer = connect(&client, &silent).await;
-    assert!(matches!(ping.ping(peer).await, Err(PingError::Unsupported(it)) if it == peer));
+    let error = ping.ping(peer).await.unwrap_err();
+    assert!(
+        matches!(error, PingError::Unsupported(it) if it == peer),
+        "{error}"
+    );
     let wrong = strange(|mut stream: Stream| async move {
         // The asker cuts the stream at the first wrong echo.
         let _ = stream.write_all(&[7; SIZE]).await;
