@@ -33,7 +33,7 @@ pub struct NodeBuilder {
     /// What the preset could not do; told when the node is started.
     failed: Option<StartError>,
     #[cfg(feature = "identify")]
-    identify: crate::identify::Identify,
+    identify: crate::identify::Handle,
     #[cfg(feature = "ping")]
     ping: crate::ping::Ping,
 }
@@ -181,7 +181,7 @@ impl NodeBuilder {
     /// The handle of the preset's identify service.
     #[cfg(feature = "identify")]
     #[must_use]
-    pub fn identify(&self) -> crate::identify::Identify {
+    pub fn identify(&self) -> crate::identify::Handle {
         self.identify.clone()
     }
 
