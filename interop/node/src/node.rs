@@ -1,0 +1,159 @@
+//! The node, and the commands that do not need a stream of the suite's own.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use sinew::{
+    ConnectionEvent, Host, Keypair, Multiaddr, Node as Sinew, PeerId, Stream,
+    identify::{Extent, Identified, Info, Record},
+    ping::Ping,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines, Stdin},
+    task::JoinSet,
+};
+
+use crate::{
+    control::{self, Action, Outcome, Request},
+    echo,
+    journal::Journal,
+};
+
+/// How long streams get to end when stdin has ended: nobody waits for them any more.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// A running node; clones are the same node.
+#[derive(Clone)]
+pub(crate) struct Node {
+    host: Host,
+    ping: Ping,
+    journal: Arc<Journal>,
+}
+
+impl Node {
+    /// Starts a node with the preset of most applications, and serves echo.
+    pub(crate) async fn start(key: Keypair) -> Result<Self, Box<dyn Error>> {
+        let builder = Sinew::builder(key);
+        let ping = builder.ping();
+        let host = builder.start().await?;
+        let journal = Arc::new(Journal::default());
+        let state = journal.clone();
+        host.set_stream_handler(echo::ECHO, move |stream: Stream| {
+            echo::serve(stream, state.clone())
+        })?;
+        Ok(Self { host, ping, journal })
+    }
+
+    /// Does what the lines of stdin ask for until stdin ends.
+    pub(crate) async fn run(self) -> Result<(), Box<dyn Error>> {
+        let mut connections = self.host.subscribe::<ConnectionEvent>();
+        let mut identified = self.host.subscribe::<Identified>();
+        let mut tasks = JoinSet::new();
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        control::ready(&self.host.peer_id())?;
+        loop {
+            tokio::select! {
+                request = next(&mut lines) => match request? {
+                    Some(Request { id, action }) => {
+                        let node = self.clone();
+                        tasks.spawn(async move { control::answer(id, node.act(action).await) });
+                    }
+                    None => break,
+                },
+                Some(answered) = tasks.join_next() => answered??,
+                event = connections.next() => if let Ok(Some(event)) = event { self.note(&event) },
+                event = identified.next() => if let Ok(Some(Identified { info, extent: Extent::Whole, .. })) = event {
+                    self.journal.record("identified", identified_json(&info));
+                },
+            }
+        }
+        self.host.shutdown(GRACE).await;
+        Ok(())
+    }
+
+    fn note(&self, event: &ConnectionEvent) {
+        match event {
+            ConnectionEvent::Opened(connection) => {
+                self.journal
+                    .record("connected", json!({ "peer": connection.peer.to_string() }));
+            }
+            ConnectionEvent::Closed(connection, reason) => {
+                let event = json!({ "peer": connection.peer.to_string(), "cause": reason.to_string() });
+                self.journal.record("disconnected", event);
+            }
+            ConnectionEvent::InboundFailed { error, .. } => {
+                self.journal
+                    .record("refused", json!({ "error": control::chain(error.as_ref()) }));
+            }
+            _ => {}
+        }
+    }
+
+    async fn act(&self, action: Action) -> Outcome {
+        match action {
+            Action::Listen { addr } => self.listen(addr).await,
+            Action::Dial { addr } => {
+                let peer = self.host.connect(addr).await?;
+                Ok(json!({ "peer": peer.to_string() }))
+            }
+            Action::Ping { peer, count } => self.ping(peer, count).await,
+            Action::Identify { peer } => {
+                let peer = peer.to_string();
+                let found = self
+                    .journal
+                    .wait("identified", 1, |info| info["peer"] == peer)
+                    .await;
+                Ok(found.into_iter().next().unwrap_or_default())
+            }
+            Action::Echo { peer, bytes } => echo::echo(&self.host, peer, bytes).await,
+            Action::Streams {
+                peer,
+                count,
+                at_once,
+                bytes,
+            } => echo::streams(&self.host, peer, count, at_once, bytes).await,
+            Action::Reset { peer, bytes } => echo::reset(&self.host, peer, bytes).await,
+            Action::Events { kind, count } => {
+                Ok(json!({ "events": self.journal.wait(&kind, count, |_| true).await }))
+            }
+        }
+    }
+
+    async fn listen(&self, addr: Multiaddr) -> Outcome {
+        let me = self.host.peer_id();
+        let addrs = self.host.listen(addr).await?;
+        let addrs: Vec<String> = addrs.iter().map(|addr| format!("{addr}/p2p/{me}")).collect();
+        Ok(json!({ "addrs": addrs }))
+    }
+
+    async fn ping(&self, peer: PeerId, count: usize) -> Outcome {
+        let mut pings = self.ping.pings(peer, Duration::ZERO);
+        let mut micros = Vec::new();
+        for _ in 0..count {
+            micros.push(pings.next().await?.as_micros());
+        }
+        pings.finish().await;
+        Ok(json!({ "micros": micros }))
+    }
+}
+
+async fn next(lines: &mut Lines<BufReader<Stdin>>) -> Result<Option<Request>, Box<dyn Error>> {
+    match lines.next_line().await? {
+        Some(line) => Ok(Some(serde_json::from_str(&line)?)),
+        None => Ok(None),
+    }
+}
+
+fn identified_json(info: &Info) -> Value {
+    let protocols = info.protocols.iter().flat_map(|protocols| protocols.iter());
+    json!({
+        "peer": info.peer.to_string(),
+        "agent": info.agent_version.as_deref(),
+        "protocol_version": info.protocol_version.as_deref(),
+        "protocols": protocols.map(ToString::to_string).collect::<Vec<_>>(),
+        "listen_addrs": info.listen_addrs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "observed_addr": info.observed_addr.as_ref().map(ToString::to_string),
+        "key_type": info.key.key_type().to_string().to_lowercase(),
+        "signed_record": matches!(info.record, Record::Valid { .. }),
+    })
+}
