@@ -1,0 +1,226 @@
+//! The command line.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use sinew::{Multiaddr, PeerId, addr};
+use std::{path::PathBuf, time::Duration};
+
+/// Run, ping, identify and measure libp2p nodes, and send files between them.
+#[derive(Parser, Debug)]
+#[command(name = "sinew", version, about, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print one JSON object a line, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more on standard error: -v information, -vv debugging, -vvv everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it worked
+  1  the network or the other side failed
+  2  the command line is wrong
+  3  something on this machine failed: a file, a key, an address to listen on
+  4  the other side, or a limit, refused
+
+Environment:
+  SINEW_LOG  what to log on standard error, for instance sinew_host=debug";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Start two nodes, connect them, and show what they can do.
+    Demo {
+        /// Size of the file that is moved, in MiB.
+        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+        size: u64,
+    },
+    /// Run a node until Ctrl-C or SIGTERM.
+    Node(Listening),
+    /// Measure how far away a node is.
+    Ping {
+        /// The node's address, /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW... for instance.
+        #[arg(value_parser = address)]
+        addr: Multiaddr,
+        /// How many pings.
+        #[arg(short, long, default_value_t = 5)]
+        count: u32,
+        /// Seconds between pings.
+        #[arg(short, long, default_value = "1", value_parser = seconds)]
+        interval: Duration,
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Ask a node what it is, what it speaks and where it listens.
+    Identify {
+        /// The node's address.
+        #[arg(value_parser = address)]
+        addr: Multiaddr,
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Make, show and convert key files.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Send a file to a node that runs `sinew receive`.
+    Send {
+        /// The file.
+        file: PathBuf,
+        /// The address that `sinew receive` printed.
+        #[arg(value_parser = address)]
+        addr: Multiaddr,
+        /// The one-time code that `sinew receive` printed.
+        #[arg(long)]
+        code: Option<String>,
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Take files from one peer, or from whoever knows the one-time code.
+    Receive {
+        /// Take files from this peer only; without it a one-time code is printed and good for one file.
+        #[arg(long)]
+        from: Option<PeerId>,
+        /// Where files go.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// The largest file taken, in MiB.
+        #[arg(long, default_value_t = 1024)]
+        max_size: u64,
+        #[command(flatten)]
+        listening: Listening,
+    },
+    /// Measure throughput between two of your own machines.
+    #[command(subcommand)]
+    Perf(PerfCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// One of the two nodes of `sinew demo`.
+    #[command(subcommand, hide = true)]
+    DemoNode(DemoNode),
+}
+
+/// Where a node listens and who it is.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Listening {
+    /// Where to listen; can be given several times.
+    #[arg(short, long, default_values = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"], value_parser = address)]
+    pub(crate) listen: Vec<Multiaddr>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+}
+
+/// Which key a command uses.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct KeyArgs {
+    /// The key file; made if it is not there. Without it `sinew node` and `sinew receive` use
+    /// the one in the configuration folder, and other commands a fresh key.
+    #[arg(short, long)]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeyCommand {
+    /// Make a key and write it into a new file.
+    New {
+        /// The file; it must not exist.
+        file: PathBuf,
+        /// The kind of key.
+        #[arg(short, long, default_value = "ed25519")]
+        kind: KeyKind,
+        /// Bits of an RSA key.
+        #[arg(long, default_value_t = 2048)]
+        bits: usize,
+        /// The form of the file.
+        #[arg(short, long, default_value = "libp2p")]
+        format: Format,
+    },
+    /// Show the peer id and public key of a key file.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Write a key in another form.
+    Convert {
+        /// The file to read, in any form.
+        from: PathBuf,
+        /// The file to write; it must not exist.
+        to: PathBuf,
+        /// The form to write.
+        #[arg(short, long)]
+        format: Format,
+    },
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum KeyKind {
+    Ed25519,
+    Secp256k1,
+    Ecdsa,
+    Rsa,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// The protobuf of libp2p, as go-libp2p and kubo write it.
+    Libp2p,
+    /// PKCS#8 in PEM.
+    Pem,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PerfCommand {
+    /// Serve measurements until Ctrl-C or SIGTERM.
+    Serve(Listening),
+    /// Measure against a node that runs `sinew perf serve`.
+    Run {
+        /// The address that `sinew perf serve` printed.
+        #[arg(value_parser = address)]
+        addr: Multiaddr,
+        /// Bytes in each direction and stream.
+        #[arg(long, conflicts_with = "duration")]
+        bytes: Option<u64>,
+        /// Streams side by side.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        streams: u32,
+        /// Seconds for each direction; 5 unless --bytes is given.
+        #[arg(long, value_parser = seconds)]
+        duration: Option<Duration>,
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum DemoNode {
+    /// The node that is dialled.
+    Listen {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long)]
+        from: PeerId,
+    },
+    /// The node that dials.
+    Dial {
+        #[arg(value_parser = address)]
+        addr: Multiaddr,
+        #[arg(long)]
+        file: PathBuf,
+        #[arg(long)]
+        key: PathBuf,
+    },
+}
+
+fn address(text: &str) -> Result<Multiaddr, String> {
+    addr::parse(text).map_err(|error| format!("{error}; an address looks like /ip4/192.0.2.1/tcp/4001"))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is no number of seconds"))?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration > Duration::from_secs(86_400) { Err("at most a day".into()) } else { Ok(duration) }
+}

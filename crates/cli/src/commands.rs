@@ -1,0 +1,39 @@
+//! The commands.
+
+mod demo;
+mod demo_node;
+mod identify;
+mod key;
+mod node;
+mod perf;
+mod ping;
+mod receive;
+mod send;
+
+use crate::{
+    args::{Args, Command},
+    error::CliError,
+    output::Output,
+};
+use clap::CommandFactory;
+
+/// Runs what the command line asks for.
+pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
+    match args.command {
+        Command::Demo { size } => demo::run(size << 20, output).await,
+        Command::DemoNode(command) => demo_node::run(command, output).await,
+        Command::Node(listening) => node::run(&listening, output).await,
+        Command::Ping { addr, count, interval, key } => ping::run(&addr, count, interval, &key, output).await,
+        Command::Identify { addr, key } => identify::run(&addr, &key, output).await,
+        Command::Key(command) => key::run(command, output),
+        Command::Send { file, addr, code, key } => send::run(&file, &addr, code, &key, output).await,
+        Command::Receive { from, dir, max_size, listening } => {
+            receive::run(from, &dir, max_size.saturating_mul(1 << 20), &listening, output).await
+        }
+        Command::Perf(command) => perf::run(command, output).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "sinew", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `sinew send`: one file to a node that receives.
+
+use crate::{
+    args::KeyArgs,
+    error::CliError,
+    local,
+    output::{Output, bytes, rate, time},
+    transfer,
+};
+use serde_json::json;
+use sinew::Multiaddr;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+pub(crate) async fn run(
+    file: &Path,
+    addr: &Multiaddr,
+    code: Option<String>,
+    key: &KeyArgs,
+    output: &Output,
+) -> Result<(), CliError> {
+    let host = local::dialler(local::dialling_key(key)?).await?;
+    let connection = local::connect(&host, addr).await?;
+    let size = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let (bar, started) = (output.bar(size, "sending"), Instant::now());
+    let sent = transfer::send(&connection, file, code, |moved| bar.inc(moved)).await;
+    bar.finish_and_clear();
+    let (size, hash) = sent?;
+    let (took, hash) = (started.elapsed(), hex(&hash));
+    let text = format!("sent {} in {} ({})\nsha256 {hash}", bytes(size), time(took), rate(size, took));
+    output.say(&text, &json!({ "bytes": size, "seconds": took.as_secs_f64(), "sha256": hash }));
+    host.shutdown(Duration::from_secs(1)).await;
+    Ok(())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

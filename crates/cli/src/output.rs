@@ -1,0 +1,135 @@
+//! What a command prints: tables and bars for people, one JSON object a line for programs.
+
+use crate::error::CliError;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Where results go: standard output. Bars and errors go to standard error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    colours: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { json, colours }
+    }
+
+    /// A line for people, or an object for programs.
+    pub(crate) fn say(&self, text: &str, object: &Value) {
+        let line = if self.json { object.to_string() } else { text.to_owned() };
+        let mut out = io::stdout().lock();
+        // Whoever reads may have gone; there is nobody to tell then.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+
+    /// A line that only people want.
+    pub(crate) fn tell(&self, text: &str) {
+        if !self.json {
+            let _ = writeln!(io::stdout().lock(), "{text}");
+        }
+    }
+
+    /// A table of people's lines; programs have had their objects.
+    pub(crate) fn table(&self, header: &[&str], rows: &[Vec<String>]) {
+        self.tell(table(header, rows, self.colours).trim_end());
+    }
+
+    /// A bar over `total` bytes; it is not drawn where nobody looks.
+    pub(crate) fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
+        let target = if self.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let form = "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
+        let style = ProgressStyle::with_template(form).expect("the form is a constant");
+        ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(what)
+    }
+
+    /// Tells of a failure and gives the exit code.
+    pub(crate) fn fail(&self, error: &CliError) -> ExitCode {
+        let hint = error.next_step();
+        if self.json {
+            self.say("", &serde_json::json!({ "error": error.to_string(), "hint": hint }));
+        } else {
+            let mut err = io::stderr().lock();
+            let _ = writeln!(err, "error: {error}");
+            hint.iter().for_each(|hint| drop(writeln!(err, "hint: {hint}")));
+        }
+        error.exit_code()
+    }
+}
+
+/// Columns as wide as their widest cell.
+fn table(header: &[&str], rows: &[Vec<String>], colours: bool) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(String::len);
+        cells.chain([header[column].len()]).max().unwrap_or_default()
+    };
+    let widths: Vec<_> = (0..header.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded: Vec<_> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        padded.join("  ").trim_end().to_owned() + "\n"
+    };
+    let head = line(&header.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let head = if colours { format!("\x1b[1m{}\x1b[0m\n", head.trim_end()) } else { head };
+    rows.iter().fold(head, |text, row| text + &line(row))
+}
+
+/// A length of time as people read it.
+pub(crate) fn time(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds if seconds >= 1.0 => format!("{seconds:.2} s"),
+        seconds if seconds >= 1e-3 => format!("{:.2} ms", seconds * 1e3),
+        seconds => format!("{:.0} µs", seconds * 1e6),
+    }
+}
+
+/// A number of bytes as people read it.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn bytes(count: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let step = (0..units.len() - 1).rfind(|step| count >= 1 << (10 * (step + 1)));
+    match step {
+        Some(step) => format!("{:.1} {}", count as f64 / (1u64 << (10 * (step + 1))) as f64, units[step + 1]),
+        None => format!("{count} B"),
+    }
+}
+
+/// A throughput as people read it.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn rate(count: u64, duration: Duration) -> String {
+    let seconds = duration.as_secs_f64().max(1e-9);
+    format!("{:.0} MiB/s", count as f64 / seconds / f64::from(1 << 20))
+}
+
+/// Logs to standard error as `-v` and `SINEW_LOG` have it.
+pub(crate) fn start_tracing(verbose: u8) {
+    let level = ["error", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    let filter = EnvFilter::try_from_env("SINEW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, rate, table, time};
+    use std::time::Duration;
+
+    #[test]
+    fn tables_line_up() {
+        let rows = vec![vec!["ping".into(), "1 ms".into()], vec!["identify".into(), "2".into()]];
+        assert_eq!(table(&["step", "time"], &rows, false), "step      time\nping      1 ms\nidentify  2\n");
+    }
+
+    #[test]
+    fn numbers_are_for_people() {
+        assert_eq!([bytes(5), bytes(2048), bytes(3 << 30)], ["5 B", "2.0 KiB", "3.0 GiB"]);
+        assert_eq!(time(Duration::from_micros(1500)), "1.50 ms");
+        assert_eq!(rate(1 << 30, Duration::from_secs(2)), "512 MiB/s");
+    }
+}
