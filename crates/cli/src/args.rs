@@ -220,7 +220,13 @@ fn address(text: &str) -> Result<Multiaddr, String> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is no number of seconds"))?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("{text:?} is no number of seconds"))?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if duration > Duration::from_secs(86_400) { Err("at most a day".into()) } else { Ok(duration) }
+    if duration > Duration::from_secs(86_400) {
+        Err("at most a day".into())
+    } else {
+        Ok(duration)
+    }
 }

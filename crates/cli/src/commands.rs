@@ -23,13 +23,26 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
         Command::Demo { size } => demo::run(size << 20, output).await,
         Command::DemoNode(command) => demo_node::run(command, output).await,
         Command::Node(listening) => node::run(&listening, output).await,
-        Command::Ping { addr, count, interval, key } => ping::run(&addr, count, interval, &key, output).await,
+        Command::Ping {
+            addr,
+            count,
+            interval,
+            key,
+        } => ping::run(&addr, count, interval, &key, output).await,
         Command::Identify { addr, key } => identify::run(&addr, &key, output).await,
         Command::Key(command) => key::run(command, output),
-        Command::Send { file, addr, code, key } => send::run(&file, &addr, code, &key, output).await,
-        Command::Receive { from, dir, max_size, listening } => {
-            receive::run(from, &dir, max_size.saturating_mul(1 << 20), &listening, output).await
-        }
+        Command::Send {
+            file,
+            addr,
+            code,
+            key,
+        } => send::run(&file, &addr, code, &key, output).await,
+        Command::Receive {
+            from,
+            dir,
+            max_size,
+            listening,
+        } => receive::run(from, &dir, max_size.saturating_mul(1 << 20), &listening, output).await,
         Command::Perf(command) => perf::run(command, output).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "sinew", &mut std::io::stdout());

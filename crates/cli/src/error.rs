@@ -26,7 +26,12 @@ pub(crate) enum Kind {
 impl CliError {
     /// Something failed while `doing`.
     pub(crate) fn new(kind: Kind, doing: impl Into<String>) -> Self {
-        Self { doing: doing.into(), why: None, hint: None, kind }
+        Self {
+            doing: doing.into(),
+            why: None,
+            hint: None,
+            kind,
+        }
     }
 
     /// This machine failed.

@@ -10,7 +10,10 @@ use sinew::{
     Connection, DialOptions, Host, Keypair, Multiaddr, Node, NodeBuilder, StartError, addr,
     identity::{Existing, KeyFile, KeyFormat},
 };
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// How long a node that is told to end may take to say goodbye.
 const GRACE: Duration = Duration::from_secs(3);
@@ -18,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The key of a command that dials: the file if one is named, else a fresh one.
 pub(crate) fn dialling_key(args: &KeyArgs) -> Result<Keypair, CliError> {
     match &args.key {
-        Some(path) => read_or_make(path.clone()),
+        Some(path) => read_or_make(path),
         None => Ok(Keypair::generate()),
     }
 }
@@ -27,33 +30,41 @@ pub(crate) fn dialling_key(args: &KeyArgs) -> Result<Keypair, CliError> {
 /// its peer id stays.
 pub(crate) fn listening_key(args: &KeyArgs) -> Result<Keypair, CliError> {
     let path = args.key.clone().map_or_else(default_path, Ok)?;
-    read_or_make(path)
+    read_or_make(&path)
 }
 
 fn default_path() -> Result<PathBuf, CliError> {
-    let home = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let config = home("XDG_CONFIG_HOME").or_else(|| home("HOME").map(|home| home.join(".config")));
     let config = config.ok_or_else(|| {
-        CliError::new(Kind::Local, "there is no home folder to keep the key in").hint("name a key file with --key")
+        CliError::new(Kind::Local, "there is no home folder to keep the key in")
+            .hint("name a key file with --key")
     })?;
     let folder = config.join("sinew");
-    std::fs::create_dir_all(&folder).map_err(|error| CliError::io(format!("making {}", folder.display()), error))?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| CliError::io(format!("making {}", folder.display()), error))?;
     Ok(folder.join("node.key"))
 }
 
-fn read_or_make(path: PathBuf) -> Result<Keypair, CliError> {
+fn read_or_make(path: &Path) -> Result<Keypair, CliError> {
     if path.exists() {
-        return Ok(read_key(&path)?.keypair);
+        return Ok(read_key(path)?.keypair);
     }
     let keypair = Keypair::generate();
-    write_key(&keypair, &path, KeyFormat::Protobuf)?;
+    write_key(&keypair, path, KeyFormat::Protobuf)?;
     Ok(keypair)
 }
 
 /// Reads a key file in any form.
-pub(crate) fn read_key(path: &std::path::Path) -> Result<KeyFile, CliError> {
+pub(crate) fn read_key(path: &Path) -> Result<KeyFile, CliError> {
     let file = KeyFile::read(path).map_err(|error| {
-        CliError::new(Kind::Local, "reading the key").because(error).hint("make one with `sinew key new FILE`")
+        CliError::new(Kind::Local, "reading the key")
+            .because(error)
+            .hint("make one with `sinew key new FILE`")
     })?;
     if let Some(mode) = file.loose_mode {
         tracing::error!(file = %path.display(), mode = format!("{mode:o}"), "others can read this key: chmod 600 it");
@@ -62,7 +73,7 @@ pub(crate) fn read_key(path: &std::path::Path) -> Result<KeyFile, CliError> {
 }
 
 /// Writes a key into a new file.
-pub(crate) fn write_key(keypair: &Keypair, path: &std::path::Path, format: KeyFormat) -> Result<(), CliError> {
+pub(crate) fn write_key(keypair: &Keypair, path: &Path, format: KeyFormat) -> Result<(), CliError> {
     keypair
         .write_key_file(path, format, Existing::Keep)
         .map_err(|error| CliError::new(Kind::Local, "writing the key").because(error))
@@ -86,7 +97,9 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<Host, CliError> {
             StartError::Host(_) => "choose another address with --listen, or port 0 for any free port",
             _ => "choose another key with --key",
         };
-        CliError::new(Kind::Local, "starting the node").because(error).hint(hint)
+        CliError::new(Kind::Local, "starting the node")
+            .because(error)
+            .hint(hint)
     })
 }
 
@@ -107,14 +120,20 @@ pub(crate) fn full_addrs(host: &Host) -> Vec<Multiaddr> {
 pub(crate) fn announce(host: &Host, output: &Output) {
     let (peer, addrs) = (host.peer_id().to_string(), full_addrs(host));
     let texts: Vec<_> = addrs.iter().map(ToString::to_string).collect();
-    output.say(&format!("peer id  {peer}"), &json!({ "event": "started", "peer": peer, "addrs": texts }));
-    texts.iter().for_each(|addr| output.tell(&format!("listens  {addr}")));
+    output.say(
+        &format!("peer id  {peer}"),
+        &json!({ "event": "started", "peer": peer, "addrs": texts }),
+    );
+    texts
+        .iter()
+        .for_each(|addr| output.tell(&format!("listens  {addr}")));
 }
 
 /// Waits for Ctrl-C or SIGTERM, and ends the node.
 pub(crate) async fn until_told(host: Host, output: &Output) -> Result<(), CliError> {
     let failed = |error| CliError::io("waiting for signals", error);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(failed)?;
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(failed)?;
     tokio::select! {
         told = tokio::signal::ctrl_c() => told.map_err(failed)?,
         _ = terminate.recv() => {}

@@ -25,7 +25,11 @@ impl Output {
 
     /// A line for people, or an object for programs.
     pub(crate) fn say(&self, text: &str, object: &Value) {
-        let line = if self.json { object.to_string() } else { text.to_owned() };
+        let line = if self.json {
+            object.to_string()
+        } else {
+            text.to_owned()
+        };
         let mut out = io::stdout().lock();
         // Whoever reads may have gone; there is nobody to tell then.
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());
@@ -45,17 +49,26 @@ impl Output {
 
     /// A bar over `total` bytes; it is not drawn where nobody looks.
     pub(crate) fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
-        let target = if self.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if self.json {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let form = "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
         let style = ProgressStyle::with_template(form).expect("the form is a constant");
-        ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(what)
+        ProgressBar::with_draw_target(Some(total), target)
+            .with_style(style)
+            .with_message(what)
     }
 
     /// Tells of a failure and gives the exit code.
     pub(crate) fn fail(&self, error: &CliError) -> ExitCode {
         let hint = error.next_step();
         if self.json {
-            self.say("", &serde_json::json!({ "error": error.to_string(), "hint": hint }));
+            self.say(
+                "",
+                &serde_json::json!({ "error": error.to_string(), "hint": hint }),
+            );
         } else {
             let mut err = io::stderr().lock();
             let _ = writeln!(err, "error: {error}");
@@ -73,11 +86,19 @@ fn table(header: &[&str], rows: &[Vec<String>], colours: bool) -> String {
     };
     let widths: Vec<_> = (0..header.len()).map(width).collect();
     let line = |cells: &[String]| {
-        let padded: Vec<_> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<_> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let head = line(&header.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let head = if colours { format!("\x1b[1m{}\x1b[0m\n", head.trim_end()) } else { head };
+    let head = if colours {
+        format!("\x1b[1m{}\x1b[0m\n", head.trim_end())
+    } else {
+        head
+    };
     rows.iter().fold(head, |text, row| text + &line(row))
 }
 
@@ -96,7 +117,11 @@ pub(crate) fn bytes(count: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let step = (0..units.len() - 1).rfind(|step| count >= 1 << (10 * (step + 1)));
     match step {
-        Some(step) => format!("{:.1} {}", count as f64 / (1u64 << (10 * (step + 1))) as f64, units[step + 1]),
+        Some(step) => format!(
+            "{:.1} {}",
+            count as f64 / (1u64 << (10 * (step + 1))) as f64,
+            units[step + 1]
+        ),
         None => format!("{count} B"),
     }
 }
@@ -112,7 +137,10 @@ pub(crate) fn rate(count: u64, duration: Duration) -> String {
 pub(crate) fn start_tracing(verbose: u8) {
     let level = ["error", "info", "debug", "trace"][usize::from(verbose.min(3))];
     let filter = EnvFilter::try_from_env("SINEW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
 }
 
 #[cfg(test)]
@@ -122,13 +150,22 @@ mod tests {
 
     #[test]
     fn tables_line_up() {
-        let rows = vec![vec!["ping".into(), "1 ms".into()], vec!["identify".into(), "2".into()]];
-        assert_eq!(table(&["step", "time"], &rows, false), "step      time\nping      1 ms\nidentify  2\n");
+        let rows = vec![
+            vec!["ping".into(), "1 ms".into()],
+            vec!["identify".into(), "2".into()],
+        ];
+        assert_eq!(
+            table(&["step", "time"], &rows, false),
+            "step      time\nping      1 ms\nidentify  2\n"
+        );
     }
 
     #[test]
     fn numbers_are_for_people() {
-        assert_eq!([bytes(5), bytes(2048), bytes(3 << 30)], ["5 B", "2.0 KiB", "3.0 GiB"]);
+        assert_eq!(
+            [bytes(5), bytes(2048), bytes(3 << 30)],
+            ["5 B", "2.0 KiB", "3.0 GiB"]
+        );
         assert_eq!(time(Duration::from_micros(1500)), "1.50 ms");
         assert_eq!(rate(1 << 30, Duration::from_secs(2)), "512 MiB/s");
     }

@@ -62,12 +62,6 @@ impl NodeBuilder {
         let this = self.transport(crate::tcp::TcpTransport::new());
         #[cfg(not(feature = "tcp"))]
         let this = self;
-        #[cfg(feature = "dns")]
-        let this = match crate::dns::DnsResolver::from_system() {
-            Ok(resolver) => this.resolver(resolver),
-            // A machine without a usable resolver configuration still dials addresses without names.
-            Err(_) => this,
-        };
         this
     }
 

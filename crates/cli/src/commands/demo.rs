@@ -26,9 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Deserialize, Debug)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Line {
-    Step { step: String, result: String, seconds: f64 },
-    Moved { bytes: u64 },
-    Sent { bytes: u64, sha256: String, seconds: f64 },
+    Step {
+        step: String,
+        result: String,
+        seconds: f64,
+    },
+    Moved {
+        bytes: u64,
+    },
+    Sent {
+        bytes: u64,
+        sha256: String,
+        seconds: f64,
+    },
 }
 
 pub(crate) async fn run(size: u64, output: &Output) -> Result<(), CliError> {
@@ -41,12 +51,24 @@ pub(crate) async fn run(size: u64, output: &Output) -> Result<(), CliError> {
     let inbox = folder.0.join("inbox");
     std::fs::create_dir(&inbox).map_err(|error| CliError::io("making a folder", error))?;
     let inbox_text = inbox.display().to_string();
-    let mut listener = Node::start(&["listen", "--dir", &inbox_text, "--from", &dialler.peer_id().to_string()])?;
+    let mut listener = Node::start(&[
+        "listen",
+        "--dir",
+        &inbox_text,
+        "--from",
+        &dialler.peer_id().to_string(),
+    ])?;
     let addr = listener.address().await?;
-    output.tell(&format!("listener  process {}, {addr}", listener.child.id().unwrap_or_default()));
+    output.tell(&format!(
+        "listener  process {}, {addr}",
+        listener.child.id().unwrap_or_default()
+    ));
     let (file_text, key_text) = (file.display().to_string(), key.display().to_string());
     let mut dialling = Node::start(&["dial", &addr, "--file", &file_text, "--key", &key_text])?;
-    output.tell(&format!("dialler   process {}\n", dialling.child.id().unwrap_or_default()));
+    output.tell(&format!(
+        "dialler   process {}\n",
+        dialling.child.id().unwrap_or_default()
+    ));
     let rows = follow(&mut dialling, size, &written, output).await?;
     output.table(&["what", "result", "time"], &rows);
     listener.end().await?;
@@ -54,34 +76,62 @@ pub(crate) async fn run(size: u64, output: &Output) -> Result<(), CliError> {
 }
 
 /// Follows the dialling node to its end.
-async fn follow(node: &mut Node, size: u64, written: &str, output: &Output) -> Result<Vec<Vec<String>>, CliError> {
+async fn follow(
+    node: &mut Node,
+    size: u64,
+    written: &str,
+    output: &Output,
+) -> Result<Vec<Vec<String>>, CliError> {
     let (mut rows, bar) = (Vec::new(), output.bar(size, "moving a file"));
     while let Some(line) = node.line().await? {
         match serde_json::from_value::<Line>(line.clone()) {
             Ok(Line::Moved { bytes }) => bar.set_position(bytes),
-            Ok(Line::Step { step, result, seconds }) => {
+            Ok(Line::Step {
+                step,
+                result,
+                seconds,
+            }) => {
                 output.say(&format!("  {step}: {result}"), &line);
                 rows.push(vec![step, result, time(Duration::from_secs_f64(seconds))]);
             }
-            Ok(Line::Sent { bytes: sent, sha256, seconds }) => {
+            Ok(Line::Sent {
+                bytes: sent,
+                sha256,
+                seconds,
+            }) => {
                 bar.finish_and_clear();
                 let took = Duration::from_secs_f64(seconds);
                 if sha256 != written {
                     return Err(CliError::new(Kind::Local, "the file changed while it was sent"));
                 }
                 output.say(&format!("  file: {} moved", bytes(sent)), &line);
-                rows.push(vec!["file".into(), format!("{}, {}", bytes(sent), rate(sent, took)), time(took)]);
+                rows.push(vec![
+                    "file".into(),
+                    format!("{}, {}", bytes(sent), rate(sent, took)),
+                    time(took),
+                ]);
             }
             Err(_) => return Err(said(&line)),
         }
     }
-    let status = node.child.wait().await.map_err(|error| CliError::io("waiting for the dialling node", error))?;
-    if status.success() { Ok(rows) } else { Err(CliError::new(Kind::Remote, "the dialling node failed")) }
+    let status = node
+        .child
+        .wait()
+        .await
+        .map_err(|error| CliError::io("waiting for the dialling node", error))?;
+    if status.success() {
+        Ok(rows)
+    } else {
+        Err(CliError::new(Kind::Remote, "the dialling node failed"))
+    }
 }
 
 /// What a node said instead of what was expected.
 fn said(line: &Value) -> CliError {
-    let text = line.get("error").and_then(Value::as_str).map_or_else(|| line.to_string(), ToOwned::to_owned);
+    let text = line
+        .get("error")
+        .and_then(Value::as_str)
+        .map_or_else(|| line.to_string(), ToOwned::to_owned);
     CliError::new(Kind::Remote, text)
 }
 
@@ -99,9 +149,15 @@ fn check(arrived: &Path, written: &str, output: &Output) -> Result<(), CliError>
     }
     let arrived = super::send::hex(&hash.finish());
     if arrived != *written {
-        return Err(CliError::new(Kind::Remote, "the file that arrived is not the one that was sent"));
+        return Err(CliError::new(
+            Kind::Remote,
+            "the file that arrived is not the one that was sent",
+        ));
     }
-    output.say(&format!("\nsha256 {arrived}: what arrived is what was sent"), &json!({ "event": "checked", "sha256": arrived }));
+    output.say(
+        &format!("\nsha256 {arrived}: what arrived is what was sent"),
+        &json!({ "event": "checked", "sha256": arrived }),
+    );
     Ok(())
 }
 
@@ -133,23 +189,38 @@ impl Node {
     fn start(args: &[&str]) -> Result<Self, CliError> {
         let failed = |error| CliError::io("starting a node", error);
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-        command.args(["--json", "demo-node"]).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command
+            .args(["--json", "demo-node"])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn().map_err(failed)?;
         let stdout = child.stdout.take().expect("it was asked for");
-        Ok(Self { child, lines: BufReader::new(stdout).lines() })
+        Ok(Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+        })
     }
 
     /// The next line; `None` at the end.
     async fn line(&mut self) -> Result<Option<Value>, CliError> {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
         let line = line.map_err(|_| CliError::new(Kind::Remote, "a node said nothing for two minutes"))?;
-        let Some(line) = line.map_err(|error| CliError::io("reading from a node", error))? else { return Ok(None) };
-        serde_json::from_str(&line).map(Some).map_err(|_| CliError::new(Kind::Local, line))
+        let Some(line) = line.map_err(|error| CliError::io("reading from a node", error))? else {
+            return Ok(None);
+        };
+        serde_json::from_str(&line)
+            .map(Some)
+            .map_err(|_| CliError::new(Kind::Local, line))
     }
 
     /// The address that a node says it listens on.
     async fn address(&mut self) -> Result<String, CliError> {
-        let line = self.line().await?.ok_or_else(|| CliError::new(Kind::Local, "the listening node ended at once"))?;
+        let line = self
+            .line()
+            .await?
+            .ok_or_else(|| CliError::new(Kind::Local, "the listening node ended at once"))?;
         let addr = line.pointer("/addrs/0").and_then(Value::as_str);
         addr.map(ToOwned::to_owned).ok_or_else(|| said(&line))
     }
@@ -160,7 +231,11 @@ impl Node {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let status = ended.map_err(|_| CliError::new(Kind::Local, "the listening node does not end"))?;
         let status = status.map_err(|error| CliError::io("waiting for the listening node", error))?;
-        if status.success() { Ok(()) } else { Err(CliError::new(Kind::Local, "the listening node failed")) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(CliError::new(Kind::Local, "the listening node failed"))
+        }
     }
 }
 
@@ -170,7 +245,8 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> Result<Self, CliError> {
         let path = std::env::temp_dir().join(format!("sinew-demo-{}", std::process::id()));
-        std::fs::create_dir(&path).map_err(|error| CliError::io(format!("making {}", path.display()), error))?;
+        std::fs::create_dir(&path)
+            .map_err(|error| CliError::io(format!("making {}", path.display()), error))?;
         Ok(Self(path))
     }
 }

@@ -36,11 +36,17 @@ pub(crate) async fn run(command: DemoNode, output: &Output) -> Result<(), CliErr
 /// Serves until standard input ends.
 async fn listen(dir: &Path, from: PeerId, output: &Output) -> Result<(), CliError> {
     let builder = Node::builder(Keypair::generate());
-    let listening = builder.listen("/ip4/127.0.0.1/tcp/0").expect("the address is a constant");
+    let listening = builder
+        .listen("/ip4/127.0.0.1/tcp/0")
+        .expect("the address is a constant");
     let host = local::start(listening).await?;
-    host.set_stream_handler(ECHO, echo).map_err(|error| CliError::new(Kind::Local, "serving").because(error))?;
-    let receiver =
-        Receiver { admission: Admission::From(from), dir: super::receive::folder(dir)?, max_size: u64::MAX };
+    host.set_stream_handler(ECHO, echo)
+        .map_err(|error| CliError::new(Kind::Local, "serving").because(error))?;
+    let receiver = Receiver {
+        admission: Admission::From(from),
+        dir: super::receive::folder(dir)?,
+        max_size: u64::MAX,
+    };
     super::receive::serve(&host, receiver, *output)?;
     local::announce(&host, output);
     let mut nothing = Vec::new();
@@ -67,22 +73,55 @@ async fn dial(addr: &Multiaddr, file: &Path, key: &Path, output: &Output) -> Res
     let started = Instant::now();
     let connection = local::connect(&host, addr).await?;
     let info = connection.info();
-    let stack = [info.security.as_ref(), info.muxer.as_ref()].into_iter().flatten();
+    let stack = [info.security.as_ref(), info.muxer.as_ref()]
+        .into_iter()
+        .flatten();
     let stack: Vec<_> = stack.map(ToString::to_string).collect();
-    step(output, "connect", &format!("{} over {} {}", connection.peer(), info.transport, stack.join(" ")), started);
+    step(
+        output,
+        "connect",
+        &format!(
+            "{} over {} {}",
+            connection.peer(),
+            info.transport,
+            stack.join(" ")
+        ),
+        started,
+    );
 
     let started = Instant::now();
-    let rtt = ping.ping_over(&connection).await.map_err(|error| CliError::stack("ping", error))?;
-    step(output, "ping", &format!("round trip {}", crate::output::time(rtt)), started);
+    let rtt = ping
+        .ping_over(&connection)
+        .await
+        .map_err(|error| CliError::stack("ping", error))?;
+    step(
+        output,
+        "ping",
+        &format!("round trip {}", crate::output::time(rtt)),
+        started,
+    );
 
     let started = Instant::now();
-    let them = identify.identify_over(&connection).await.map_err(|error| CliError::stack("identify", error))?;
+    let them = identify
+        .identify_over(&connection)
+        .await
+        .map_err(|error| CliError::stack("identify", error))?;
     let agent = them.agent.as_deref().unwrap_or("an unnamed agent").to_owned();
-    step(output, "identify", &format!("{agent}, {} protocols", them.protocols.len()), started);
+    step(
+        output,
+        "identify",
+        &format!("{agent}, {} protocols", them.protocols.len()),
+        started,
+    );
 
     let started = Instant::now();
     streams(&connection).await?;
-    step(output, "streams", &format!("{STREAMS} echoes of 1 KiB, {AT_ONCE} at once"), started);
+    step(
+        output,
+        "streams",
+        &format!("{STREAMS} echoes of 1 KiB, {AT_ONCE} at once"),
+        started,
+    );
 
     send(&connection, file, output).await?;
     host.shutdown(Duration::from_secs(1)).await;
@@ -91,23 +130,38 @@ async fn dial(addr: &Multiaddr, file: &Path, key: &Path, output: &Output) -> Res
 
 fn step(output: &Output, step: &str, result: &str, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
-    output.say(step, &json!({ "event": "step", "step": step, "result": result, "seconds": seconds }));
+    output.say(
+        step,
+        &json!({ "event": "step", "step": step, "result": result, "seconds": seconds }),
+    );
 }
 
 /// Opens many streams side by side, each an echo.
 async fn streams(connection: &Connection) -> Result<(), CliError> {
     let each = (0..STREAMS).map(|number| one_echo(connection, number));
-    stream::iter(each).buffer_unordered(AT_ONCE).try_collect::<()>().await
+    stream::iter(each)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await
 }
 
 async fn one_echo(connection: &Connection, number: usize) -> Result<(), CliError> {
     let lost = |error| CliError::new(Kind::Remote, "echo").because(error);
-    let sent: Vec<u8> = (0..1024usize).map(|at| (at.wrapping_mul(31) ^ number).to_le_bytes()[0]).collect();
-    let mut stream = connection.open([ECHO]).await.map_err(|error| CliError::stack("opening a stream", error))?;
+    let sent: Vec<u8> = (0..1024usize)
+        .map(|at| (at.wrapping_mul(31) ^ number).to_le_bytes()[0])
+        .collect();
+    let mut stream = connection
+        .open([ECHO])
+        .await
+        .map_err(|error| CliError::stack("opening a stream", error))?;
     stream.write_all(&sent).await.map_err(lost)?;
     stream.finish().await.map_err(lost)?;
     let back = stream.read_to_end(sent.len()).await.map_err(lost)?;
-    if back == sent { Ok(()) } else { Err(CliError::new(Kind::Remote, "an echo came back different")) }
+    if back == sent {
+        Ok(())
+    } else {
+        Err(CliError::new(Kind::Remote, "an echo came back different"))
+    }
 }
 
 async fn send(connection: &Connection, file: &Path, output: &Output) -> Result<(), CliError> {
@@ -122,6 +176,9 @@ async fn send(connection: &Connection, file: &Path, output: &Output) -> Result<(
     let (size, hash) = transfer::send(connection, file, None, tell).await?;
     let seconds = started.elapsed().as_secs_f64();
     let sha256 = super::send::hex(&hash);
-    output.say("", &json!({ "event": "sent", "bytes": size, "sha256": sha256, "seconds": seconds }));
+    output.say(
+        "",
+        &json!({ "event": "sent", "bytes": size, "sha256": sha256, "seconds": seconds }),
+    );
     Ok(())
 }

@@ -10,28 +10,43 @@ pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Res
     let identify = builder.identify();
     let host = local::start(builder).await?;
     let connection = local::connect(&host, addr).await?;
-    let them = identify.identify_over(&connection).await.map_err(|error| CliError::stack("identify", error))?;
+    let them = identify
+        .identify_over(&connection)
+        .await
+        .map_err(|error| CliError::stack("identify", error))?;
     let texts = |addrs: &[Multiaddr]| addrs.iter().map(ToString::to_string).collect::<Vec<_>>();
     let protocols: Vec<_> = them.protocols.iter().map(ToString::to_string).collect();
     let addrs = texts(&them.listen_addrs);
     let observed = them.observed.as_ref().map(ToString::to_string);
     let key = connection.info().key.key_type().to_string();
     let object = json!({
-        "peer": connection.peer().to_string(), "key_type": key, "agent": them.agent, "protocol_version": them.protocol_version,
+        "peer": connection.peer().to_string(), "key_type": key, "agent": them.agent.as_deref(), "protocol_version": them.protocol_version.as_deref(),
         "protocols": protocols, "addrs": addrs, "observed": observed, "signed_record": them.record.is_some(),
     });
     let none = || "(none given)".to_owned();
-    let printable = |text: &str| text.chars().filter(|letter| !letter.is_control()).collect::<String>();
+    let printable = |text: &str| {
+        text.chars()
+            .filter(|letter| !letter.is_control())
+            .collect::<String>()
+    };
     let mut text = format!(
         "peer id    {}\nkey        {key}\nagent      {}\nversion    {}\nsees us at {}\nrecord     {}",
         connection.peer(),
         them.agent.as_deref().map_or_else(none, printable),
         them.protocol_version.as_deref().map_or_else(none, printable),
         observed.unwrap_or_else(none),
-        if them.record.is_some() { "signed, verified" } else { "none" },
+        if them.record.is_some() {
+            "signed, verified"
+        } else {
+            "none"
+        },
     );
-    addrs.iter().for_each(|addr| text += &format!("\nlistens    {addr}"));
-    protocols.iter().for_each(|protocol| text += &format!("\nspeaks     {}", printable(protocol)));
+    addrs
+        .iter()
+        .for_each(|addr| text += &format!("\nlistens    {addr}"));
+    protocols
+        .iter()
+        .for_each(|protocol| text += &format!("\nspeaks     {}", printable(protocol)));
     output.say(&text, &object);
     host.shutdown(Duration::from_secs(1)).await;
     Ok(())

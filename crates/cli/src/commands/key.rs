@@ -12,7 +12,12 @@ use std::path::Path;
 
 pub(crate) fn run(command: KeyCommand, output: &Output) -> Result<(), CliError> {
     match command {
-        KeyCommand::New { file, kind, bits, format } => {
+        KeyCommand::New {
+            file,
+            kind,
+            bits,
+            format,
+        } => {
             let keypair = generate(kind, bits)?;
             local::write_key(&keypair, &file, form(format))?;
             show(&keypair, &file, output);
@@ -50,9 +55,16 @@ fn form(format: Format) -> KeyFormat {
 fn show(keypair: &Keypair, file: &Path, output: &Output) {
     let (peer, cid) = (keypair.peer_id().to_string(), keypair.peer_id().to_cid_text());
     let kind = keypair.key_type().to_string();
-    let public: String = keypair.public().to_protobuf().iter().map(|byte| format!("{byte:02x}")).collect();
+    let public: String = keypair
+        .public()
+        .to_protobuf()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let file = file.display().to_string();
     let object = json!({ "peer": peer, "cid": cid, "type": kind, "public_key": public, "file": file });
-    let text = format!("peer id     {peer}\nas CID      {cid}\ntype        {kind}\npublic key  {public}\nfile        {file}");
+    let text = format!(
+        "peer id     {peer}\nas CID      {cid}\ntype        {kind}\npublic key  {public}\nfile        {file}"
+    );
     output.say(&text, &object);
 }

@@ -53,10 +53,16 @@ fn connection(event: &ConnectionEvent, output: &Output) {
 fn listener(event: &ListenEvent, output: &Output) {
     match event {
         ListenEvent::AddressAdded(addr) => {
-            output.say(&format!("listens  {addr}"), &json!({ "event": "listening", "addr": addr.to_string() }));
+            output.say(
+                &format!("listens  {addr}"),
+                &json!({ "event": "listening", "addr": addr.to_string() }),
+            );
         }
         ListenEvent::AddressRemoved(addr) => {
-            output.say(&format!("lost     {addr}"), &json!({ "event": "stopped", "addr": addr.to_string() }));
+            output.say(
+                &format!("lost     {addr}"),
+                &json!({ "event": "stopped", "addr": addr.to_string() }),
+            );
         }
         other => tracing::warn!(?other, "listener"),
     }

@@ -20,7 +20,13 @@ use std::{
 pub(crate) async fn run(command: PerfCommand, output: &Output) -> Result<(), CliError> {
     match command {
         PerfCommand::Serve(listening) => serve(&listening, output).await,
-        PerfCommand::Run { addr, bytes, streams, duration, key } => {
+        PerfCommand::Run {
+            addr,
+            bytes,
+            streams,
+            duration,
+            key,
+        } => {
             let amount = match (bytes, duration) {
                 (Some(bytes), _) => Amount::Bytes(bytes),
                 (None, duration) => Amount::For(duration.unwrap_or(Duration::from_secs(5))),
@@ -51,8 +57,14 @@ async fn measure(
     let nothing = Amount::Bytes(0);
     for (name, up, down) in [("upload", amount, nothing), ("download", nothing, amount)] {
         let request = Request::default().upload(up).download(down);
-        let reports = side_by_side(&perf, &connection, &request, streams, name, output).await?;
-        let transfer = |report: &Report| if name == "upload" { report.upload } else { report.download };
+        let reports = side_by_side((&perf, &connection), request, streams, name, output).await?;
+        let transfer = |report: &Report| {
+            if name == "upload" {
+                report.upload
+            } else {
+                report.download
+            }
+        };
         summary(name, &reports.iter().map(transfer).collect::<Vec<_>>(), output);
     }
     host.shutdown(Duration::from_secs(1)).await;
@@ -61,9 +73,8 @@ async fn measure(
 
 /// The same request on several streams at once, with a bar of them together.
 async fn side_by_side(
-    perf: &Perf,
-    connection: &Connection,
-    request: &Request,
+    (perf, connection): (&Perf, &Connection),
+    request: Request,
     streams: u32,
     name: &'static str,
     output: &Output,
@@ -79,21 +90,32 @@ async fn side_by_side(
             bar.set_length(moved);
             bar.set_position(moved);
         };
-        perf.run_over(connection, request.clone(), live)
+        perf.run_over(connection, request, live)
     };
     let reports = try_join_all((0..streams).map(|_| one())).await;
     bar.finish_and_clear();
     reports.map_err(|error| {
-        CliError::new(Kind::Remote, "measuring").because(error).hint("does the other node run `sinew perf serve`?")
+        CliError::new(Kind::Remote, "measuring")
+            .because(error)
+            .hint("does the other node run `sinew perf serve`?")
     })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn summary(name: &str, transfers: &[Transfer], output: &Output) {
     let moved: u64 = transfers.iter().map(|transfer| transfer.bytes).sum();
-    let took = transfers.iter().map(|transfer| transfer.time).max().unwrap_or_default();
+    let took = transfers
+        .iter()
+        .map(|transfer| transfer.time)
+        .max()
+        .unwrap_or_default();
     let gigabits = moved as f64 * 8.0 / took.as_secs_f64().max(1e-9) / 1e9;
-    let text = format!("{name:<8}  {} in {}, {gigabits:.2} Gbit/s over {} streams", bytes(moved), time(took), transfers.len());
+    let text = format!(
+        "{name:<8}  {} in {}, {gigabits:.2} Gbit/s over {} streams",
+        bytes(moved),
+        time(took),
+        transfers.len()
+    );
     let seconds = took.as_secs_f64();
     let object = json!({
         "direction": name, "bytes": moved, "seconds": seconds, "gbit_per_s": gigabits, "streams": transfers.len(),

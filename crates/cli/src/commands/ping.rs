@@ -28,7 +28,10 @@ pub(crate) async fn run(
         match pings.next().await {
             Ok(rtt) => {
                 times.push(rtt);
-                output.say(&format!("{number:>4}  {}", time(rtt)), &json!({ "ping": number, "rtt_us": micros(rtt) }));
+                output.say(
+                    &format!("{number:>4}  {}", time(rtt)),
+                    &json!({ "ping": number, "rtt_us": micros(rtt) }),
+                );
             }
             Err(error) => {
                 let object = json!({ "ping": number, "error": error.to_string() });
@@ -40,12 +43,21 @@ pub(crate) async fn run(
     summary(count, &mut times, output);
     host.shutdown(Duration::from_secs(1)).await;
     let lost = count as usize - times.len();
-    if lost == 0 { Ok(()) } else { Err(CliError::new(Kind::Remote, format!("{lost} of {count} pings were lost"))) }
+    if lost == 0 {
+        Ok(())
+    } else {
+        Err(CliError::new(
+            Kind::Remote,
+            format!("{lost} of {count} pings were lost"),
+        ))
+    }
 }
 
 fn summary(count: u32, times: &mut [Duration], output: &Output) {
     times.sort_unstable();
-    let Some((first, last)) = times.first().zip(times.last()) else { return };
+    let Some((first, last)) = times.first().zip(times.last()) else {
+        return;
+    };
     let median = times[times.len() / 2];
     let text = format!(
         "{} of {count} answered, min {} median {} max {}",

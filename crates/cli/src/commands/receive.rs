@@ -26,13 +26,22 @@ pub(crate) async fn run(
             (admission, Some(code))
         }
     };
-    let receiver = Receiver { admission, dir: folder(dir)?, max_size };
+    let receiver = Receiver {
+        admission,
+        dir: folder(dir)?,
+        max_size,
+    };
     let host = local::start(local::listener(args)?).await?;
     let done = serve(&host, receiver, *output)?;
     local::announce(&host, output);
     if let Some(code) = code {
-        let addr = local::full_addrs(&host).first().map_or_else(|| "ADDR".into(), ToString::to_string);
-        output.say(&format!("code     {code}\n\nsinew send FILE {addr} --code {code}"), &json!({ "code": code }));
+        let addr = local::full_addrs(&host)
+            .first()
+            .map_or_else(|| "ADDR".into(), ToString::to_string);
+        output.say(
+            &format!("code     {code}\n\nsinew send FILE {addr} --code {code}"),
+            &json!({ "code": code }),
+        );
     }
     tokio::select! {
         told = local::until_told(host.clone(), output) => told,
@@ -45,9 +54,13 @@ pub(crate) async fn run(
 
 /// The folder for files, with its links resolved once and for all.
 pub(super) fn folder(dir: &Path) -> Result<std::path::PathBuf, CliError> {
-    let found = dir.canonicalize().map_err(|error| CliError::io(format!("the folder {}", dir.display()), error))?;
+    let found = dir
+        .canonicalize()
+        .map_err(|error| CliError::io(format!("the folder {}", dir.display()), error))?;
     let is_dir = found.is_dir();
-    is_dir.then_some(found).ok_or_else(|| CliError::new(Kind::Local, format!("{} is no folder", dir.display())))
+    is_dir
+        .then_some(found)
+        .ok_or_else(|| CliError::new(Kind::Local, format!("{} is no folder", dir.display())))
 }
 
 /// Serves transfers; notified after the last one.
@@ -65,9 +78,13 @@ pub(super) fn serve(host: &Host, receiver: Receiver, output: Output) -> Result<A
                         tell.notify_one();
                     }
                 }
-                Ok(None) => output.say(&format!("refused  {peer}"), &json!({ "event": "refused", "peer": peer.to_string() })),
+                Ok(None) => output.say(
+                    &format!("refused  {peer}"),
+                    &json!({ "event": "refused", "peer": peer.to_string() }),
+                ),
                 Err(error) => {
-                    let object = json!({ "event": "failed", "peer": peer.to_string(), "error": error.to_string() });
+                    let object =
+                        json!({ "event": "failed", "peer": peer.to_string(), "error": error.to_string() });
                     output.say(&format!("failed   {peer}: {error}"), &object);
                 }
             }
@@ -80,7 +97,12 @@ pub(super) fn serve(host: &Host, receiver: Receiver, output: Output) -> Result<A
 
 fn report(peer: &PeerId, taken: &Taken, output: &Output) {
     let (path, size) = (taken.path.display().to_string(), taken.size);
-    let text = format!("received {path}, {} in {} ({})", bytes(size), time(taken.time), rate(size, taken.time));
+    let text = format!(
+        "received {path}, {} in {} ({})",
+        bytes(size),
+        time(taken.time),
+        rate(size, taken.time)
+    );
     let seconds = taken.time.as_secs_f64();
     let object = json!({ "event": "received", "peer": peer.to_string(), "file": path, "bytes": size, "seconds": seconds });
     output.say(&text, &object);

@@ -29,8 +29,16 @@ pub(crate) async fn run(
     bar.finish_and_clear();
     let (size, hash) = sent?;
     let (took, hash) = (started.elapsed(), hex(&hash));
-    let text = format!("sent {} in {} ({})\nsha256 {hash}", bytes(size), time(took), rate(size, took));
-    output.say(&text, &json!({ "bytes": size, "seconds": took.as_secs_f64(), "sha256": hash }));
+    let text = format!(
+        "sent {} in {} ({})\nsha256 {hash}",
+        bytes(size),
+        time(took),
+        rate(size, took)
+    );
+    output.say(
+        &text,
+        &json!({ "bytes": size, "seconds": took.as_secs_f64(), "sha256": hash }),
+    );
     host.shutdown(Duration::from_secs(1)).await;
     Ok(())
 }

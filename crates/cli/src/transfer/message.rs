@@ -35,8 +35,11 @@ pub(super) enum Verdict {
 /// Writes a message.
 pub(super) async fn write(stream: &mut Stream, message: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_vec(message)?;
-    let length = u16::try_from(text.len()).ok().filter(|length| usize::from(*length) <= MAX);
-    let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"))?;
+    let length = u16::try_from(text.len())
+        .ok()
+        .filter(|length| usize::from(*length) <= MAX);
+    let length =
+        length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"))?;
     let framed = [&length.to_be_bytes()[..], &text].concat();
     stream.write_all(&framed).await?;
     stream.flush().await
@@ -44,7 +47,9 @@ pub(super) async fn write(stream: &mut Stream, message: &impl Serialize) -> io::
 
 /// Reads a message, and gives up on a silent sender.
 pub(super) async fn read<M: DeserializeOwned>(stream: &mut Stream) -> io::Result<M> {
-    timeout(STALL, read_now(stream)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    timeout(STALL, read_now(stream))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 async fn read_now<M: DeserializeOwned>(stream: &mut Stream) -> io::Result<M> {
@@ -52,7 +57,10 @@ async fn read_now<M: DeserializeOwned>(stream: &mut Stream) -> io::Result<M> {
     stream.read_exact(&mut length).await?;
     let length = usize::from(u16::from_be_bytes(length));
     if length > MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the message is longer than allowed"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the message is longer than allowed",
+        ));
     }
     let mut text = vec![0; length];
     stream.read_exact(&mut text).await?;

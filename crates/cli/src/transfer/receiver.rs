@@ -39,14 +39,25 @@ impl Admission {
         const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
         let mut random = [0; 10];
         sinew_crypto::random(&mut random);
-        let text: String = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
-        (Self::Code(Mutex::new(Code { text: Some(text.clone()), wrong: 0 })), text)
+        let text: String = random
+            .iter()
+            .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
+            .collect();
+        (
+            Self::Code(Mutex::new(Code {
+                text: Some(text.clone()),
+                wrong: 0,
+            })),
+            text,
+        )
     }
 
     /// Says why `peer` may not send, if so. A right code is used up.
     fn refuse(&self, peer: PeerId, code: Option<&str>) -> Option<&'static str> {
         match self {
-            Self::From(allowed) => (peer != *allowed).then_some("this node takes files from another peer only"),
+            Self::From(allowed) => {
+                (peer != *allowed).then_some("this node takes files from another peer only")
+            }
             Self::Code(known) => known.lock().unwrap_or_else(PoisonError::into_inner).refuse(code),
         }
     }
@@ -55,15 +66,23 @@ impl Admission {
     fn is_used_up(&self) -> bool {
         match self {
             Self::From(_) => false,
-            Self::Code(known) => known.lock().unwrap_or_else(PoisonError::into_inner).text.is_none(),
+            Self::Code(known) => known
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .text
+                .is_none(),
         }
     }
 }
 
 impl Code {
     fn refuse(&mut self, code: Option<&str>) -> Option<&'static str> {
-        let Some(text) = &self.text else { return Some("the code was used, or guessed wrong too often") };
-        let right = code.is_some_and(|code| sinew_crypto::sha256(code.as_bytes()) == sinew_crypto::sha256(text.as_bytes()));
+        let Some(text) = &self.text else {
+            return Some("the code was used, or guessed wrong too often");
+        };
+        let right = code.is_some_and(|code| {
+            sinew_crypto::sha256(code.as_bytes()) == sinew_crypto::sha256(text.as_bytes())
+        });
         if right {
             self.text = None;
             return None;
@@ -109,11 +128,18 @@ impl Receiver {
         };
         message::write(stream, &Answer::Take).await?;
         let stored = take(stream, incoming, offer.size).await;
-        let verdict = stored.as_ref().map_or_else(|error| Verdict::Failed(error.to_string()), |_| Verdict::Stored);
+        let verdict = stored
+            .as_ref()
+            .map_or_else(|error| Verdict::Failed(error.to_string()), |_| Verdict::Stored);
         message::write(stream, &verdict).await?;
         stream.finish().await?;
         let last = self.admission.is_used_up();
-        Ok(Some(Taken { path: stored?, size: offer.size, time: started.elapsed(), last }))
+        Ok(Some(Taken {
+            path: stored?,
+            size: offer.size,
+            time: started.elapsed(),
+            last,
+        }))
     }
 
     async fn admit(&self, peer: PeerId, offer: &Offer) -> Result<Incoming, String> {
@@ -122,10 +148,15 @@ impl Receiver {
             return Err(reason.into());
         }
         if offer.size > self.max_size {
-            return Err(format!("{} bytes are more than the {} allowed here", offer.size, self.max_size));
+            return Err(format!(
+                "{} bytes are more than the {} allowed here",
+                offer.size, self.max_size
+            ));
         }
         let name = store::base_name(&offer.name).ok_or("the file needs another name")?;
-        Incoming::create(&self.dir, name).await.map_err(|error| error.to_string())
+        Incoming::create(&self.dir, name)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -135,13 +166,17 @@ async fn take(stream: &mut Stream, mut incoming: Incoming, size: u64) -> io::Res
     let mut left = size;
     while left > 0 {
         let max = usize::try_from(left.min(64 << 10)).expect("at most 64 KiB");
-        let chunk = timeout(STALL, std::future::poll_fn(|cx| stream.poll_chunk(cx, max))).await.map_err(silent)??;
+        let chunk = timeout(STALL, std::future::poll_fn(|cx| stream.poll_chunk(cx, max)))
+            .await
+            .map_err(silent)??;
         let chunk = chunk.ok_or(io::ErrorKind::UnexpectedEof)?;
         incoming.write(&chunk).await?;
         left -= chunk.len() as u64;
     }
     let mut hash = [0; 32];
-    timeout(STALL, stream.read_exact(&mut hash)).await.map_err(silent)??;
+    timeout(STALL, stream.read_exact(&mut hash))
+        .await
+        .map_err(silent)??;
     incoming.finish(&hash).await
 }
 

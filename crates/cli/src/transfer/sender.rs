@@ -22,33 +22,51 @@ pub(crate) async fn send(
     moved: impl FnMut(u64),
 ) -> Result<(u64, [u8; 32]), CliError> {
     let (file, size, name) = open(path).await?;
-    let mut stream = connection.open([PROTOCOL]).await.map_err(|error| CliError::stack("opening a stream", error))?;
+    let mut stream = connection
+        .open([PROTOCOL])
+        .await
+        .map_err(|error| CliError::stack("opening a stream", error))?;
     let lost = |error| CliError::new(Kind::Remote, "sending").because(error);
-    message::write(&mut stream, &Offer { name, size, code }).await.map_err(lost)?;
+    message::write(&mut stream, &Offer { name, size, code })
+        .await
+        .map_err(lost)?;
     match message::read(&mut stream).await.map_err(lost)? {
         Answer::Take => {}
-        Answer::Refuse(reason) => return Err(CliError::new(Kind::Refused, format!("refused: {}", printable(&reason)))),
+        Answer::Refuse(reason) => {
+            return Err(CliError::new(
+                Kind::Refused,
+                format!("refused: {}", printable(&reason)),
+            ));
+        }
     }
     let hash = stream_file(&mut stream, file, size, moved).await.map_err(lost)?;
     match message::read(&mut stream).await.map_err(lost)? {
         Verdict::Stored => Ok((size, hash)),
-        Verdict::Failed(reason) => {
-            Err(CliError::new(Kind::Remote, format!("the receiver did not store it: {}", printable(&reason))))
-        }
+        Verdict::Failed(reason) => Err(CliError::new(
+            Kind::Remote,
+            format!("the receiver did not store it: {}", printable(&reason)),
+        )),
     }
 }
 
 /// What a stranger says, without what would move the cursor.
 fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(200).collect()
+    text.chars()
+        .filter(|letter| !letter.is_control())
+        .take(200)
+        .collect()
 }
 
 async fn open(path: &Path) -> Result<(File, u64, String), CliError> {
     let failed = |error| CliError::io(format!("reading {}", path.display()), error);
     let file = File::open(path).await.map_err(failed)?;
     let metadata = file.metadata().await.map_err(failed)?;
-    let name = path.file_name().and_then(|name| name.to_str()).filter(|_| metadata.is_file());
-    let name = name.ok_or_else(|| CliError::new(Kind::Local, format!("{} is no file to send", path.display())))?;
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .filter(|_| metadata.is_file());
+    let name =
+        name.ok_or_else(|| CliError::new(Kind::Local, format!("{} is no file to send", path.display())))?;
     Ok((file, metadata.len(), name.to_owned()))
 }
 
@@ -63,7 +81,9 @@ async fn stream_file(
         let chunk = read(&mut file, left).await?;
         hash.update(&chunk);
         let length = chunk.len() as u64;
-        timeout(STALL, stream.write_chunk(chunk)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        timeout(STALL, stream.write_chunk(chunk))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         left -= length;
         moved(length);
     }
@@ -80,7 +100,10 @@ async fn read(file: &mut File, left: u64) -> io::Result<Bytes> {
     while chunk.len() < length {
         let room = length - chunk.len();
         if file.take(room as u64).read_buf(&mut chunk).await? == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file became shorter while it was sent",
+            ));
         }
     }
     Ok(chunk.freeze())

@@ -21,7 +21,10 @@ pub(super) struct Incoming {
 /// The name that an offered one is stored under: its last part, and nothing that hides or escapes.
 pub(super) fn base_name(offered: &str) -> Option<&str> {
     let name = offered.rsplit(['/', '\\']).next()?;
-    let fits = !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.chars().any(char::is_control);
+    let fits = !name.is_empty()
+        && name.len() <= 200
+        && !name.starts_with('.')
+        && !name.chars().any(char::is_control);
     fits.then_some(name)
 }
 
@@ -31,27 +34,46 @@ impl Incoming {
         let target = dir.join(name);
         // Not `exists`: a symbolic link that leads nowhere is in the way too.
         if tokio::fs::symlink_metadata(&target).await.is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of that name already"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "there is a file of that name already",
+            ));
         }
         let mut random = [0; 8];
         sinew_crypto::random(&mut random);
         let part = dir.join(format!(".{name}.{:016x}.part", u64::from_be_bytes(random)));
         // `create_new` neither follows a link nor takes what is there.
-        let file = OpenOptions::new().write(true).create_new(true).open(&part).await?;
-        Ok(Self { file: Some(file), hash: Sha256::new(), part, target })
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&part)
+            .await?;
+        Ok(Self {
+            file: Some(file),
+            hash: Sha256::new(),
+            part,
+            target,
+        })
     }
 
     /// Takes the next bytes.
     pub(super) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         self.hash.update(chunk);
-        self.file.as_mut().expect("open until it is finished").write_all(chunk).await
+        self.file
+            .as_mut()
+            .expect("open until it is finished")
+            .write_all(chunk)
+            .await
     }
 
     /// Checks the hash and moves the file to its place. A file that appeared there meanwhile stays.
     pub(super) async fn finish(mut self, expected: &[u8; 32]) -> io::Result<PathBuf> {
         let actual = std::mem::replace(&mut self.hash, Sha256::new()).finish();
         if actual != *expected {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum does not hold"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the checksum does not hold",
+            ));
         }
         let mut file = self.file.take().expect("open until it is finished");
         file.flush().await?;
@@ -103,9 +125,15 @@ mod tests {
         let dir = folder("whole");
         let mut bad = Incoming::create(&dir, "a").await.expect("free");
         bad.write(b"hello").await.expect("written");
-        bad.finish(&sha256(b"other")).await.expect_err("the checksum does not hold");
+        bad.finish(&sha256(b"other"))
+            .await
+            .expect_err("the checksum does not hold");
         drop(Incoming::create(&dir, "a").await.expect("free"));
-        assert_eq!(std::fs::read_dir(&dir).expect("there").count(), 0, "nothing is left of either");
+        assert_eq!(
+            std::fs::read_dir(&dir).expect("there").count(),
+            0,
+            "nothing is left of either"
+        );
         let mut good = Incoming::create(&dir, "a").await.expect("free");
         good.write(b"hello").await.expect("written");
         let path = good.finish(&sha256(b"hello")).await.expect("stored");
@@ -125,7 +153,10 @@ mod tests {
         }
         let racing = Incoming::create(&dir, "late").await.expect("free");
         std::fs::write(dir.join("late"), b"mine").expect("written");
-        racing.finish(&sha256(b"")).await.expect_err("it appeared meanwhile");
+        racing
+            .finish(&sha256(b""))
+            .await
+            .expect_err("it appeared meanwhile");
         assert_eq!(std::fs::read(dir.join("late")).expect("there"), b"mine");
         std::fs::remove_dir_all(dir).expect("removed");
     }
