@@ -103,14 +103,21 @@ async fn dial(addr: &Multiaddr, file: &Path, key: &Path, output: &Output) -> Res
 
     let started = Instant::now();
     let them = identify
-        .identify_over(&connection)
+        .identify_on(&connection)
         .await
         .map_err(|error| CliError::stack("identify", error))?;
-    let agent = them.agent.as_deref().unwrap_or("an unnamed agent").to_owned();
+    let agent = them
+        .agent_version
+        .as_deref()
+        .unwrap_or("an unnamed agent")
+        .to_owned();
     step(
         output,
         "identify",
-        &format!("{agent}, {} protocols", them.protocols.len()),
+        &format!(
+            "{agent}, {} protocols",
+            them.protocols.as_ref().map_or(0, |all| all.len())
+        ),
         started,
     );
 

@@ -2,7 +2,7 @@
 
 use crate::{args::KeyArgs, error::CliError, local, output::Output};
 use serde_json::json;
-use sinew::{Multiaddr, Node};
+use sinew::{Multiaddr, Node, identify::Record};
 use std::time::Duration;
 
 pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Result<(), CliError> {
@@ -11,17 +11,22 @@ pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Res
     let host = local::start(builder).await?;
     let connection = local::connect(&host, addr).await?;
     let them = identify
-        .identify_over(&connection)
+        .identify_on(&connection)
         .await
         .map_err(|error| CliError::stack("identify", error))?;
     let texts = |addrs: &[Multiaddr]| addrs.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let protocols: Vec<_> = them.protocols.iter().map(ToString::to_string).collect();
+    let protocols: Vec<_> = them
+        .protocols
+        .iter()
+        .flat_map(|all| all.iter())
+        .map(ToString::to_string)
+        .collect();
     let addrs = texts(&them.listen_addrs);
-    let observed = them.observed.as_ref().map(ToString::to_string);
+    let observed = them.observed_addr.as_ref().map(ToString::to_string);
     let key = connection.info().key.key_type().to_string();
     let object = json!({
-        "peer": connection.peer().to_string(), "key_type": key, "agent": them.agent.as_deref(), "protocol_version": them.protocol_version.as_deref(),
-        "protocols": protocols, "addrs": addrs, "observed": observed, "signed_record": them.record.is_some(),
+        "peer": connection.peer().to_string(), "key_type": key, "agent": them.agent_version.as_deref(), "protocol_version": them.protocol_version.as_deref(),
+        "protocols": protocols, "addrs": addrs, "observed": observed, "signed_record": matches!(them.record, Record::Valid { .. }),
     });
     let none = || "(none given)".to_owned();
     let printable = |text: &str| {
@@ -32,13 +37,13 @@ pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Res
     let mut text = format!(
         "peer id    {}\nkey        {key}\nagent      {}\nversion    {}\nsees us at {}\nrecord     {}",
         connection.peer(),
-        them.agent.as_deref().map_or_else(none, printable),
+        them.agent_version.as_deref().map_or_else(none, printable),
         them.protocol_version.as_deref().map_or_else(none, printable),
         observed.unwrap_or_else(none),
-        if them.record.is_some() {
-            "signed, verified"
-        } else {
-            "none"
+        match &them.record {
+            Record::Valid { .. } => "signed, verified".to_owned(),
+            Record::Refused(why) => format!("left aside: {why}"),
+            _ => "none".to_owned(),
         },
     );
     addrs

@@ -7,7 +7,9 @@ use crate::{
     exchange::{self, MessageError},
 };
 use bytes::Bytes;
-use sinew_core::{CloseCode, Connection, Host, NegotiationError, OpenError, OpenOptions, PeerId, ProtocolId, Stream};
+use sinew_core::{
+    CloseCode, Connection, Host, NegotiationError, OpenError, OpenOptions, PeerId, ProtocolId, Stream,
+};
 use sinew_runtime::timeout;
 use std::{
     collections::HashMap,
@@ -149,7 +151,9 @@ struct Asking(Option<Stream>);
 
 impl Asking {
     fn stream(&mut self) -> &mut Stream {
-        self.0.as_mut().expect("taken when the answer is there, and not used after")
+        self.0
+            .as_mut()
+            .expect("taken when the answer is there, and not used after")
     }
 }
 
