@@ -9,7 +9,7 @@ use crate::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
-use sinew::{Connection, Keypair, Multiaddr, Node, PeerId, Stream};
+use sinew::{Connection, Host, Keypair, Multiaddr, Node, PeerId, Stream};
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -70,24 +70,7 @@ async fn dial(addr: &Multiaddr, file: &Path, key: &Path, output: &Output) -> Res
     let builder = Node::builder(local::read_key(key)?.keypair);
     let (ping, identify) = (builder.ping(), builder.identify());
     let host = local::start(builder).await?;
-    let started = Instant::now();
-    let connection = local::connect(&host, addr).await?;
-    let info = connection.info();
-    let stack = [info.security.as_ref(), info.muxer.as_ref()]
-        .into_iter()
-        .flatten();
-    let stack: Vec<_> = stack.map(ToString::to_string).collect();
-    step(
-        output,
-        "connect",
-        &format!(
-            "{} over {} {}",
-            connection.peer(),
-            info.transport,
-            stack.join(" ")
-        ),
-        started,
-    );
+    let connection = connect(&host, addr, output).await?;
 
     let started = Instant::now();
     let rtt = ping
@@ -106,18 +89,12 @@ async fn dial(addr: &Multiaddr, file: &Path, key: &Path, output: &Output) -> Res
         .identify_on(&connection)
         .await
         .map_err(|error| CliError::stack("identify", error))?;
-    let agent = them
-        .agent_version
-        .as_deref()
-        .unwrap_or("an unnamed agent")
-        .to_owned();
+    let agent = them.agent_version.as_deref().unwrap_or("an unnamed agent");
+    let protocols = them.protocols.as_ref().map_or(0, |all| all.len());
     step(
         output,
         "identify",
-        &format!(
-            "{agent}, {} protocols",
-            them.protocols.as_ref().map_or(0, |all| all.len())
-        ),
+        &format!("{agent}, {protocols} protocols"),
         started,
     );
 
@@ -133,6 +110,23 @@ async fn dial(addr: &Multiaddr, file: &Path, key: &Path, output: &Output) -> Res
     send(&connection, file, output).await?;
     host.shutdown(Duration::from_secs(1)).await;
     Ok(())
+}
+
+async fn connect(host: &Host, addr: &Multiaddr, output: &Output) -> Result<Connection, CliError> {
+    let started = Instant::now();
+    let connection = local::connect(host, addr).await?;
+    let info = connection.info();
+    let stack = [info.security.as_ref(), info.muxer.as_ref()]
+        .into_iter()
+        .flatten();
+    let stack: Vec<_> = stack.map(ToString::to_string).collect();
+    step(
+        output,
+        "connect",
+        &format!("{} {}, to {}", info.transport, stack.join(" "), connection.peer()),
+        started,
+    );
+    Ok(connection)
 }
 
 fn step(output: &Output, step: &str, result: &str, started: Instant) {

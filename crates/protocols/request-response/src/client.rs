@@ -235,7 +235,7 @@ impl Drop for Place<'_> {
 mod tests {
     use super::name;
     use crate::{MessageError, RequestError};
-    use sinew_core::{CloseCode, NegotiationError, OpenError, PeerId};
+    use sinew_core::{NegotiationError, OpenError, PeerId};
     use std::io;
 
     #[test]
