@@ -4,6 +4,7 @@ mod architecture;
 mod dependencies;
 mod finding;
 mod form;
+mod halves;
 mod layers;
 mod purity;
 mod seam;
@@ -38,8 +39,9 @@ pub(crate) enum TidyError {
 /// A rule looks at the whole tree and says what is wrong with it.
 type Rule = fn(&Tree) -> Vec<Finding>;
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     layers::check,
+    halves::check,
     purity::check,
     sizes::check,
     form::check,

@@ -66,6 +66,7 @@ pub(crate) struct Edge {
     pub(crate) kind: Option<String>,
     pub(crate) path: Option<PathBuf>,
     pub(crate) features: Vec<String>,
+    pub(crate) optional: bool,
 }
 
 /// Why `cargo metadata` gave no answer.

@@ -104,6 +104,7 @@ mod tests {
             kind: Kind::Dev,
             member: member.map(Into::into),
             features: Vec::new(),
+            optional: false,
         };
         let tree = Tree {
             packages: vec![Package {

@@ -8,7 +8,7 @@ use super::{
 const RULE: &str = "layer";
 
 /// Crates of asynchronous plumbing, which the pure layer knows nothing of.
-const ASYNC: [&str; 4] = ["tokio", "tokio-util", "futures-util", "async-trait"];
+pub(super) const ASYNC: [&str; 4] = ["tokio", "tokio-util", "futures-util", "async-trait"];
 
 /// What a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +161,7 @@ mod tests {
                 kind,
                 member: to.contains('/').then(|| to.to_owned()),
                 features: Vec::new(),
+                optional: false,
             }],
             ..Package::default()
         };

@@ -37,6 +37,7 @@ mod tests {
                 kind,
                 member: None,
                 features: Vec::new(),
+                optional: false,
             }],
             ..Package::default()
         };

@@ -42,6 +42,8 @@ pub(super) struct Dependency {
     /// Folder of the member it leads to; `None` for a third-party crate.
     pub(super) member: Option<String>,
     pub(super) features: Vec<String>,
+    /// Whether a feature of the package switches it on.
+    pub(super) optional: bool,
 }
 
 /// In which builds an edge counts.
@@ -149,5 +151,6 @@ fn read_edge(edge: Edge, root: &Path) -> Dependency {
         },
         member: edge.path.map(|path| workspace::relative(root, &path)),
         features: edge.features,
+        optional: edge.optional,
     }
 }
