@@ -11,6 +11,7 @@
 //! What it deliberately does not do: say what decoded messages mean. That is for the tests of each crate.
 
 mod addr;
+mod identify;
 mod identity;
 mod multistream;
 mod record;
@@ -49,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     target("noise_transport", security::noise_transport),
     target("plaintext_exchange", security::plaintext_exchange),
     target("yamux", yamux::machine),
+    target("identify", identify::message),
 ];
 
 /// The target of that name.

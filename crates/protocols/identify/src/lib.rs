@@ -55,7 +55,7 @@ mod shared;
 
 pub use encode::{MAX_SENT_PART, MAX_SENT_WHOLE};
 pub use info::{Extent, Info, Record, RecordError, WrongKey};
-pub use machine::{Arrival, GATHER, Inbox, MAX_AT_ONCE, MAX_WAITING, Outbox, PUSH_INTERVAL};
+pub use machine::{Arrival, GATHER, Inbox, MAX_AT_ONCE, MAX_REFUSED, MAX_WAITING, Outbox, PUSH_INTERVAL};
 pub use message::{MAX_ADDRS, MAX_PART, MAX_PARTS, MAX_PROTOCOLS, MAX_TEXT, Message, MessageError, Reading};
 
 #[cfg(feature = "service")]

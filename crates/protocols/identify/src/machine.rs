@@ -3,7 +3,7 @@
 mod inbox;
 mod outbox;
 
-pub use inbox::{Arrival, Inbox, MAX_WAITING};
+pub use inbox::{Arrival, Inbox, MAX_REFUSED, MAX_WAITING};
 pub use outbox::{GATHER, MAX_AT_ONCE, Outbox};
 
 use std::time::Duration;

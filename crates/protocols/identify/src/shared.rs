@@ -7,7 +7,9 @@ use crate::{
     pushes::Pushes,
 };
 use bytes::Bytes;
-use sinew_core::{Connection, ConnectionInfo, Culpable, Host, Learned, Shutdown, Source, Stream, code};
+use sinew_core::{
+    CloseCode, Connection, ConnectionInfo, Culpable, Host, Learned, Shutdown, Source, Stream, code,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -83,7 +85,7 @@ impl Shared {
         let checked = Info::check(message, &connection.key, connection.id, extent);
         let info = Arc::new(checked.inspect_err(|wrong| {
             tracing::debug!(connection = %connection.id, error = %wrong, "a peer lies about its key");
-            self.close(connection);
+            self.close(connection, code::connection::PROTOCOL_VIOLATION);
         })?);
         if let Record::Refused(error) = &info.record {
             tracing::debug!(peer = %info.peer, %error, blame = %error.blame(), "a peer record is left aside");
@@ -98,9 +100,10 @@ impl Shared {
         Ok(info)
     }
 
-    fn close(&self, connection: &ConnectionInfo) {
+    /// Closes a connection for what came over it.
+    pub(crate) fn close(&self, connection: &ConnectionInfo, code: CloseCode) {
         if let Some(handle) = self.host.connection_by_id(&connection.peer, connection.id) {
-            handle.close(code::connection::PROTOCOL_VIOLATION);
+            handle.close(code);
         }
     }
 }

@@ -11,8 +11,8 @@
 //!                            done: nothing came meanwhile
 //! ```
 //!
-//! Pushes wait unread, so a flood costs its sender its streams and us nothing: beyond [`MAX_WAITING`] they are refused,
-//! and since the last one counts, the peer is asked instead.
+//! Pushes wait unread, so many of them cost their sender its streams and us little: beyond [`MAX_WAITING`] they are
+//! refused, and since the last one counts, the peer is asked instead. Beyond [`MAX_REFUSED`] it is a flood.
 
 use super::PUSH_INTERVAL;
 use sinew_machine::Instant;
@@ -20,13 +20,17 @@ use sinew_machine::Instant;
 /// Pushes of one peer that wait at once: as many inbound identify streams as go-libp2p allows a peer.
 pub const MAX_WAITING: usize = 16;
 
+/// Pushes of one peer that are refused until the next is taken; who sends more sends them for their own sake. Reading and
+/// refusing as many costs some milliseconds, and a peer that changes that often within a second is not known.
+pub const MAX_REFUSED: usize = 256;
+
 /// The pushes of one peer; `S` is a push that was not read yet.
 #[derive(Debug)]
 pub struct Inbox<S> {
     waiting: Vec<S>,
     last: Option<Instant>,
     phase: Phase,
-    missed: bool,
+    refused: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +49,8 @@ pub enum Arrival<S> {
     Join,
     /// Too many wait.
     Refused(S),
+    /// Too many were refused: whoever sends them should not stay.
+    Flood(S),
 }
 
 impl<S> Default for Inbox<S> {
@@ -53,7 +59,7 @@ impl<S> Default for Inbox<S> {
             waiting: Vec::new(),
             last: None,
             phase: Phase::Quiet,
-            missed: false,
+            refused: 0,
         }
     }
 }
@@ -62,8 +68,12 @@ impl<S> Inbox<S> {
     /// Takes in a push.
     pub fn arrive(&mut self, now: Instant, push: S) -> Arrival<S> {
         if self.waiting.len() >= MAX_WAITING {
-            self.missed = true;
-            return Arrival::Refused(push);
+            self.refused += 1;
+            return if self.refused > MAX_REFUSED {
+                Arrival::Flood(push)
+            } else {
+                Arrival::Refused(push)
+            };
         }
         self.waiting.push(push);
         if self.phase != Phase::Quiet {
@@ -77,10 +87,8 @@ impl<S> Inbox<S> {
     pub fn take(&mut self, now: Instant) -> (Vec<S>, bool) {
         self.phase = Phase::Taking;
         self.last = Some(now);
-        (
-            std::mem::take(&mut self.waiting),
-            std::mem::take(&mut self.missed),
-        )
+        let missed = std::mem::take(&mut self.refused) > 0;
+        (std::mem::take(&mut self.waiting), missed)
     }
 
     /// What was taken is done with. When to take what came meanwhile, if something did.
@@ -105,7 +113,7 @@ impl<S> Inbox<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arrival, Inbox, MAX_WAITING, PUSH_INTERVAL};
+    use super::{Arrival, Inbox, MAX_REFUSED, MAX_WAITING, PUSH_INTERVAL};
     use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
     use sinew_machine::Instant;
     use std::time::Duration;
@@ -147,6 +155,21 @@ mod tests {
         assert_eq!(inbox.take(at(1)), (vec![], false));
     }
 
+    #[test]
+    fn a_flood_is_called_one() {
+        let mut inbox = Inbox::default();
+        let refused = MAX_WAITING..MAX_WAITING + MAX_REFUSED;
+        for n in 0..MAX_WAITING + MAX_REFUSED {
+            let arrival = inbox.arrive(at(0), n);
+            assert_eq!(
+                matches!(arrival, Arrival::Refused(_)),
+                refused.contains(&n),
+                "{n}"
+            );
+        }
+        assert_eq!(inbox.arrive(at(1), 999), Arrival::Flood(999));
+    }
+
     proptest! {
         #[test]
         fn each_push_is_taken_once_in_order_and_never_two_times_a_second(
@@ -167,7 +190,7 @@ mod tests {
                 match inbox.arrive(at(now), n) {
                     Arrival::Lead(due) => lead = Some(due),
                     Arrival::Join => {}
-                    Arrival::Refused(n) => refused.push(n),
+                    Arrival::Refused(n) | Arrival::Flood(n) => refused.push(n),
                 }
             }
             taken.extend(inbox.take(at(now)).0);

@@ -3,7 +3,8 @@
 use crate::rig::{Node, answering, plain, speaking};
 use sinew_core::{CloseReason, ConnectionEvent, Host, Multiaddr, Stream, code::connection};
 use sinew_identify::{
-    IdentifyError, MAX_PART, MAX_PROTOCOLS, Message, MessageError, PROTOCOL, PUSH_PROTOCOL, Record,
+    IdentifyError, MAX_PART, MAX_PROTOCOLS, MAX_REFUSED, Message, MessageError, PROTOCOL, PUSH_PROTOCOL,
+    Record,
 };
 use sinew_identity::Keypair;
 use sinew_record::PeerRecord;
@@ -199,4 +200,24 @@ async fn askers_beyond_the_limit_are_refused_and_silent_ones_cut() {
     assert_eq!(ended, 40);
     let asked = node.host.connection(&other.peer_id()).is_some();
     assert!(asked, "no reason to leave");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pushes_is_cut() {
+    let node = Node::new().await;
+    let (flooder, _) = plain(Keypair::generate()).await;
+    let peer = flooder.connect(node.addr.clone()).await.expect("connects");
+    let (start, mut sent) = (now(), 0);
+    while flooder.connection(&peer).is_some() {
+        let Ok(mut stream) = flooder.new_stream(&peer, [PUSH_PROTOCOL]).await else {
+            break;
+        };
+        sent += 1;
+        // Refused, or cut.
+        let _ = stream.write_all(&speaking(&["/flood"]).encode()).await;
+        let _ = stream.finish().await;
+    }
+    assert!(closed(&node, &flooder).await);
+    assert!(now() - start < Duration::from_secs(1), "{:?}", now() - start);
+    assert!((MAX_REFUSED..MAX_REFUSED * 2).contains(&sent), "{sent}");
 }

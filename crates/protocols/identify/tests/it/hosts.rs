@@ -157,7 +157,7 @@ async fn each_connection_is_asked_and_asked_again_after_a_return() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_waits_for_nobody() {
+async fn shutdown_waits_for_nobody_and_leaves_no_task() {
     let a = Node::new().await;
     let (silent, addr) = plain(Keypair::generate()).await;
     silent
@@ -177,4 +177,8 @@ async fn shutdown_waits_for_nobody() {
     let before = now();
     a.host.shutdown(Duration::from_secs(30)).await;
     assert!(now() - before < Duration::from_secs(2), "{:?}", now() - before);
+    drop(half);
+    silent.shutdown(Duration::ZERO).await;
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks, 0, "no task is left");
 }
