@@ -1,7 +1,7 @@
 //! The listening end: accepts, survives the errors of accepting, and follows the interfaces.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -91,32 +91,30 @@ async fn accept(socket: &TcpListener, pause: &mut Pause) -> io::Result<Arrival> 
         sleep_until(until).await;
     }
     loop {
-        match socket
-            .accept()
-            .await
-            .and_then(|(stream, remote)| Arrival::new(stream, remote))
-        {
-            Ok(arrival) => {
-                pause.over();
-                return Ok(arrival);
+        let gone = match socket.accept().await {
+            Ok((stream, remote)) => match Arrival::new(stream, remote) {
+                Ok(arrival) => {
+                    pause.over();
+                    return Ok(arrival);
+                }
+                // Some systems have no addresses for a socket that was reset meanwhile.
+                Err(error) => error,
+            },
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+                ) =>
+            {
+                error
             }
-            Err(error) if left(&error) => tracing::debug!(%error, "a connection left before it was accepted"),
             Err(error) => {
                 pause.failed(now());
                 return Err(error);
             }
-        }
+        };
+        tracing::debug!(error = %gone, "a connection left before it was accepted");
     }
-}
-
-/// Whether the error belongs to the one connection that was being accepted.
-fn left(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
-    // Some systems say "invalid argument" when asked for the addresses of a socket that was reset.
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | InvalidInput | NotConnected
-    )
 }
 
 /// An accepted connection.

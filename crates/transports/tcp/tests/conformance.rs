@@ -1,7 +1,7 @@
 //! The transport passes the suite that every transport passes.
 
 use sinew_conformance::transport::{Subject, check};
-use sinew_core::Multiaddr;
+use sinew_core::{Multiaddr, Transport};
 use sinew_tcp::TcpTransport;
 
 fn foreign() -> Vec<Multiaddr> {
@@ -24,5 +24,14 @@ async fn over_ipv4() {
 #[tokio::test]
 async fn over_a_wildcard() {
     let listen = "/ip4/0.0.0.0/tcp/0".parse().unwrap();
+    check(&Subject::new(TcpTransport::new(), listen, foreign())).await;
+}
+
+#[tokio::test]
+async fn over_ipv6() {
+    let listen: Multiaddr = "/ip6/::1/tcp/0".parse().unwrap();
+    if TcpTransport::new().listen(&listen).await.is_err() {
+        return; // A machine without IPv6.
+    }
     check(&Subject::new(TcpTransport::new(), listen, foreign())).await;
 }
