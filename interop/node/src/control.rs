@@ -38,6 +38,7 @@ pub(crate) enum Action {
     Identify {
         #[serde(deserialize_with = "parsed")]
         peer: PeerId,
+        addr: Option<Multiaddr>,
     },
     Echo {
         #[serde(deserialize_with = "parsed")]

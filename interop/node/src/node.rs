@@ -62,8 +62,8 @@ impl Node {
                 },
                 Some(answered) = tasks.join_next() => answered??,
                 event = connections.next() => if let Ok(Some(event)) = event { self.note(&event) },
-                event = identified.next() => if let Ok(Some(Identified { info, extent: Extent::Whole, .. })) = event {
-                    self.journal.record("identified", identified_json(&info));
+                event = identified.next() => if let Ok(Some(Identified { info, extent, .. })) = event {
+                    self.journal.record(kind(extent), identified_json(&info));
                 },
             }
         }
@@ -97,14 +97,7 @@ impl Node {
                 Ok(json!({ "peer": peer.to_string() }))
             }
             Action::Ping { peer, count } => self.ping(peer, count).await,
-            Action::Identify { peer } => {
-                let peer = peer.to_string();
-                let found = self
-                    .journal
-                    .wait("identified", 1, |info| info["peer"] == peer)
-                    .await;
-                Ok(found.into_iter().next().unwrap_or_default())
-            }
+            Action::Identify { peer, addr } => Ok(self.identified(peer, addr).await),
             Action::Echo { peer, bytes } => echo::echo(&self.host, peer, bytes).await,
             Action::Streams {
                 peer,
@@ -126,6 +119,27 @@ impl Node {
         Ok(json!({ "addrs": addrs }))
     }
 
+    /// Waits until `peer` has said who it is; with `addr`, until it has pushed that it listens there.
+    async fn identified(&self, peer: PeerId, addr: Option<Multiaddr>) -> Value {
+        let extent = if addr.is_some() {
+            Extent::Changes
+        } else {
+            Extent::Whole
+        };
+        let (peer, addr) = (
+            Value::from(peer.to_string()),
+            addr.map(|addr| Value::from(addr.to_string())),
+        );
+        let listens = |info: &Value| {
+            let addrs = info["listen_addrs"].as_array();
+            addr.as_ref()
+                .is_none_or(|addr| addrs.is_some_and(|addrs| addrs.contains(addr)))
+        };
+        let is_meant = |info: &Value| info["peer"] == peer && listens(info);
+        let found = self.journal.wait(kind(extent), 1, is_meant).await;
+        found.into_iter().next().unwrap_or_default()
+    }
+
     async fn ping(&self, peer: PeerId, count: usize) -> Outcome {
         let mut pings = self.ping.pings(peer, Duration::ZERO);
         let mut micros = Vec::new();
@@ -141,6 +155,14 @@ async fn next(lines: &mut Lines<BufReader<Stdin>>) -> Result<Option<Request>, Bo
     match lines.next_line().await? {
         Some(line) => Ok(Some(serde_json::from_str(&line)?)),
         None => Ok(None),
+    }
+}
+
+/// Under which name the journal keeps what a peer said.
+fn kind(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Whole => "identified",
+        Extent::Changes => "pushed",
     }
 }
 

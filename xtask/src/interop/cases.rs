@@ -14,6 +14,8 @@ pub(crate) enum Test {
     Ping,
     /// What each side learns of the other.
     Identify,
+    /// What each side is told when the other begins to listen on one more address.
+    Push,
     /// Nothing, 1 kB and 16 MiB there and back, with checksum and half-close.
     Echo,
     /// 200 streams from each side, at most 50 of them at once.
@@ -29,9 +31,10 @@ pub(crate) enum Test {
 }
 
 /// The tests that do not depend on what the peers can do.
-const TESTS: [Test; 7] = [
+const TESTS: [Test; 8] = [
     Test::Ping,
     Test::Identify,
+    Test::Push,
     Test::Echo,
     Test::Streams,
     Test::Reset,
@@ -44,6 +47,7 @@ impl fmt::Display for Test {
         match self {
             Self::Ping => f.write_str("ping"),
             Self::Identify => f.write_str("identify"),
+            Self::Push => f.write_str("push"),
             Self::Echo => f.write_str("echo"),
             Self::Streams => f.write_str("streams"),
             Self::Reset => f.write_str("reset"),
@@ -129,11 +133,11 @@ mod tests {
         let peers = load(&Places::new(workspace::root())).unwrap();
         let cases = against(peers.ours().unwrap(), &peers.select(&[]).unwrap());
         let count = |pair: &str| cases.iter().filter(|case| case.pair() == pair).count();
-        assert_eq!(count("sinew x rust (tcp, noise, yamux)"), 11);
-        assert_eq!(count("rust x sinew (tcp, noise, yamux)"), 11);
-        assert_eq!(count("sinew x js (tcp, noise, yamux)"), 10);
-        assert_eq!(count("js x sinew (tcp, noise, yamux)"), 10);
-        assert_eq!(cases.len(), 42);
+        assert_eq!(count("sinew x rust (tcp, noise, yamux)"), 12);
+        assert_eq!(count("rust x sinew (tcp, noise, yamux)"), 12);
+        assert_eq!(count("sinew x js (tcp, noise, yamux)"), 11);
+        assert_eq!(count("js x sinew (tcp, noise, yamux)"), 11);
+        assert_eq!(cases.len(), 46);
     }
 
     #[test]

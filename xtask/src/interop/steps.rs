@@ -108,16 +108,24 @@ fn start<'a, 'scope>(
     let node = |role, peer| Node::start(scope, role, Node::command(peer, places, case.key_type()), folder);
     let mut listener = node("listener", case.listener)?;
     let dialer = node("dialer", case.dialer)?;
-    let listening: Listening = listener.ask("listen", json!({ "addr": "/ip4/127.0.0.1/tcp/0" }), SHORT)?;
-    let Some(addr) = listening.addrs.into_iter().next() else {
-        return Err(listener.differs("listen addresses", "one", "none"));
-    };
+    let addr = listen(&mut listener)?;
     Ok(Pair {
         case,
         dialer,
         listener,
         addr,
     })
+}
+
+/// Listens on a free port, and gives the address with the peer id.
+fn listen(node: &mut Node) -> Result<String, StepError> {
+    let listening: Listening = node.ask("listen", json!({ "addr": "/ip4/127.0.0.1/tcp/0" }), SHORT)?;
+    let first = listening.addrs.into_iter().next();
+    first.ok_or_else(|| node.differs("new listen addresses", "one", "none"))
+}
+
+fn without_peer(addr: &str) -> &str {
+    addr.rsplit_once("/p2p/").map_or(addr, |(addr, _)| addr)
 }
 
 impl Pair<'_> {
@@ -141,6 +149,7 @@ impl Pair<'_> {
                 identify(case, dialer, listener, addr)?;
                 both_ways(dialer, listener, ping)?;
             }
+            Test::Push => both_ways(dialer, listener, push)?,
             Test::Echo => both_ways(dialer, listener, echo)?,
             Test::Streams => both_ways(dialer, listener, streams)?,
             Test::Reset => both_ways(dialer, listener, reset)?,
@@ -155,8 +164,7 @@ impl Pair<'_> {
 
     /// Refused where the address names another peer; the same address with the right name still works.
     fn wrong_peer(mut self) -> Result<(), StepError> {
-        let (transport, _) = self.addr.rsplit_once("/p2p/").unwrap_or((&self.addr, ""));
-        let wrong = format!("{transport}/p2p/{STRANGER}");
+        let wrong = format!("{}/p2p/{STRANGER}", without_peer(&self.addr));
         match self
             .dialer
             .ask::<Dialled>("dial", json!({ "addr": wrong }), SHORT)
@@ -199,6 +207,16 @@ fn ping(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
     expect_eq(asker, "answered pings", &5, &pinged.micros.len())
 }
 
+/// The asker is told of an address that the other side begins to listen on while they are connected.
+fn push(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
+    let _: Identified = asker.ask("identify", json!({ "peer": other.peer() }), SHORT)?;
+    let addr = listen(other)?;
+    let request = json!({ "peer": other.peer(), "addr": without_peer(&addr) });
+    // A push may leave out what has not changed.
+    let _: Value = asker.ask("identify", request, SHORT)?;
+    Ok(())
+}
+
 fn echo(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
     for (bytes, sha256) in ECHOES {
         let echoed: Echoed = asker.ask("echo", json!({ "peer": other.peer(), "bytes": bytes }), LONG)?;
@@ -228,7 +246,7 @@ fn reset(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
 fn identify(case: &Case<'_>, dialer: &mut Node, listener: &mut Node, addr: &str) -> Result<(), StepError> {
     let of_listener = identified(case, dialer, listener, case.listener)?;
     let of_dialer = identified(case, listener, dialer, case.dialer)?;
-    let (wanted, _) = addr.rsplit_once("/p2p/").unwrap_or((addr, ""));
+    let wanted = without_peer(addr);
     if !of_listener.listen_addrs.iter().any(|addr| addr == wanted) {
         return Err(dialer.differs("listen addresses", wanted, of_listener.listen_addrs.join(" ")));
     }

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import { identify } from '@libp2p/identify'
+import { identify, identifyPush } from '@libp2p/identify'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
@@ -18,18 +18,16 @@ import { Journal } from './journal.js'
 const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
 
 const journal = new Journal()
-const identified = new Map()
 const node = await createLibp2p({
   privateKey: await key(process.argv.slice(2)),
   transports: [tcp()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
-  services: { identify: identify(), ping: ping() }
+  services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
 })
 
 node.addEventListener('peer:identify', ({ detail }) => {
-  identified.set(detail.peerId.toString(), detail)
-  journal.record('identified', { peer: detail.peerId.toString() })
+  journal.record('identified', identified(detail))
 })
 node.addEventListener('connection:open', ({ detail }) => {
   journal.record('connected', { peer: detail.remotePeer.toString() })
@@ -41,8 +39,9 @@ await node.handle(ECHO, stream => serve(stream, journal), { maxInboundStreams: M
 
 const actions = {
   async listen ({ addr }) {
+    const before = node.getMultiaddrs().map(String)
     await node.components.transportManager.listen([multiaddr(addr)])
-    return { addrs: node.getMultiaddrs().map(String) }
+    return { addrs: node.getMultiaddrs().map(String).filter(addr => !before.includes(addr)) }
   },
 
   async dial ({ addr }) {
@@ -58,19 +57,12 @@ const actions = {
     return { micros }
   },
 
-  async identify ({ peer }) {
-    await journal.wait('identified', 1, event => event.peer === peer)
-    const info = identified.get(peer)
-    return {
-      peer: info.peerId.toString(),
-      agent: info.agentVersion,
-      protocol_version: info.protocolVersion,
-      protocols: info.protocols,
-      listen_addrs: info.listenAddrs.map(String),
-      observed_addr: info.observedAddr?.toString(),
-      key_type: info.peerId.type.toLowerCase(),
-      signed_record: info.signedPeerRecord != null
-    }
+  async identify ({ peer, addr }) {
+    // The library has one event for answers and pushes; only an answer says under which address we are seen.
+    const isWanted = info => addr == null ? info.observed_addr != null : info.listen_addrs.includes(addr)
+    const isMeant = info => info.peer === peer && isWanted(info)
+    const [info] = await journal.wait('identified', 1, isMeant)
+    return info
   },
 
   async echo ({ peer, bytes }) {
@@ -113,6 +105,19 @@ async function key (args) {
   }
   if (KEY_TYPES[type] == null) throw new Error(`unknown key type ${type}: one of ${Object.keys(KEY_TYPES)}`)
   return generateKeyPair(KEY_TYPES[type])
+}
+
+function identified (info) {
+  return {
+    peer: info.peerId.toString(),
+    agent: info.agentVersion,
+    protocol_version: info.protocolVersion,
+    protocols: info.protocols,
+    listen_addrs: info.listenAddrs.map(String),
+    observed_addr: info.observedAddr?.toString(),
+    key_type: info.peerId.type.toLowerCase(),
+    signed_record: info.signedPeerRecord != null
+  }
 }
 
 function connectionTo (peer) {

@@ -36,6 +36,7 @@ pub enum Action {
     Identify {
         #[serde(deserialize_with = "parsed")]
         peer: PeerId,
+        addr: Option<Multiaddr>,
     },
     Echo {
         #[serde(deserialize_with = "parsed")]

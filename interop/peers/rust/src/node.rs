@@ -47,7 +47,7 @@ enum Waiting {
         count: usize,
         micros: Vec<u128>,
     },
-    Identify(PeerId),
+    Identify(PeerId, Option<Multiaddr>),
 }
 
 struct Node {
@@ -83,7 +83,8 @@ pub async fn run(key: Keypair) -> Result<(), Box<dyn Error>> {
 }
 
 fn build(key: Keypair, journal: Arc<Journal>) -> Result<Swarm<Behaviour>, Box<dyn Error>> {
-    let identify = identify::Config::new("/sinew/interop/1.0.0".to_owned(), key.public());
+    let identify = identify::Config::new("/sinew/interop/1.0.0".to_owned(), key.public())
+        .with_push_listen_addr_updates(true);
     Ok(SwarmBuilder::with_existing_identity(key)
         .with_tokio()
         .with_tcp(
@@ -124,10 +125,16 @@ impl Node {
                     }),
                 );
             }
-            Action::Identify { peer } => match self.identified.get(&peer) {
-                Some(info) => answer(id, Ok(identified(info))),
-                None => self.wait(id, Ok(Waiting::Identify(peer))),
-            },
+            Action::Identify { peer, addr } => {
+                match self
+                    .identified
+                    .get(&peer)
+                    .filter(|info| listens_on(info, addr.as_ref()))
+                {
+                    Some(info) => answer(id, Ok(identified(info))),
+                    None => self.wait(id, Ok(Waiting::Identify(peer, addr))),
+                }
+            }
             action => self.spawn(id, action),
         }
     }
@@ -190,10 +197,11 @@ impl Node {
                 info,
                 ..
             })) => {
-                self.settle(
-                    |w| matches!(w, Waiting::Identify(p) if *p == peer_id),
-                    || Ok(identified(&info)),
-                );
+                let is_met = |w: &Waiting| match w {
+                    Waiting::Identify(peer, addr) => *peer == peer_id && listens_on(&info, addr.as_ref()),
+                    _ => false,
+                };
+                self.settle(is_met, || Ok(identified(&info)));
                 self.identified.insert(peer_id, info);
             }
             _ => {}
@@ -248,6 +256,10 @@ impl Node {
             answer(id, outcome());
         }
     }
+}
+
+fn listens_on(info: &identify::Info, addr: Option<&Multiaddr>) -> bool {
+    addr.is_none_or(|addr| info.listen_addrs.contains(addr))
 }
 
 fn identified(info: &identify::Info) -> Value {
