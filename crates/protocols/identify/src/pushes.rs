@@ -1,7 +1,7 @@
 //! Pushes of others: who takes them, and when.
 
 use crate::{
-    Arrival, Extent, Inbox, PUSH_INTERVAL,
+    Arrival, Extent, Inbox,
     exchange::{self, Failure},
     shared::Shared,
 };
@@ -11,7 +11,11 @@ use sinew_runtime::{now, sleep_until};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+/// How often peers that have not pushed of late are looked for: they are small.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// The pushes that wait, by who sent them.
 #[derive(Default)]
@@ -37,6 +41,12 @@ impl Pushes {
         inbox.arrive(now, stream)
     }
 
+    /// Whether a push of `peer` was taken after `moment`.
+    pub(crate) fn taken_since(&self, peer: &PeerId, moment: Instant) -> bool {
+        let taken = |inbox: &Inbox<Stream>| inbox.has_taken_since(moment);
+        self.lock().by_peer.get(peer).is_some_and(taken)
+    }
+
     fn change<T>(&self, peer: &PeerId, change: impl FnOnce(&mut Inbox<Stream>, Instant) -> T) -> Option<T> {
         self.lock()
             .by_peer
@@ -48,7 +58,7 @@ impl Pushes {
 impl Inboxes {
     /// Forgets, once in a while, the peers that have not pushed of late.
     fn sweep(&mut self, now: Instant) {
-        if now - self.swept > PUSH_INTERVAL {
+        if now - self.swept > SWEEP {
             self.swept = now;
             self.by_peer.retain(|_, inbox| !inbox.is_forgettable(now));
         }

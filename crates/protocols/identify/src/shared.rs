@@ -1,15 +1,13 @@
 //! What the service, its handlers and its handle share: saying who we are, and taking in who others are.
 
 use crate::{
-    Config, Extent, Identified, IdentifyError, Info, Message, Record,
-    exchange::{self, Failure},
-    local::Local,
-    pushes::Pushes,
+    Config, Extent, Identified, IdentifyError, Info, Message, Record, exchange, local::Local, pushes::Pushes,
 };
 use bytes::Bytes;
 use sinew_core::{
     CloseCode, Connection, ConnectionInfo, Culpable, Host, Learned, Shutdown, Source, Stream, code,
 };
+use sinew_runtime::now;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -69,10 +67,18 @@ impl Shared {
 
     /// Asks the remote of `connection` who it is, and takes it in.
     pub(crate) async fn identify(&self, connection: &Connection) -> Result<Arc<Info>, IdentifyError> {
-        let info = connection.info();
-        let asked = exchange::ask(connection, self.timeout).await;
-        let message = asked.map_err(|failure: Failure| failure.of(info.peer, self.timeout))?;
+        let (info, begun) = (connection.info(), now());
+        let mut message = self.ask(connection).await?;
+        if self.pushes.taken_since(&info.peer, begun) {
+            // The answer may have been under way for longer than the push, and would undo it.
+            message = self.ask(connection).await?;
+        }
         self.take_in(message, info, Extent::Whole)
+    }
+
+    async fn ask(&self, connection: &Connection) -> Result<Message, IdentifyError> {
+        let asked = exchange::ask(connection, self.timeout).await;
+        asked.map_err(|failure| failure.of(connection.peer(), self.timeout))
     }
 
     /// Tells the host, and whoever wants to know, what the remote of `connection` said.

@@ -16,6 +16,7 @@
 
 use super::PUSH_INTERVAL;
 use sinew_machine::Instant;
+use std::time::Duration;
 
 /// Pushes of one peer that wait at once: as many inbound identify streams as go-libp2p allows a peer.
 pub const MAX_WAITING: usize = 16;
@@ -23,6 +24,9 @@ pub const MAX_WAITING: usize = 16;
 /// Pushes of one peer that are refused until the next is taken; who sends more sends them for their own sake. Reading and
 /// refusing as many costs some milliseconds, and a peer that changes that often within a second is not known.
 pub const MAX_REFUSED: usize = 256;
+
+/// How long it is known that a push was taken: longer than an answer that it overtook can be under way.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// The pushes of one peer; `S` is a push that was not read yet.
 #[derive(Debug)]
@@ -101,9 +105,14 @@ impl<S> Inbox<S> {
         Some(self.next(now))
     }
 
-    /// Whether nothing is left that a new inbox would not know.
+    /// Whether a push was taken after `moment`.
+    pub fn has_taken_since(&self, moment: Instant) -> bool {
+        self.last.is_some_and(|last| last > moment)
+    }
+
+    /// Whether nothing is left that matters to anybody.
     pub fn is_forgettable(&self, now: Instant) -> bool {
-        self.phase == Phase::Quiet && self.next(now) == now
+        self.phase == Phase::Quiet && self.last.is_none_or(|last| now - last > KEPT)
     }
 
     fn next(&self, now: Instant) -> Instant {
@@ -128,7 +137,7 @@ mod tests {
         assert_eq!(inbox.arrive(at(0), 1), Arrival::Lead(at(0)));
         assert_eq!(inbox.take(at(0)), (vec![1], false));
         assert_eq!(inbox.done(at(5)), None);
-        assert!(!inbox.is_forgettable(at(999)));
+        assert!(!inbox.has_taken_since(at(0)));
         assert_eq!(inbox.arrive(at(10), 2), Arrival::Lead(at(1000)));
         assert_eq!(inbox.arrive(at(500), 3), Arrival::Join);
         assert_eq!(inbox.take(at(1000)), (vec![2, 3], false));
@@ -140,7 +149,8 @@ mod tests {
         assert_eq!(inbox.done(at(1002)), Some(at(2000)));
         assert_eq!(inbox.take(at(2000)), (vec![4], false));
         assert_eq!(inbox.done(at(2000)), None);
-        assert!(inbox.is_forgettable(at(3000)));
+        assert!(inbox.has_taken_since(at(1999)));
+        assert!(!inbox.is_forgettable(at(62_000)) && inbox.is_forgettable(at(62_001)));
     }
 
     #[test]

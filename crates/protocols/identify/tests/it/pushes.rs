@@ -5,7 +5,14 @@ use sinew_core::{Host, PeerId, Stream};
 use sinew_identify::{Extent, MAX_WAITING, PROTOCOL, PUSH_PROTOCOL};
 use sinew_identity::Keypair;
 use sinew_runtime::{now, sleep};
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
 
 async fn nothing(_: Stream) {}
 
@@ -131,4 +138,31 @@ async fn a_flood_of_pushes_is_taken_once_a_second_and_its_end_is_not_lost() {
     );
     assert!((1..=4).contains(&asked.load(Ordering::Relaxed)));
     assert_eq!(node.protocols_of(&other.peer_id()), Some(vec!["/the/end".into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_older_than_a_push_does_not_undo_it() {
+    let mut node = Node::new().await;
+    let (other, _) = plain(Keypair::generate()).await;
+    let (pushed, asked) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let (wait, count) = (pushed.clone(), asked.clone());
+    let handler = move |mut stream: Stream| {
+        let (wait, first) = (wait.clone(), count.fetch_add(1, Ordering::Relaxed) == 0);
+        async move {
+            if first {
+                wait.notified().await;
+            }
+            let answer = speaking(&[if first { "/old" } else { "/new" }]);
+            stream.write_all(&answer.encode()).await.expect("is read");
+            stream.finish().await.expect("is read");
+        }
+    };
+    other.set_stream_handler(PROTOCOL, handler).expect("free");
+    let peer = other.connect(node.addr.clone()).await.expect("connects");
+    sleep(Duration::from_secs(2)).await;
+    push(&other, &peer, &["/new"]).await;
+    assert_eq!(names(&node.next().await.info), ["/new"]);
+    pushed.notify_one();
+    assert_eq!(names(&node.next().await.info), ["/new"]);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
