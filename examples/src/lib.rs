@@ -1,1 +1,0 @@
-//! Small whole programs, each one thing.
