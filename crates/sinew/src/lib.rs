@@ -123,6 +123,11 @@
 
 mod node;
 
+/// Runs the program of the README when the documentation is tested.
+#[cfg(all(doctest, feature = "tcp", feature = "noise", feature = "yamux"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 pub use node::{Node, NodeBuilder, StartError};
 
 pub use sinew_addr::AddrError;
