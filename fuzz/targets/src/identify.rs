@@ -35,6 +35,12 @@ fn believe(message: Message, extent: Extent) {
     let Ok(info) = Info::check(message, &fixed_key().public().clone(), ConnectionId(1), extent) else {
         return;
     };
+    // Our own id is taken off the end; nobody else's is left there.
+    assert!(
+        info.listen_addrs
+            .iter()
+            .all(|addr| sinew_addr::peer(addr).is_none())
+    );
     for remote in ["/ip4/127.0.0.1/tcp/1", "/ip4/8.8.8.8/tcp/1"] {
         let remote = sinew_addr::parse(remote).expect("an address");
         assert!(info.usable_addrs(&remote).len() <= MAX_ADDRS);

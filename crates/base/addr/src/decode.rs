@@ -37,6 +37,9 @@ pub enum AddrError {
     /// What stands behind `/p2p/` is no peer id.
     #[error("peer id in a multiaddr: {0}")]
     PeerId(#[from] PeerIdError),
+    /// A peer id follows another one, so that it is not clear who answers there.
+    #[error("two peer ids in a row in a multiaddr")]
+    TwoPeers,
     /// A component is written in a form that is not its own, so that one address would have two.
     #[error("multiaddr is not in its one form")]
     NotCanonical,
@@ -107,10 +110,16 @@ pub fn check(addr: &Multiaddr) -> Result<(), AddrError> {
     if addr.is_empty() {
         return Err(AddrError::Empty);
     }
+    let mut behind_peer = false;
     for (index, component) in addr.iter().enumerate() {
         if index == MAX_COMPONENTS {
             return Err(AddrError::TooManyComponents);
         }
+        let is_peer = matches!(component, Protocol::P2p(_));
+        if is_peer && behind_peer {
+            return Err(AddrError::TwoPeers);
+        }
+        behind_peer = is_peer;
         check_component(&component)?;
     }
     // The crate reads `/ws` in two codes, its own one with the path "/" being the second.

@@ -58,6 +58,14 @@ fn one_address_has_one_form() {
     );
 }
 
+#[test]
+fn two_peers_in_a_row_are_refused() {
+    let id = "/p2p/12D3KooWGC6TvWhfagifX6L2hjBYRWd8TqSGFBtcBXSwC6mYeLPZ";
+    let twice = format!("/ip4/192.0.2.1/tcp/1{id}{id}");
+    assert!(matches!(parse(&twice), Err(AddrError::TwoPeers)));
+    assert!(parse(&format!("/ip4/192.0.2.1/tcp/1{id}/p2p-circuit{id}")).is_ok());
+}
+
 /// Mostly sound components in any order, sometimes a broken one.
 fn component() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
