@@ -138,7 +138,7 @@ impl Expansion {
             NameKind::Dns4 => self.ask(Question::Ip4(name), step),
             NameKind::Dns6 => self.ask(Question::Ip6(name), step),
             NameKind::Dns => {
-                // spec: addressing, ip and name resolution: of both families IPv6 is preferred.
+                // spec: addressing, IP and Name Resolution: of both families IPv6 is preferred.
                 self.ask(Question::Ip6(name.clone()), step.clone());
                 self.ask(Question::Ip4(name), step);
             }

@@ -1,7 +1,7 @@
 //! Resolves the names of addresses: `/dns`, `/dns4`, `/dns6`, and `/dnsaddr` with what it leads to.
 //!
-//! Follows the libp2p [addressing](https://github.com/libp2p/specs/blob/master/addressing/README.md) document ("ip and
-//! name resolution", r1 of 2021-05-20). An [`Expansion`] decides what has to be looked up and what comes of it, without
+//! Follows the libp2p [addressing](https://github.com/libp2p/specs/blob/master/addressing/README.md) document ("IP and
+//! Name Resolution", r0 of 2021-07-22). An [`Expansion`] decides what has to be looked up and what comes of it, without
 //! looking anything up itself; [`DnsResolver`] asks the network, through hickory.
 //!
 //! ```

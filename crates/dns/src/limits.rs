@@ -4,11 +4,11 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many `/dnsaddr` may follow each other. go-libp2p follows four; the public bootstrap nodes need two.
+    /// How many `/dnsaddr` may follow each other. go-libp2p follows four.
     pub depth: usize,
-    /// Look-ups in all. rust-libp2p makes 32; the public bootstrap nodes need about 20.
+    /// Look-ups in all. rust-libp2p makes 32.
     pub lookups: usize,
-    /// Records that are read of one answer. A name of the public bootstrap nodes has six.
+    /// Records that are read of one answer. The name in the specification has six, and rust-libp2p reads 16.
     pub records: usize,
     /// Addresses in all, as in go-libp2p. The rest is left out.
     pub results: usize,

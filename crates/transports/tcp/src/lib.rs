@@ -1,7 +1,7 @@
 //! The TCP transport of libp2p.
 //!
 //! Addresses are `/ip4/<ip>/tcp/<port>` and `/ip6/<ip>/tcp/<port>`, with or without a peer at the end
-//! ([addressing](https://github.com/libp2p/specs/blob/master/addressing/README.md), r1 of 2021-05-20). A listener on a
+//! ([addressing](https://github.com/libp2p/specs/blob/master/addressing/README.md), r0 of 2021-07-22). A listener on a
 //! wildcard reports the addresses of the machine's interfaces and follows them when they change. A dial shares the
 //! port of a listener where its purpose allows it, so that a NAT in between shows one address for both.
 //!
