@@ -35,6 +35,8 @@ mod machine;
 mod message;
 
 #[cfg(feature = "service")]
+mod askers;
+#[cfg(feature = "service")]
 mod config;
 #[cfg(feature = "service")]
 mod error;
@@ -55,7 +57,9 @@ mod shared;
 
 pub use encode::{MAX_SENT_PART, MAX_SENT_WHOLE};
 pub use info::{Extent, Info, Record, RecordError, WrongKey};
-pub use machine::{Arrival, GATHER, Inbox, MAX_AT_ONCE, MAX_REFUSED, MAX_WAITING, Outbox, PUSH_INTERVAL};
+pub use machine::{
+    Admission, Arrival, GATHER, Inbox, MAX_AT_ONCE, MAX_REFUSED, MAX_WAITING, Meter, Outbox, PUSH_INTERVAL,
+};
 pub use message::{MAX_ADDRS, MAX_PART, MAX_PARTS, MAX_PROTOCOLS, MAX_TEXT, Message, MessageError, Reading};
 
 #[cfg(feature = "service")]

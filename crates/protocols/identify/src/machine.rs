@@ -1,9 +1,11 @@
-//! The timed decisions of identify/push, without clock or input and output.
+//! The timed decisions of identify and identify/push, without clock or input and output.
 
 mod inbox;
+mod meter;
 mod outbox;
 
 pub use inbox::{Arrival, Inbox, MAX_REFUSED, MAX_WAITING};
+pub use meter::{Admission, Meter};
 pub use outbox::{GATHER, MAX_AT_ONCE, Outbox};
 
 use std::time::Duration;

@@ -71,11 +71,7 @@ pub(crate) async fn take(shared: &Shared, stream: Stream) {
     match shared.pushes.arrive(stream) {
         Arrival::Join => {}
         Arrival::Refused(stream) => stream.reset(code::stream::RATE_LIMITED),
-        Arrival::Flood(stream) => {
-            let connection = stream.connection();
-            tracing::debug!(connection = %connection.id, %peer, "closed for a flood of pushes");
-            shared.close(connection, code::connection::RATE_LIMITED);
-        }
+        Arrival::Flood(stream) => shared.cut(&stream),
         Arrival::Lead(at) => {
             let mut lead = Lead {
                 shared,

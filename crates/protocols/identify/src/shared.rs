@@ -1,7 +1,8 @@
 //! What the service, its handlers and its handle share: saying who we are, and taking in who others are.
 
 use crate::{
-    Config, Extent, Identified, IdentifyError, Info, Message, Record, exchange, local::Local, pushes::Pushes,
+    Admission, Config, Extent, Identified, IdentifyError, Info, Message, Record, askers::Askers, exchange,
+    local::Local, pushes::Pushes,
 };
 use bytes::Bytes;
 use sinew_core::{
@@ -16,6 +17,7 @@ pub(crate) struct Shared {
     pub(crate) timeout: Duration,
     pub(crate) local: Local,
     pub(crate) pushes: Pushes,
+    askers: Askers,
     /// Requested when the service ends: its handlers end with it.
     ended: Shutdown,
 }
@@ -30,6 +32,7 @@ impl Shared {
             timeout: config.timeout,
             local,
             pushes: Pushes::default(),
+            askers: Askers::default(),
             ended: ended.into(),
         };
         (shared, stop)
@@ -49,8 +52,16 @@ impl Shared {
         self.local.message(connection).encode()
     }
 
-    /// Answers who we are.
+    /// Answers who we are, unless the peer has asked too often.
     pub(crate) async fn answer(self: Arc<Self>, stream: Stream) {
+        match self.askers.ask(stream.peer()) {
+            Admission::Answer => self.say(stream).await,
+            Admission::Refuse => stream.reset(code::stream::RATE_LIMITED),
+            Admission::Flood => self.cut(&stream),
+        }
+    }
+
+    async fn say(&self, stream: Stream) {
         let connection = stream.connection().clone();
         let statement = self.statement(&connection);
         let said = exchange::say(stream, statement, self.timeout);
@@ -106,8 +117,14 @@ impl Shared {
         Ok(info)
     }
 
-    /// Closes a connection for what came over it.
-    pub(crate) fn close(&self, connection: &ConnectionInfo, code: CloseCode) {
+    /// Closes the connection of a stream, one of far too many.
+    pub(crate) fn cut(&self, stream: &Stream) {
+        let connection = stream.connection();
+        tracing::debug!(connection = %connection.id, peer = %connection.peer, protocol = %stream.protocol(), "closed for a flood");
+        self.close(connection, code::connection::RATE_LIMITED);
+    }
+
+    fn close(&self, connection: &ConnectionInfo, code: CloseCode) {
         if let Some(handle) = self.host.connection_by_id(&connection.peer, connection.id) {
             handle.close(code);
         }

@@ -221,3 +221,18 @@ async fn a_flood_of_pushes_is_cut() {
     assert!(now() - start < Duration::from_secs(1), "{:?}", now() - start);
     assert!((MAX_REFUSED..MAX_REFUSED * 2).contains(&sent), "{sent}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_requests_is_refused_and_then_cut() {
+    let node = Node::new().await;
+    let asker = Node::new().await;
+    let peer = asker.host.connect(node.addr.clone()).await.expect("connects");
+    let connection = asker.host.connection(&peer).expect("connected");
+    let (mut answered, mut asked) = (0, 0);
+    while node.host.connection(&asker.peer()).is_some() && asked < 2000 {
+        answered += usize::from(asker.identify.identify_on(&connection).await.is_ok());
+        asked += 1;
+    }
+    assert!((250..=256).contains(&answered), "{answered}");
+    assert!((510..=514).contains(&asked), "{asked}");
+}
