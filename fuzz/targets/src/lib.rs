@@ -15,6 +15,7 @@ mod identify;
 mod identity;
 mod multistream;
 mod record;
+mod request_response;
 mod security;
 mod wire;
 mod yamux;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     target("plaintext_exchange", security::plaintext_exchange),
     target("yamux", yamux::machine),
     target("identify", identify::message),
+    target("request_response", request_response::message),
 ];
 
 /// The target of that name.
