@@ -1,6 +1,7 @@
 //! The project's own checks and generators: `cargo xtask <command>`, one file a command.
 #![allow(clippy::print_stdout, reason = "a command's results go to standard output")]
 
+mod attack;
 mod codegen;
 mod fuzz;
 mod interop;
@@ -22,6 +23,9 @@ struct Xtask {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Attack a node from other processes while honest peers use it.
+    #[command(disable_help_flag = true)]
+    Attack(attack::Args),
     /// Write the Rust code of every protobuf schema, or check that it is up to date.
     Codegen(codegen::Args),
     /// Give the decoders inputs that libFuzzer makes up, for some time each.
@@ -36,6 +40,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn Error>> = match Xtask::parse().command {
+        Command::Attack(args) => attack::run(&args).map_err(Into::into),
         Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
         Command::Fuzz(args) => fuzz::run(&args).map_err(Into::into),
         Command::Interop(args) => interop::run(&args).map_err(Into::into),

@@ -112,7 +112,10 @@ fn layer(folder: &str) -> Option<Layer<'_>> {
         ["crates", "sinew"] => Layer::Facade,
         ["crates", "conformance"] => Layer::Conformance,
         ["crates", "cli"] => Layer::Top,
-        ["sim" | "interop" | "benches" | "fuzz" | "examples" | "xtask", ..] => Layer::Top,
+        [
+            "attack" | "sim" | "interop" | "benches" | "fuzz" | "examples" | "xtask",
+            ..,
+        ] => Layer::Top,
         _ => return None,
     })
 }

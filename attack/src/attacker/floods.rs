@@ -1,0 +1,104 @@
+//! Floods of yamux frames on one connection, as fast as the target takes them.
+
+use super::{
+    Aim, channel,
+    frames::{DATA, Frame, HEADER, NONE, PING, RST, SYN, WINDOW, data},
+    outcome::{Outcome, ended, rest},
+    source,
+};
+use sinew_core::BoxedIo;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+use tokio::io::{AsyncWriteExt, split};
+
+/// Frames in one write.
+const BATCH: u32 = 512;
+
+/// The frames of a flood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// Streams are opened, and nothing is said on them.
+    Syn,
+    /// Streams are opened and reset.
+    Reset,
+    /// Pings that want an answer.
+    Ping,
+    /// Data of no bytes on an open stream.
+    Empty,
+    /// Data on streams that nobody has opened.
+    Unknown,
+}
+
+/// Floods until the connection is cut or the time is over.
+pub(super) async fn run(aim: &Aim, kind: Kind) -> Outcome {
+    let Ok(io) = channel::open(source(0), aim.place.socket).await else {
+        return Outcome::default();
+    };
+    let mut next = 1;
+    flood(io, aim.lasting, move |out| batch(kind, &mut next, out)).await
+}
+
+/// Writes one batch after the other, and reads all that comes.
+pub(super) async fn flood(
+    io: BoxedIo,
+    lasting: Duration,
+    mut batch: impl FnMut(&mut Vec<u8>) -> u64 + Send,
+) -> Outcome {
+    let (from, sent) = (Instant::now(), AtomicU64::new(0));
+    let (mut reader, mut writer) = split(io);
+    let sending = async {
+        let mut out = Vec::new();
+        loop {
+            out.clear();
+            let frames = batch(&mut out);
+            if writer.write_all(&out).await.is_err() || writer.flush().await.is_err() {
+                return from.elapsed();
+            }
+            sent.fetch_add(frames, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    };
+    let cut = tokio::select! {
+        cut = ended(&mut reader, from, lasting) => cut,
+        cut = sending => Some(cut),
+        () = rest(from, lasting) => None,
+    };
+    Outcome::of(cut, sent.load(Ordering::Relaxed))
+}
+
+fn batch(kind: Kind, next: &mut u32, out: &mut Vec<u8>) -> u64 {
+    if kind == Kind::Empty && *next == 1 {
+        data(SYN, 1, HEADER, out);
+        *next = 3;
+    }
+    let mut frames = 0;
+    for _ in 0..BATCH {
+        frames += put(kind, *next, out);
+        // A connection has two thousand million streams to open; no row lasts that long.
+        *next = next.wrapping_add(2);
+    }
+    frames
+}
+
+fn put(kind: Kind, stream: u32, out: &mut Vec<u8>) -> u64 {
+    let frame = |kind, flags, stream, length| Frame {
+        kind,
+        flags,
+        stream,
+        length,
+    };
+    match kind {
+        Kind::Syn => frame(WINDOW, SYN, stream, 0).put(out),
+        Kind::Ping => frame(PING, SYN, 0, stream).put(out),
+        Kind::Empty => frame(DATA, NONE, 1, 0).put(out),
+        Kind::Unknown => data(NONE, stream, b"?", out),
+        Kind::Reset => {
+            frame(WINDOW, SYN, stream, 0).put(out);
+            frame(WINDOW, RST, stream, 0).put(out);
+            return 2;
+        }
+    }
+    1
+}

@@ -1,0 +1,183 @@
+//! Figures of a row, what is wrong with them, and how they are printed.
+
+use crate::rows::{Cut, Row};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The value below which this share of the samples lies; `None` without samples.
+pub(crate) fn quantile(samples: &[f64], share: f64) -> Option<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    let value = sorted.get(rank.saturating_sub(1))?;
+    Some((value * 100.0).round() / 100.0)
+}
+
+/// What a target holds.
+#[derive(Clone, Copy, Serialize, Debug)]
+pub(crate) struct Held {
+    pub(crate) resident: u64,
+    pub(crate) descriptors: usize,
+    /// Of our target only.
+    pub(crate) connections: Option<u64>,
+    /// Of our target only.
+    pub(crate) tasks: Option<u64>,
+}
+
+/// What one row did.
+#[derive(Serialize, Debug)]
+pub(crate) struct Figures {
+    pub(crate) row: &'static str,
+    pub(crate) goal: &'static str,
+    pub(crate) alive: bool,
+    pub(crate) before: Held,
+    pub(crate) peak: u64,
+    pub(crate) after: Held,
+    /// The target's processor time in the attack, in per cent of a core; the honest load is in it.
+    pub(crate) cpu_percent: f64,
+    pub(crate) attack: Value,
+    pub(crate) honest: Value,
+}
+
+impl Figures {
+    /// What must not be; memory and times are reported and not judged.
+    pub(crate) fn faults(&self, cut: Cut) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut check = |wrong: bool, fault: String| {
+            if wrong {
+                faults.push(fault);
+            }
+        };
+        check(!self.alive, "the target has died".to_owned());
+        for name in ["visits_lost", "kept_lost"] {
+            let lost = &self.honest[name];
+            check(
+                lost != 0,
+                format!("{name}: {lost} ({})", self.honest["lost_because"]),
+            );
+        }
+        let (made, ended) = (&self.attack["made"], &self.attack["cut"]);
+        check(made == 0, "the attack did not begin".to_owned());
+        check(cut == Cut::All && made != ended, format!("cut {ended} of {made}"));
+        let (before, after) = (&self.before, &self.after);
+        let more = |what: &str, before, after| format!("{after} {what}, {before} before");
+        check(
+            after.descriptors > before.descriptors,
+            more("descriptors", before.descriptors as u64, after.descriptors as u64),
+        );
+        for (what, before, after) in [
+            ("connections", before.connections, after.connections),
+            ("tasks", before.tasks, after.tasks),
+        ] {
+            let (before, after) = (before.unwrap_or(0), after.unwrap_or(0));
+            check(after > before, more(what, before, after));
+        }
+        faults
+    }
+}
+
+/// The head of the table.
+pub(crate) fn head() {
+    println!(
+        "{:<28} {:>14} {:>9} {:>5} {:>9} {:>9} {:>5} {:>12} {:>10} {:>5}  goal",
+        "attack", "MiB (after)", "visits", "lost", "visit p99", "ping p99", "kept-", "cut", "cut ms", "CPU %"
+    );
+}
+
+/// A line of the table.
+pub(crate) fn line(row: &Row, figures: &Figures, faults: &[String]) {
+    let honest = |name: &str| figures.honest[name].to_string();
+    let attack = |name: &str| figures.attack[name].to_string();
+    let memory = format!(
+        "{:.1} ({:.1})",
+        over(figures.peak, figures.before.resident),
+        over(figures.after.resident, figures.before.resident)
+    );
+    println!(
+        "{:<28} {:>14} {:>9} {:>5} {:>9} {:>9} {:>5} {:>12} {:>10} {:>5.0}  {}",
+        row.name,
+        memory,
+        honest("visits"),
+        honest("visits_lost"),
+        honest("visit_p99_ms"),
+        honest("ping_p99_ms"),
+        honest("kept_lost"),
+        format!("{}/{}", attack("cut"), attack("made")),
+        attack("cut_max_ms"),
+        figures.cpu_percent,
+        row.goal
+    );
+    for fault in faults {
+        println!("    FAILED: {fault}");
+    }
+}
+
+/// MiB over the start.
+pub(crate) fn over(now: u64, start: u64) -> f64 {
+    (now as f64 - start as f64) / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Figures, Held, quantile};
+    use crate::rows::Cut;
+    use serde_json::json;
+
+    fn figures() -> Figures {
+        let held = Held {
+            resident: 0,
+            descriptors: 30,
+            connections: Some(20),
+            tasks: Some(70),
+        };
+        Figures {
+            row: "row",
+            goal: "",
+            alive: true,
+            before: held,
+            peak: 0,
+            after: held,
+            cpu_percent: 0.0,
+            attack: json!({ "made": 3, "cut": 3 }),
+            honest: json!({ "visits_lost": 0, "kept_lost": 0 }),
+        }
+    }
+
+    #[test]
+    fn quantiles_are_samples() {
+        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile(&[3.0, 1.0, 2.0], 0.5), Some(2.0));
+        assert_eq!(quantile(&[3.0, 1.0, 2.0], 1.0), Some(3.0));
+        assert_eq!(quantile(&[1.0], 0.99), Some(1.0));
+    }
+
+    type Change = fn(&mut Figures);
+
+    #[test]
+    fn counts_are_judged() {
+        assert_eq!(figures().faults(Cut::All), Vec::<String>::new());
+        let cases: [(Change, &str); 6] = [
+            (|figures| figures.alive = false, "died"),
+            (|figures| figures.honest["visits_lost"] = json!(1), "visits_lost"),
+            (|figures| figures.attack["cut"] = json!(2), "cut 2 of 3"),
+            (
+                |figures| figures.attack = json!({ "made": 0, "cut": 0 }),
+                "did not begin",
+            ),
+            (|figures| figures.after.descriptors = 31, "31 descriptors"),
+            (|figures| figures.after.tasks = Some(71), "71 tasks"),
+        ];
+        for (change, fault) in cases {
+            let mut figures = figures();
+            change(&mut figures);
+            let faults = figures.faults(Cut::All);
+            assert!(
+                faults.iter().any(|found| found.contains(fault)),
+                "{fault}: {faults:?}"
+            );
+        }
+        let mut free = figures();
+        free.attack["cut"] = json!(0);
+        assert_eq!(free.faults(Cut::Free), Vec::<String>::new());
+    }
+}
