@@ -23,7 +23,8 @@ pub struct Config {
     pub ack_backlog: usize,
     /// Streams of the remote that may exist at once, whatever the host allows: 8,192, a few MiB of bookkeeping.
     pub max_inbound: usize,
-    /// Payload that may wait to be written, on all streams of a connection: 256 KiB.
+    /// Payload that may wait to be written, on all streams of a connection: 256 KiB less a little, four frames that
+    /// fill a message of Noise each, so that a full buffer leaves in full messages.
     pub send_buffer: usize,
     /// A ping after this time: 30 s, as in go-libp2p. `None` sends none.
     pub keep_alive: Option<Duration>,
@@ -45,7 +46,7 @@ impl Default for Config {
             accept_backlog: 256,
             ack_backlog: 256,
             max_inbound: 8192,
-            send_buffer: 256 << 10,
+            send_buffer: 4 * 65_507,
             keep_alive: Some(Duration::from_secs(30)),
             keep_alive_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),

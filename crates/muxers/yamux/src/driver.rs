@@ -24,8 +24,8 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes gathered for one flush.
-const BATCH: usize = 128 * 1024;
+/// Bytes gathered for one flush: two of the largest messages of Noise.
+const BATCH: usize = 2 * 65_519;
 
 /// Rounds of reading and writing in one poll, before others get a turn: about half a MiB each way.
 const ROUNDS: usize = 4;
@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     busy_at: Option<Instant>,
     /// Held buffers that are no reason to compact again.
     pinned: usize,
+    /// The socket had nothing more in this poll, and will wake us.
+    drained: bool,
     shut: bool,
 }
 
@@ -86,6 +88,7 @@ impl Driver {
             armed: None,
             busy_at: None,
             pinned: PINNED,
+            drained: false,
             shut: false,
         }
     }
@@ -139,7 +142,8 @@ impl Driver {
             ..Round::default()
         };
         // What arrives while we say goodbye is taken and dropped, so that the goodbye is not cut.
-        if wants.reads || matches!(wants.end, Some(End::Closed(_))) {
+        let reads = wants.reads || matches!(wants.end, Some(End::Closed(_)));
+        if reads && !self.drained {
             match self.read(cx) {
                 Poll::Ready(Ok(Some(arrived))) => round.arrived = Some(arrived),
                 Poll::Ready(Ok(None)) => _ = round.failed.get_or_insert(io::ErrorKind::UnexpectedEof.into()),
@@ -150,23 +154,32 @@ impl Driver {
         round
     }
 
+    /// Fills one buffer as far as there is something to fill it with.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        let Self { io, buffers, .. } = self;
-        let mut pending = false;
+        let Self {
+            io, buffers, drained, ..
+        } = self;
+        *drained = false;
         let filled = buffers.fill(|room| {
             let mut room = ReadBuf::new(room);
-            match Pin::new(io).poll_read(cx, &mut room) {
-                Poll::Ready(result) => result.map(|()| room.filled().len()),
-                Poll::Pending => {
-                    pending = true;
-                    Ok(0)
+            while room.remaining() > 0 {
+                let before = room.filled().len();
+                match Pin::new(&mut *io).poll_read(cx, &mut room) {
+                    Poll::Ready(Ok(())) if room.filled().len() > before => {}
+                    Poll::Ready(Err(error)) if before == 0 => return Err(error),
+                    // An end or an error behind bytes comes again with the next read.
+                    Poll::Ready(_) => break,
+                    Poll::Pending => {
+                        *drained = true;
+                        break;
+                    }
                 }
             }
+            Ok(room.filled().len())
         });
-        if pending {
-            Poll::Pending
-        } else {
-            Poll::Ready(filled)
+        match filled {
+            Ok(None) if self.drained => Poll::Pending,
+            filled => Poll::Ready(filled),
         }
     }
 
@@ -216,12 +229,13 @@ impl Driver {
     }
 
     /// Whether the timer has come. An idle connection then gives its buffers back.
-    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.armed.is_none() || self.timer.poll(cx, self.armed).is_pending() {
+    fn is_due(&mut self) -> bool {
+        let at = now();
+        if self.armed.is_none_or(|armed| armed > at) {
             return false;
         }
         self.armed = None;
-        if self.busy_at.is_some_and(|at| now() >= at + IDLE) {
+        if self.busy_at.is_some_and(|busy| at >= busy + IDLE) {
             self.busy_at = None;
             self.buffers.clear();
             self.pinned = PINNED;
@@ -292,7 +306,8 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let this = &mut *self;
-        let mut due = this.is_due(cx);
+        this.drained = false;
+        let mut due = this.is_due();
         let mut round = Round::default();
         for _ in 0..ROUNDS {
             let wants = this.turn(std::mem::take(&mut round), std::mem::take(&mut due));

@@ -10,11 +10,16 @@ use super::{
 use bytes::Buf;
 use sinew_machine::Instant;
 
-/// Payload of a frame while only one stream has something to send: go-libp2p's maximum.
-const LARGE_FRAME: usize = 64 * 1024;
+/// What one message of Noise carries: frames that fill messages leave no short ones between them.
+const MESSAGE: usize = 65_519;
 
-/// Payload of a frame while several streams take turns: none waits for more than this of each other one.
-const FAIR_FRAME: usize = 16 * 1024;
+/// Payload of a frame while only one stream has something to send: a whole message, a little under the 64 KiB
+/// that other implementations send at most.
+const LARGE_FRAME: usize = MESSAGE - HEADER;
+
+/// Payload of a frame while several streams take turns, a quarter of a message: none waits for more than this of
+/// each other one.
+const FAIR_FRAME: usize = MESSAGE / 4 - HEADER;
 
 impl<W> Connection<W> {
     /// Whether [`Connection::transmit`] has something to give.
@@ -173,5 +178,3 @@ impl<W> Stream<W> {
         count
     }
 }
-
-const _: () = assert!(FAIR_FRAME < LARGE_FRAME && HEADER < FAIR_FRAME);
