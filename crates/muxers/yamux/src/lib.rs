@@ -48,5 +48,5 @@ mod stream;
 mod upgrade;
 
 pub use config::Config;
-pub use error::Fault;
+pub use error::{Abandoned, Fault};
 pub use upgrade::{PROTOCOL, Yamux};

@@ -26,3 +26,7 @@ pub use frame::{Flags, HEADER, Header, Kind};
 pub use probe::{Invariant, probe};
 pub use streams::{Refused, StreamError, Ticket};
 pub use window::{INITIAL_WINDOW, Memory, Unbounded};
+
+/// Bytes that a stream takes before it holds any payload.
+#[cfg(test)]
+pub(crate) const STREAM_SIZE: usize = size_of::<stream::Stream<std::task::Waker>>();

@@ -1,6 +1,9 @@
 //! The machine behind its lock, and whom to wake when it was touched.
 
-use crate::machine::{Connection, End, Refused, StreamError};
+use crate::{
+    Abandoned,
+    machine::{Connection, End, Refused, StreamError},
+};
 use sinew_core::{CloseReason, MuxError, StreamClosed, StreamReset};
 use std::{
     io,
@@ -85,6 +88,7 @@ impl State {
     pub(crate) fn stream_error(&self, error: StreamError) -> io::Error {
         match error {
             StreamError::Reset(code) => StreamReset(code).into(),
+            StreamError::Abandoned(code) => Abandoned(code).into(),
             StreamError::Ended(end) => StreamClosed(self.reason(end)).into(),
             StreamError::Finished => io::ErrorKind::BrokenPipe.into(),
         }
@@ -95,5 +99,22 @@ impl State {
             Refused::Ended(end) => MuxError::Closed(self.reason(end)),
             Refused::Exhausted => MuxError::Exhausted,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+    use crate::machine::{Batch, STREAM_SIZE};
+
+    #[test]
+    fn idle_connections_and_streams_are_small() {
+        assert!(
+            size_of::<State>() <= 1024,
+            "{} bytes a connection",
+            size_of::<State>()
+        );
+        assert!(size_of::<Batch>() <= 64);
+        assert!(STREAM_SIZE <= 384, "{STREAM_SIZE} bytes a stream");
     }
 }

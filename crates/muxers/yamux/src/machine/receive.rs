@@ -4,6 +4,7 @@ use super::{
     connection::{Connection, Side},
     frame::{Flags, HEADER, Header, Kind},
     stream::{Greeting, Intake, Sending, Stream},
+    streams::StreamError,
 };
 use crate::Fault;
 use bytes::{Buf, Bytes};
@@ -296,7 +297,7 @@ impl<W> Connection<W> {
             CloseCode::NONE
         };
         let cheap = !stream.local && !stream.answered;
-        self.end_stream(id, code);
+        self.end_stream(id, StreamError::Reset(code));
         if cheap { self.budget.charge(now) } else { Ok(()) }
     }
 

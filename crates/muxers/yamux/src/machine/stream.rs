@@ -10,8 +10,8 @@
 //! gone from the table: nobody holds it, and it is over or both directions have finished
 //! ```
 
-use super::{inbox::Inbox, outbox::Outbox, window::INITIAL_WINDOW, window::Window};
-use sinew_machine::{CloseCode, Instant};
+use super::{inbox::Inbox, outbox::Outbox, streams::StreamError, window::INITIAL_WINDOW, window::Window};
+use sinew_machine::Instant;
 
 /// Frames that may arrive on a stream after its end before they cost anything.
 pub(crate) const LATE_FRAMES: u16 = 64;
@@ -78,8 +78,8 @@ pub(crate) struct Stream<W> {
     /// Frames that may still arrive after the end.
     pub(crate) late_frames: u16,
 
-    /// Reset, by whom ever.
-    pub(crate) over: Option<CloseCode>,
+    /// Reset, and by whom.
+    pub(crate) over: Option<StreamError>,
     pub(crate) reader: Option<W>,
     pub(crate) writer: Option<W>,
     pub(crate) reset_watcher: Option<W>,

@@ -28,8 +28,10 @@ pub enum Refused {
 /// Why a stream cannot be read or written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StreamError {
-    /// It was reset, by either side.
+    /// The remote reset it.
     Reset(CloseCode),
+    /// We reset it: its user did, or it was left unread for too long.
+    Abandoned(CloseCode),
     /// Its connection has ended.
     Ended(End),
     /// We finished writing before.
@@ -107,8 +109,8 @@ impl<W> Connection<W> {
         let Some(stream) = self.streams.get_mut(&id) else {
             return Poll::Ready(Ok(None));
         };
-        if let Some(code) = stream.over {
-            return Poll::Ready(Err(StreamError::Reset(code)));
+        if let Some(error) = stream.over {
+            return Poll::Ready(Err(error));
         }
         if let Some(bytes) = stream.inbox.pop(max) {
             stream.unread_since = now;
@@ -293,7 +295,7 @@ impl<W> Connection<W> {
         }
         // Both directions have ended already: the remote has forgotten the stream.
         let silent = stream.is_done() || self.end.is_some();
-        self.end_stream(id, code);
+        self.end_stream(id, StreamError::Abandoned(code));
         if known && !silent {
             // spec: yamux, Closing a stream: RST closes it at once. The code in the length is go-libp2p's.
             self.control(Kind::WindowUpdate, Flags::RST, id, code.0);
@@ -301,11 +303,11 @@ impl<W> Connection<W> {
     }
 
     /// Marks `id` as reset, drops what it holds and wakes who waits for it.
-    pub(crate) fn end_stream(&mut self, id: u32, code: CloseCode) {
+    pub(crate) fn end_stream(&mut self, id: u32, why: StreamError) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        stream.over = Some(code);
+        stream.over = Some(why);
         self.queued -= stream.outbox.clear();
         self.unread -= stream.inbox.clear();
         stream.wake_all(&mut self.woken);
@@ -324,7 +326,7 @@ impl<W> Connection<W> {
         let Some(stream) = self.streams.get_mut(&id) else {
             return Poll::Pending;
         };
-        if let Some(code) = stream.over {
+        if let Some(StreamError::Reset(code) | StreamError::Abandoned(code)) = stream.over {
             return Poll::Ready(code);
         }
         if stream.is_done() {
@@ -358,8 +360,8 @@ impl<W> Connection<W> {
 
 impl<W> Stream<W> {
     fn may_write(&self, end: Option<End>) -> Result<(), StreamError> {
-        if let Some(code) = self.over {
-            return Err(StreamError::Reset(code));
+        if let Some(error) = self.over {
+            return Err(error);
         }
         if let Some(end) = end {
             return Err(StreamError::Ended(end));

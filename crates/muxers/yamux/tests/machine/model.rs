@@ -160,7 +160,9 @@ impl Pair {
                 flow.written += count;
             }
             Poll::Ready(Err(StreamError::Finished)) => assert!(flow.finished),
-            Poll::Ready(Err(StreamError::Reset(code))) => self.check_reset(side, id, code),
+            Poll::Ready(Err(StreamError::Reset(code) | StreamError::Abandoned(code))) => {
+                self.check_reset(side, id, code)
+            }
             Poll::Ready(Err(StreamError::Ended(end))) => panic!("{end:?}"),
             Poll::Pending => {}
         }
@@ -188,7 +190,9 @@ impl Pair {
                     "{flow:?}"
                 );
             }
-            Poll::Ready(Err(StreamError::Reset(code))) => self.check_reset(side, id, code),
+            Poll::Ready(Err(StreamError::Reset(code) | StreamError::Abandoned(code))) => {
+                self.check_reset(side, id, code)
+            }
             Poll::Ready(Err(error)) => panic!("{error:?}"),
             Poll::Pending => {}
         }

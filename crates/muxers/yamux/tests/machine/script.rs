@@ -150,7 +150,7 @@ fn a_reset_gives_the_growth_back() {
     rig.accept();
     rig.machine.reset(rig.now, 1, CloseCode(0xabcd));
     assert_eq!(rig.drain(), [update(RST, 1, 0xabcd)]);
-    assert_eq!(rig.read(1), Err(StreamError::Reset(CloseCode(0xabcd))));
+    assert_eq!(rig.read(1), Err(StreamError::Abandoned(CloseCode(0xabcd))));
     rig.machine.release(rig.now, 1);
     assert_eq!(rig.drain(), []);
     assert_eq!(rig.machine.stream_count(), 0);
