@@ -21,6 +21,10 @@ pub(crate) enum Kind {
     Local = 3,
     /// The other side, or a limit, refused.
     Refused = 4,
+    /// Ctrl-C cut it short: 128 and the number of the signal, as shells have it.
+    Interrupted = 130,
+    /// SIGTERM cut it short.
+    Terminated = 143,
 }
 
 impl CliError {
@@ -73,10 +77,24 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
-            Some(why) => write!(f, "{}: {why}", self.doing),
+            Some(why) => write!(f, "{}: {}", self.doing, with_causes(why.as_ref())),
             None => f.write_str(&self.doing),
         }
     }
 }
 
 impl std::error::Error for CliError {}
+
+/// An error and what caused it; a cause that is already told of is not repeated.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let told = inner.to_string();
+        if !text.contains(&told) {
+            text += &format!(": {told}");
+        }
+        cause = inner.source();
+    }
+    text
+}
