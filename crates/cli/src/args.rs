@@ -25,6 +25,7 @@ Exit codes:
   2  the command line is wrong
   3  something on this machine failed: a file, a key, an address to listen on
   4  the other side, or a limit, refused
+  130, 143  Ctrl-C or SIGTERM cut it short (node, receive and perf serve end with 0)
 
 Environment:
   SINEW_LOG  what to log on standard error, for instance sinew_host=debug";

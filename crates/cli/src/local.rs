@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long a node that is told to end may take to say goodbye.
 const GRACE: Duration = Duration::from_secs(3);
@@ -62,9 +63,12 @@ fn read_or_make(path: &Path) -> Result<Keypair, CliError> {
 /// Reads a key file in any form.
 pub(crate) fn read_key(path: &Path) -> Result<KeyFile, CliError> {
     let file = KeyFile::read(path).map_err(|error| {
-        CliError::new(Kind::Local, "reading the key")
-            .because(error)
-            .hint("make one with `sinew key new FILE`")
+        let failed = CliError::new(Kind::Local, "reading the key").because(error);
+        if path.exists() {
+            failed
+        } else {
+            failed.hint("make one with `sinew key new FILE`")
+        }
     })?;
     if let Some(mode) = file.loose_mode {
         tracing::error!(file = %path.display(), mode = format!("{mode:o}"), "others can read this key: chmod 600 it");
@@ -129,16 +133,34 @@ pub(crate) fn announce(host: &Host, output: &Output) {
         .for_each(|addr| output.tell(&format!("listens  {addr}")));
 }
 
-/// Waits for Ctrl-C or SIGTERM, and ends the node.
-pub(crate) async fn until_told(host: Host, output: &Output) -> Result<(), CliError> {
-    let failed = |error| CliError::io("waiting for signals", error);
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        told = tokio::signal::ctrl_c() => told.map_err(failed)?,
-        _ = terminate.recv() => {}
+/// Ctrl-C and SIGTERM. From its making on, they no longer end the process by themselves.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// To be made before a command says that it is ready: who reads that may send a signal at once.
+    pub(crate) fn watch() -> Result<Self, CliError> {
+        let watch = |kind| signal(kind).map_err(|error| CliError::io("waiting for signals", error));
+        Ok(Self {
+            interrupt: watch(SignalKind::interrupt())?,
+            terminate: watch(SignalKind::terminate())?,
+        })
     }
+
+    /// Waits for one of them, and says how a command ends that it cuts short.
+    pub(crate) async fn told(&mut self) -> Kind {
+        tokio::select! {
+            _ = self.interrupt.recv() => Kind::Interrupted,
+            _ = self.terminate.recv() => Kind::Terminated,
+        }
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM, and ends the node.
+pub(crate) async fn until_told(host: Host, mut signals: Signals, output: &Output) {
+    signals.told().await;
     output.say("ending", &json!({ "event": "ending" }));
     host.shutdown(GRACE).await;
-    Ok(())
 }

@@ -8,7 +8,7 @@ mod receiver;
 mod sender;
 mod store;
 
-pub(crate) use receiver::{Admission, Receiver, Taken};
+pub(crate) use receiver::{Admission, End, Receiver, Taken};
 pub(crate) use sender::send;
 
 use sinew::ProtocolId;

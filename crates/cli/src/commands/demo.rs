@@ -42,12 +42,21 @@ enum Line {
 }
 
 pub(crate) async fn run(size: u64, output: &Output) -> Result<(), CliError> {
+    let mut signals = local::Signals::watch()?;
+    tokio::select! {
+        shown = show(size, output) => shown,
+        // Letting go of the show ends its processes and removes its files.
+        kind = signals.told() => Err(CliError::new(kind, "told to end")),
+    }
+}
+
+async fn show(size: u64, output: &Output) -> Result<(), CliError> {
     let folder = Folder::new()?;
     output.tell("Two nodes, two processes, one connection: TCP, Noise, yamux.\n");
     let (key, file) = (folder.0.join("dialler.key"), folder.0.join("file.bin"));
     let dialler = Keypair::generate();
     local::write_key(&dialler, &key, KeyFormat::Protobuf)?;
-    let written = write_file(&file, size, output)?;
+    let written = write_file(&file, size, output).await?;
     let inbox = folder.0.join("inbox");
     std::fs::create_dir(&inbox).map_err(|error| CliError::io("making a folder", error))?;
     let inbox_text = inbox.display().to_string();
@@ -72,7 +81,7 @@ pub(crate) async fn run(size: u64, output: &Output) -> Result<(), CliError> {
     let rows = follow(&mut dialling, size, &written, output).await?;
     output.table(&["what", "result", "time"], &rows);
     listener.end().await?;
-    check(&inbox.join("file.bin"), &written, output)
+    check(&inbox.join("file.bin"), &written, output).await
 }
 
 /// Follows the dialling node to its end.
@@ -136,7 +145,7 @@ fn said(line: &Value) -> CliError {
 }
 
 /// Reads the file at its destination again and compares.
-fn check(arrived: &Path, written: &str, output: &Output) -> Result<(), CliError> {
+async fn check(arrived: &Path, written: &str, output: &Output) -> Result<(), CliError> {
     let failed = |error| CliError::io("reading what arrived", error);
     let mut hash = sinew_crypto::Sha256::new();
     let mut file = std::fs::File::open(arrived).map_err(failed)?;
@@ -146,6 +155,7 @@ fn check(arrived: &Path, written: &str, output: &Output) -> Result<(), CliError>
             0 => break,
             read => hash.update(&buffer[..read]),
         }
+        tokio::task::yield_now().await; // a signal is noticed here
     }
     let arrived = super::send::hex(&hash.finish());
     if arrived != *written {
@@ -162,7 +172,7 @@ fn check(arrived: &Path, written: &str, output: &Output) -> Result<(), CliError>
 }
 
 /// Writes `size` bytes that do not compress, and gives their hash.
-fn write_file(path: &Path, size: u64, output: &Output) -> Result<String, CliError> {
+async fn write_file(path: &Path, size: u64, output: &Output) -> Result<String, CliError> {
     let failed = |error| CliError::io("writing the file to send (choose a smaller --size)", error);
     let bar = output.bar(size, "making a file");
     let mut file = std::fs::File::create_new(path).map_err(failed)?;
@@ -174,6 +184,7 @@ fn write_file(path: &Path, size: u64, output: &Output) -> Result<String, CliErro
         file.write_all(piece).map_err(failed)?;
         left -= piece.len() as u64;
         bar.inc(piece.len() as u64);
+        tokio::task::yield_now().await; // a signal is noticed here
     }
     bar.finish_and_clear();
     Ok(super::send::hex(&hash.finish()))

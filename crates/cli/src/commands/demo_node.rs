@@ -12,6 +12,7 @@ use serde_json::json;
 use sinew::{Connection, Host, Keypair, Multiaddr, Node, PeerId, Stream};
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::io::AsyncReadExt;
@@ -42,11 +43,11 @@ async fn listen(dir: &Path, from: PeerId, output: &Output) -> Result<(), CliErro
     let host = local::start(listening).await?;
     host.set_stream_handler(ECHO, echo)
         .map_err(|error| CliError::new(Kind::Local, "serving").because(error))?;
-    let receiver = Receiver {
+    let receiver = Arc::new(Receiver {
         admission: Admission::From(from),
         dir: super::receive::folder(dir)?,
         max_size: u64::MAX,
-    };
+    });
     super::receive::serve(&host, receiver, *output)?;
     local::announce(&host, output);
     let mut nothing = Vec::new();

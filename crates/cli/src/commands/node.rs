@@ -5,12 +5,14 @@ use serde_json::json;
 use sinew::{ConnectionEvent, Host, ListenEvent};
 
 pub(crate) async fn run(args: &Listening, output: &Output) -> Result<(), CliError> {
+    let signals = local::Signals::watch()?;
     let host = local::start(local::listener(args)?).await?;
     local::announce(&host, output);
     tokio::select! {
-        told = local::until_told(host.clone(), output) => told,
-        () = report(&host, output) => Ok(()),
+        () = local::until_told(host.clone(), signals, output) => {}
+        () = report(&host, output) => {}
     }
+    Ok(())
 }
 
 /// Prints connections and changes of addresses until the node has ended.

@@ -37,11 +37,13 @@ pub(crate) async fn run(command: PerfCommand, output: &Output) -> Result<(), Cli
 }
 
 async fn serve(args: &Listening, output: &Output) -> Result<(), CliError> {
+    let signals = local::Signals::watch()?;
     let mut builder = local::listener(args)?;
     builder.add(Config::default());
     let host = local::start(builder).await?;
     local::announce(&host, output);
-    local::until_told(host, output).await
+    local::until_told(host, signals, output).await;
+    Ok(())
 }
 
 async fn measure(

@@ -5,7 +5,7 @@ use crate::{
     error::{CliError, Kind},
     local,
     output::{Output, bytes, rate, time},
-    transfer::{Admission, PROTOCOL, Receiver, Taken},
+    transfer::{Admission, End, PROTOCOL, Receiver, Taken},
 };
 use serde_json::json;
 use sinew::{Host, PeerId, Stream};
@@ -26,13 +26,14 @@ pub(crate) async fn run(
             (admission, Some(code))
         }
     };
-    let receiver = Receiver {
+    let receiver = Arc::new(Receiver {
         admission,
         dir: folder(dir)?,
         max_size,
-    };
+    });
+    let signals = local::Signals::watch()?;
     let host = local::start(local::listener(args)?).await?;
-    let done = serve(&host, receiver, *output)?;
+    let done = serve(&host, receiver.clone(), *output)?;
     local::announce(&host, output);
     if let Some(code) = code {
         let addr = local::full_addrs(&host)
@@ -44,11 +45,13 @@ pub(crate) async fn run(
         );
     }
     tokio::select! {
-        told = local::until_told(host.clone(), output) => told,
-        () = done.notified() => {
-            host.shutdown(std::time::Duration::from_secs(3)).await;
-            Ok(())
-        }
+        () = local::until_told(host.clone(), signals, output) => {}
+        () = done.notified() => host.shutdown(std::time::Duration::from_secs(3)).await,
+    }
+    match receiver.admission.end() {
+        Some(End::Guessed) => Err(CliError::new(Kind::Refused, "too many wrong codes, and no file")
+            .hint("name the sender with --from, if strangers reach this node")),
+        _ => Ok(()),
     }
 }
 
@@ -63,21 +66,16 @@ pub(super) fn folder(dir: &Path) -> Result<std::path::PathBuf, CliError> {
         .ok_or_else(|| CliError::new(Kind::Local, format!("{} is no folder", dir.display())))
 }
 
-/// Serves transfers; notified after the last one.
-pub(super) fn serve(host: &Host, receiver: Receiver, output: Output) -> Result<Arc<Notify>, CliError> {
-    let (receiver, done) = (Arc::new(receiver), Arc::new(Notify::new()));
+/// Serves transfers; notified when there will be no more.
+pub(super) fn serve(host: &Host, receiver: Arc<Receiver>, output: Output) -> Result<Arc<Notify>, CliError> {
+    let done = Arc::new(Notify::new());
     let tell = done.clone();
     let handler = move |mut stream: Stream| {
         let (receiver, tell) = (receiver.clone(), tell.clone());
         async move {
             let peer = stream.peer();
             match receiver.serve(&mut stream).await {
-                Ok(Some(taken)) => {
-                    report(&peer, &taken, &output);
-                    if taken.last {
-                        tell.notify_one();
-                    }
-                }
+                Ok(Some(taken)) => report(&peer, &taken, &output),
                 Ok(None) => output.say(
                     &format!("refused  {peer}"),
                     &json!({ "event": "refused", "peer": peer.to_string() }),
@@ -87,6 +85,9 @@ pub(super) fn serve(host: &Host, receiver: Receiver, output: Output) -> Result<A
                         json!({ "event": "failed", "peer": peer.to_string(), "error": error.to_string() });
                     output.say(&format!("failed   {peer}: {error}"), &object);
                 }
+            }
+            if receiver.admission.end().is_some() {
+                tell.notify_one();
             }
         }
     };
