@@ -1,0 +1,367 @@
+//! The `sinew` command as a program meets it: its lines of JSON, its files, its exit codes.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    time::Duration,
+};
+
+/// More than any line or end takes, on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where nodes of tests listen.
+const LOOPBACK: &str = "/ip4/127.0.0.1/tcp/0";
+
+fn sinew(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sinew"));
+    command
+        .args(args)
+        .arg("--json")
+        .current_dir(folder)
+        .env("XDG_CONFIG_HOME", folder.join("config"))
+        .env_remove("SINEW_LOG");
+    command
+}
+
+/// Runs a command to its end: its exit code, and its lines, each of them one object.
+fn run(folder: &Path, args: &[&str]) -> (i32, Vec<Value>) {
+    let done = sinew(folder, args).output().expect("started");
+    let text = String::from_utf8(done.stdout).expect("text");
+    let lines = text.lines().map(object).collect();
+    (done.status.code().expect("it ended by itself"), lines)
+}
+
+fn object(line: &str) -> Value {
+    let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+    assert!(value.is_object(), "{line:?}");
+    value
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text {name} in {value}"))
+}
+
+/// The lines of a process, read beside the test, so that waiting for one has a deadline.
+#[expect(clippy::disallowed_methods, reason = "a pipe cannot be read with a deadline")]
+fn lines_of(stdout: ChildStdout) -> Receiver<Value> {
+    let (tell, lines) = channel();
+    std::thread::spawn(move || {
+        // Ends with the process, or with the test.
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if tell.send(object(&line)).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// A command that runs until it is told to end. Dropping it kills it.
+struct Running {
+    child: Child,
+    lines: Receiver<Value>,
+    addr: String,
+}
+
+impl Running {
+    fn start(folder: &Path, args: &[&str]) -> Self {
+        let mut command = sinew(folder, args);
+        command.args(["--listen", LOOPBACK]).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("started");
+        let lines = lines_of(child.stdout.take().expect("it was asked for"));
+        let mut running = Self {
+            child,
+            lines,
+            addr: String::new(),
+        };
+        let started = running.line();
+        assert_eq!(text(&started, "event"), "started");
+        running.addr = started["addrs"][0].as_str().expect("it listens").to_owned();
+        assert!(running.addr.ends_with(text(&started, "peer")));
+        running
+    }
+
+    fn line(&self) -> Value {
+        self.lines.recv_timeout(PATIENCE).expect("another line")
+    }
+
+    /// The next line about `event`.
+    fn event(&self, event: &str) -> Value {
+        std::iter::repeat_with(|| self.line())
+            .find(|line| line["event"] == event)
+            .expect("lines go on until one is missing")
+    }
+
+    /// The exit code, once it has ended: after its last line there is nothing but its end.
+    fn ended(mut self) -> i32 {
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        let status = self.child.wait().expect("it was started");
+        status.code().expect("it ended by itself")
+    }
+
+    fn signal(self, signal: Signal) -> i32 {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("an id of a process"), signal).expect("it runs");
+        self.ended()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that failed leaves it running; one that passed has seen its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[test]
+fn keys_are_made_shown_and_converted_but_never_overwritten() {
+    let folder = folder();
+    let here = folder.path();
+    for kind in ["ed25519", "secp256k1", "ecdsa"] {
+        let (first, second) = (format!("{kind}.pem"), format!("{kind}.key"));
+        let (code, made) = run(here, &["key", "new", &first, "--kind", kind, "--format", "pem"]);
+        assert_eq!((code, made.len()), (0, 1), "{kind}");
+        assert!(
+            fs::read_to_string(here.join(&first))
+                .expect("written")
+                .starts_with("-----BEGIN")
+        );
+        let (code, _) = run(here, &["key", "convert", &first, &second, "--format", "libp2p"]);
+        assert_eq!(code, 0, "{kind}");
+        let (code, shown) = run(here, &["key", "show", &second]);
+        assert_eq!(code, 0, "{kind}");
+        assert_eq!(shown[0]["peer"], made[0]["peer"], "{kind}");
+        assert_eq!(shown[0]["public_key"], made[0]["public_key"], "{kind}");
+        let before = fs::read(here.join(&second)).expect("written");
+        let (code, error) = run(here, &["key", "new", &second]);
+        assert_eq!(code, 3, "{kind}");
+        assert!(text(&error[0], "error").contains("exists already"), "{error:?}");
+        assert_eq!(fs::read(here.join(&second)).expect("still there"), before);
+    }
+    assert_eq!(run(here, &["key", "show", "nothing.key"]).0, 3);
+}
+
+#[test]
+fn a_node_is_pinged_and_identified_and_keeps_its_key() {
+    let folder = folder();
+    let here = folder.path();
+    let node = Running::start(here, &["node"]);
+    let (code, pings) = run(here, &["ping", &node.addr, "--count", "3", "--interval", "0"]);
+    assert_eq!((code, pings.len()), (0, 4), "{pings:?}");
+    assert!(pings[..3].iter().all(|ping| ping["rtt_us"].is_u64()), "{pings:?}");
+    assert_eq!((&pings[3]["sent"], &pings[3]["answered"]), (&3.into(), &3.into()));
+
+    let (code, them) = run(here, &["identify", &node.addr]);
+    assert_eq!((code, them.len()), (0, 1), "{them:?}");
+    assert!(node.addr.ends_with(text(&them[0], "peer")));
+    assert_eq!(them[0]["signed_record"], true);
+    let protocols = them[0]["protocols"].as_array().expect("a list");
+    for protocol in ["/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0"] {
+        assert!(protocols.iter().any(|spoken| spoken == protocol), "{protocols:?}");
+    }
+    assert_eq!(text(&node.event("connected"), "direction"), "inbound");
+    node.event("disconnected");
+
+    let (addr, peer) = (node.addr.clone(), text(&them[0], "peer").to_owned());
+    assert_eq!(node.signal(Signal::TERM), 0);
+    assert_eq!(
+        run(here, &["ping", &addr, "--count", "1"]).0,
+        1,
+        "nobody is there"
+    );
+    let again = Running::start(here, &["node"]);
+    assert!(again.addr.ends_with(&peer), "the key was kept");
+    assert_eq!(again.signal(Signal::INT), 0);
+}
+
+#[test]
+fn the_wrong_peer_and_the_wrong_words_have_exit_codes() {
+    let folder = folder();
+    let here = folder.path();
+    let node = Running::start(here, &["node"]);
+    let (_, other) = run(here, &["key", "new", "other.key"]);
+    let (place, _) = node.addr.split_once("/p2p/").expect("a full address");
+    let wrong = format!("{place}/p2p/{}", text(&other[0], "peer"));
+    let (code, error) = run(here, &["ping", &wrong, "--count", "1"]);
+    assert_eq!(code, 1);
+    assert!(text(&error[0], "error").contains("expected peer"), "{error:?}");
+    let (code, error) = run(here, &["perf", "run", &node.addr, "--bytes", "1"]);
+    assert_eq!(
+        (code, error.len()),
+        (1, 1),
+        "a node serves no measurements: {error:?}"
+    );
+    for args in [&["ping", "no address"][..], &["ping"], &["no command"]] {
+        assert_eq!(run(here, args), (2, Vec::new()), "{args:?}");
+    }
+}
+
+/// A folder with a file to send and a folder for what arrives.
+fn with_file(here: &Path, content: &[u8]) {
+    fs::write(here.join("file"), content).expect("written");
+    fs::create_dir(here.join("inbox")).expect("made");
+}
+
+#[test]
+fn a_code_admits_one_file() {
+    let folder = folder();
+    let here = folder.path();
+    with_file(here, &[7; 300_000]);
+    let inbox = here.join("inbox");
+    fs::write(inbox.join("taken"), b"mine").expect("written");
+    fs::write(here.join("taken"), b"yours").expect("written");
+    let receiver = Running::start(here, &["receive", "--dir", "inbox"]);
+    let code = text(&receiver.line(), "code").to_owned();
+    let send = |file: &str, code: &str| run(here, &["send", file, &receiver.addr, "--code", code]);
+    assert_eq!(send("file", "a guess").0, 4);
+    let (exit, error) = send("taken", &code);
+    assert_eq!(exit, 4, "{error:?}");
+    assert_eq!(
+        fs::read(inbox.join("taken")).expect("there"),
+        b"mine",
+        "not overwritten"
+    );
+    let (exit, sent) = send("file", &code);
+    assert_eq!((exit, &sent[0]["bytes"]), (0, &300_000.into()), "{sent:?}");
+    assert_eq!(
+        text(&receiver.event("received"), "file"),
+        inbox
+            .join("file")
+            .canonicalize()
+            .expect("there")
+            .to_str()
+            .expect("text")
+    );
+    assert_eq!(fs::read(inbox.join("file")).expect("there"), [7; 300_000]);
+    assert_eq!(receiver.ended(), 0, "one file was all");
+    assert_eq!(fs::read_dir(inbox).expect("there").count(), 2, "no part is left");
+}
+
+#[test]
+fn guessing_ends_a_receiver() {
+    let folder = folder();
+    let here = folder.path();
+    with_file(here, b"file");
+    let receiver = Running::start(here, &["receive", "--dir", "inbox"]);
+    for _ in 0..5 {
+        assert_eq!(
+            run(here, &["send", "file", &receiver.addr, "--code", "a guess"]).0,
+            4
+        );
+    }
+    assert_eq!(receiver.ended(), 4);
+}
+
+#[test]
+fn one_peer_is_admitted_within_the_limits() {
+    let folder = folder();
+    let here = folder.path();
+    with_file(here, b"small");
+    fs::write(here.join("large"), vec![0; (1 << 20) + 1]).expect("written");
+    fs::write(here.join("link"), b"sent").expect("written");
+    std::os::unix::fs::symlink("../elsewhere", here.join("inbox/link")).expect("linked");
+    let (_, friend) = run(here, &["key", "new", "friend.key"]);
+    let from = text(&friend[0], "peer");
+    let receiver = Running::start(
+        here,
+        &["receive", "--dir", "inbox", "--from", from, "--max-size", "1"],
+    );
+    let send = |file, key| run(here, &["send", file, &receiver.addr, "--key", key]).0;
+    assert_eq!(send("file", "stranger.key"), 4);
+    assert_eq!(send("large", "friend.key"), 4);
+    assert_eq!(send("link", "friend.key"), 4, "a link is in the way");
+    assert_eq!(send("missing", "friend.key"), 3);
+    assert_eq!(send("file", "friend.key"), 0);
+    assert_eq!(receiver.signal(Signal::INT), 0);
+    assert_eq!(fs::read(here.join("inbox/file")).expect("there"), b"small");
+    assert!(!here.join("elsewhere").exists(), "no link was followed");
+    assert_eq!(fs::read_dir(here.join("inbox")).expect("there").count(), 2);
+}
+
+#[test]
+fn throughput_is_measured_in_both_directions() {
+    let folder = folder();
+    let here = folder.path();
+    let server = Running::start(here, &["perf", "serve"]);
+    let (code, done) = run(
+        here,
+        &["perf", "run", &server.addr, "--bytes", "100000", "--streams", "3"],
+    );
+    assert_eq!((code, done.len()), (0, 2), "{done:?}");
+    for (line, direction) in done.iter().zip(["upload", "download"]) {
+        assert_eq!(text(line, "direction"), direction);
+        assert_eq!((&line["bytes"], &line["streams"]), (&300_000.into(), &3.into()));
+    }
+    assert_eq!(server.signal(Signal::TERM), 0);
+}
+
+#[test]
+fn the_demo_shows_each_step_and_leaves_nothing() {
+    let folder = folder();
+    let here = folder.path();
+    let done = sinew(here, &["demo", "--size", "1"])
+        .env("TMPDIR", here)
+        .output()
+        .expect("started");
+    assert!(done.status.success(), "{done:?}");
+    let text_of = String::from_utf8(done.stdout).expect("text");
+    let lines: Vec<_> = text_of.lines().map(object).collect();
+    let steps: Vec<_> = lines.iter().filter_map(|line| line["step"].as_str()).collect();
+    assert_eq!(steps, ["connect", "ping", "identify", "streams"]);
+    let sent = lines.iter().find(|line| line["event"] == "sent").expect("a file");
+    assert_eq!(sent["bytes"], 1 << 20);
+    let last = lines.last().expect("lines");
+    assert_eq!(
+        (&last["event"], &last["sha256"]),
+        (&"checked".into(), &sent["sha256"])
+    );
+    assert_eq!(
+        fs::read_dir(here).expect("there").count(),
+        0,
+        "its files are gone"
+    );
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing() {
+    let folder = folder();
+    let here = folder.path();
+    let mut command = sinew(here, &["demo", "--size", "64"]);
+    let child = command.env("TMPDIR", here).stdout(Stdio::piped()).spawn();
+    let mut child = child.expect("started");
+    let mut lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
+    let first = lines.next().expect("a line").expect("read");
+    assert_eq!(text(&object(&first), "step"), "connect");
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    kill_process(id.expect("an id of a process"), Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    assert_eq!(
+        fs::read_dir(here).expect("there").count(),
+        0,
+        "its files are gone"
+    );
+}
+
+#[test]
+fn completions_are_scripts() {
+    let folder = folder();
+    let script = sinew(folder.path(), &["completions", "bash"])
+        .output()
+        .expect("started");
+    let script = String::from_utf8(script.stdout).expect("text");
+    for word in ["_sinew()", "identify", "receive", "perf"] {
+        assert!(script.contains(word), "{word}");
+    }
+}
