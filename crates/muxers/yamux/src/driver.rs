@@ -340,3 +340,68 @@ impl Drop for Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Driver;
+    use crate::{
+        Config,
+        machine::{Connection, Flags, Header, Kind, Side, Unbounded},
+        shared::Shared,
+    };
+    use sinew_runtime::now;
+    use std::{
+        future::poll_fn,
+        pin::{Pin, pin},
+        task::{Poll, Waker},
+    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    /// Frames of a peer: a byte for a stream that nobody reads, and nearly a buffer full for one that is read.
+    fn frames(flags: Flags) -> Vec<u8> {
+        let mut bytes = Header::new(Kind::Data, flags, 1, 1).encode().to_vec();
+        bytes.push(1);
+        bytes.extend_from_slice(&Header::new(Kind::Data, flags, 3, 120 << 10).encode());
+        bytes.resize(bytes.len() + (120 << 10), 3);
+        bytes
+    }
+
+    async fn round(driver: &mut Driver, remote: &mut DuplexStream, flags: Flags) {
+        remote.write_all(&frames(flags)).await.expect("the pipe is wide");
+        let mut answers = [0; 1024];
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut *driver).poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+        driver.shared.with(|state| {
+            while state.machine.has_unread(3) {
+                let _ = state.machine.read(now(), 3, usize::MAX, || Waker::noop().clone());
+            }
+        });
+        let sleeps = poll_fn(|cx| Poll::Ready(Pin::new(&mut *driver).poll(cx).is_pending())).await;
+        assert!(sleeps, "the connection lives");
+        let mut heard = pin!(remote.read(&mut answers));
+        poll_fn(|cx| {
+            let _ = heard.as_mut().poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_byte_that_nobody_reads_does_not_hold_its_buffer_for_ever() {
+        let (local, mut remote) = tokio::io::duplex(1 << 20);
+        let machine = Connection::new(Config::default(), Side::Server, now(), Box::new(Unbounded));
+        let mut driver = Driver::new(Box::new(local), Shared::new(machine));
+        round(&mut driver, &mut remote, Flags::SYN).await;
+        let mut most = 0;
+        for _ in 0..300 {
+            round(&mut driver, &mut remote, Flags::NONE).await;
+            most = most.max(driver.buffers.held());
+        }
+        let unread = driver.shared.lock().machine.unread();
+        assert_eq!(unread, 301, "stream 1 keeps every byte");
+        assert!(most < 3 << 20, "{} KiB held for {unread} bytes", most >> 10);
+    }
+}

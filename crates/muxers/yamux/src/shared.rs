@@ -115,6 +115,6 @@ mod tests {
             size_of::<State>()
         );
         assert!(size_of::<Batch>() <= 64);
-        assert!(STREAM_SIZE <= 384, "{STREAM_SIZE} bytes a stream");
+        const { assert!(STREAM_SIZE <= 384) };
     }
 }

@@ -161,7 +161,7 @@ impl Pair {
             }
             Poll::Ready(Err(StreamError::Finished)) => assert!(flow.finished),
             Poll::Ready(Err(StreamError::Reset(code) | StreamError::Abandoned(code))) => {
-                self.check_reset(side, id, code)
+                self.check_reset(side, id, code);
             }
             Poll::Ready(Err(StreamError::Ended(end))) => panic!("{end:?}"),
             Poll::Pending => {}
@@ -191,7 +191,7 @@ impl Pair {
                 );
             }
             Poll::Ready(Err(StreamError::Reset(code) | StreamError::Abandoned(code))) => {
-                self.check_reset(side, id, code)
+                self.check_reset(side, id, code);
             }
             Poll::Ready(Err(error)) => panic!("{error:?}"),
             Poll::Pending => {}
