@@ -51,6 +51,8 @@ pub(crate) struct Driver {
     pinned: usize,
     /// The socket had nothing more in this poll, and will wake us.
     drained: bool,
+    /// Nothing will ever arrive again.
+    deaf: bool,
     shut: bool,
 }
 
@@ -60,6 +62,8 @@ struct Round {
     arrived: Option<Bytes>,
     written: usize,
     failed: Option<io::Error>,
+    /// It was the way out that failed.
+    broken: bool,
 }
 
 impl Round {
@@ -89,6 +93,7 @@ impl Driver {
             busy_at: None,
             pinned: PINNED,
             drained: false,
+            deaf: false,
             shut: false,
         }
     }
@@ -120,6 +125,9 @@ impl Driver {
         }
         if let Some(error) = round.failed {
             machine.lost();
+            if round.broken {
+                machine.give_up();
+            }
             state.lost.get_or_insert(Arc::new(error));
         }
         let machine = &mut state.machine;
@@ -138,18 +146,20 @@ impl Driver {
         let (written, result) = self.output.poll(&mut self.io, cx);
         let mut round = Round {
             written,
+            broken: result.is_err(),
             failed: result.err(),
             ..Round::default()
         };
         // What arrives while we say goodbye is taken and dropped, so that the goodbye is not cut.
         let reads = wants.reads || matches!(wants.end, Some(End::Closed(_)));
-        if reads && !self.drained {
+        if reads && !self.drained && !self.deaf {
             match self.read(cx) {
                 Poll::Ready(Ok(Some(arrived))) => round.arrived = Some(arrived),
                 Poll::Ready(Ok(None)) => _ = round.failed.get_or_insert(io::ErrorKind::UnexpectedEof.into()),
                 Poll::Ready(Err(error)) => _ = round.failed.get_or_insert(error),
                 Poll::Pending => {}
             }
+            self.deaf = round.failed.is_some();
         }
         round
     }

@@ -193,6 +193,11 @@ impl<W> Connection<W> {
         }
     }
 
+    /// No goodbye can leave any more.
+    pub fn give_up(&mut self) {
+        self.clock.expired = self.end.is_some();
+    }
+
     /// The connection is cut: of all that waits only a goodbye leaves.
     pub(crate) fn fail(&mut self, now: Instant, fault: Fault) {
         if self.end.is_none() {

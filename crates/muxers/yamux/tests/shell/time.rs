@@ -5,7 +5,7 @@ use sinew_core::{CloseCode, CloseReason, Role};
 use sinew_runtime::now;
 use sinew_yamux::Config;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -87,4 +87,39 @@ async fn a_stream_that_nobody_writes_to_is_acknowledged_soon() {
     let start = now();
     dialer.open().await;
     assert!(now() - start <= Duration::from_millis(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_asleep_for_a_peer_that_has_closed_and_takes_nothing() {
+    let (near, mut far) = tokio::io::duplex(64);
+    let dialer = Side::new(Box::new(near), Role::Dialer, Config::default());
+    let mut stream = dialer.open().await;
+    write(&mut *stream, vec![0; 1000]).await.unwrap();
+    dialer.handle.close(CloseCode::NONE);
+    far.shutdown().await.unwrap();
+    let start = now();
+    assert!(matches!(
+        dialer.handle.closed().await,
+        CloseReason::Local(CloseCode::NONE)
+    ));
+    assert!(
+        (SECOND * 3..SECOND * 4).contains(&(now() - start)),
+        "a driver that spins never lets the clock move"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_a_connection_whose_peer_is_gone_is_quick() {
+    let (near, far) = tokio::io::duplex(64);
+    let dialer = Side::new(Box::new(near), Role::Dialer, Config::default());
+    let mut stream = dialer.open().await;
+    write(&mut *stream, vec![0; 1000]).await.unwrap();
+    dialer.handle.close(CloseCode::NONE);
+    drop(far);
+    let start = now();
+    assert!(matches!(
+        dialer.handle.closed().await,
+        CloseReason::Local(CloseCode::NONE)
+    ));
+    assert!(now() - start < SECOND);
 }
