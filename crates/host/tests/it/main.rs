@@ -4,4 +4,5 @@ mod connections;
 mod dialling;
 mod limits;
 mod rig;
+mod scale;
 mod streams;
