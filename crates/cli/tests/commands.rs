@@ -171,6 +171,8 @@ fn a_node_is_pinged_and_identified_and_keeps_its_key() {
     for protocol in ["/ipfs/id/1.0.0", "/ipfs/id/push/1.0.0", "/ipfs/ping/1.0.0"] {
         assert!(protocols.iter().any(|spoken| spoken == protocol), "{protocols:?}");
     }
+    let by_name = node.addr.replace("/ip4/127.0.0.1/", "/dns4/localhost/");
+    assert_eq!(run(here, &["ping", &by_name, "--count", "1"]).0, 0, "{by_name}");
     assert_eq!(text(&node.event("connected"), "direction"), "inbound");
     node.event("disconnected");
 

@@ -54,13 +54,32 @@ impl NodeBuilder {
             #[cfg(feature = "ping")]
             ping,
         };
-        builder.add_transports().add_security(signer).add_muxers()
+        builder
+            .add_transports()
+            .add_names()
+            .add_security(signer)
+            .add_muxers()
     }
 
     fn add_transports(self) -> Self {
         #[cfg(feature = "tcp")]
         let this = self.transport(crate::tcp::TcpTransport::new());
         #[cfg(not(feature = "tcp"))]
+        let this = self;
+        this
+    }
+
+    fn add_names(self) -> Self {
+        #[cfg(feature = "dns")]
+        let this = match crate::dns::DnsResolver::from_system() {
+            Ok(resolver) => self.resolver(resolver),
+            // Most addresses name no names: a node is of use without them, and a dial of one says what it lacks.
+            Err(error) => {
+                tracing::warn!(%error, "names are not resolved");
+                self
+            }
+        };
+        #[cfg(not(feature = "dns"))]
         let this = self;
         this
     }
