@@ -14,7 +14,7 @@ pub trait Event: Clone + Send + Sync + 'static {}
 /// What is the case now. Only the newest value counts.
 pub trait Fact: Clone + Send + Sync + Default + 'static {}
 
-/// Events kept for a slow subscriber: a burst of a few per connection on a hundred connections, some 50 KiB.
+/// Events kept for a slow subscriber: a few for each of a hundred connections that come at once.
 const CAPACITY: usize = 256;
 
 /// Carries events and facts from whoever knows to whoever asks. Publishing never waits.
