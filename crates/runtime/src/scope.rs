@@ -34,12 +34,14 @@ struct Shared {
     next: AtomicU64,
     alive: AtomicUsize,
     closed: AtomicBool,
+    aborted: AtomicBool,
     empty: Notify,
 }
 
 struct Task {
     name: &'static str,
-    abort: AbortHandle,
+    /// `None` while it is being spawned.
+    abort: Option<AbortHandle>,
 }
 
 impl TaskScope {
@@ -47,14 +49,14 @@ impl TaskScope {
     #[must_use]
     pub fn new(name: &'static str) -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
-        let (next, alive, closed) = (AtomicU64::new(0), AtomicUsize::new(0), AtomicBool::new(false));
         Self {
             shared: Arc::new(Shared {
                 name,
                 shards,
-                next,
-                alive,
-                closed,
+                next: AtomicU64::new(0),
+                alive: AtomicUsize::new(0),
+                closed: AtomicBool::new(false),
+                aborted: AtomicBool::new(false),
                 empty: Notify::new(),
             }),
         }
@@ -67,31 +69,18 @@ impl TaskScope {
     /// Outside a tokio runtime.
     #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let id = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        // The lock is held while spawning, so that the task cannot end before it is in the table.
-        let mut shard = self.shared.shard(id);
-        if self.shared.closed.load(Ordering::SeqCst) {
+        let Some(guard) = self.shared.enter(name) else {
             return;
-        }
-        self.shared.alive.fetch_add(1, Ordering::SeqCst);
-        let guard = Leave {
-            shared: self.shared.clone(),
-            id,
         };
-        let scope = self.shared.name;
+        let (scope, id) = (self.shared.name, guard.id);
+        // No lock is held here: a runtime that is shutting down drops the task, and with it the guard, at once.
         let handle = tokio::spawn(async move {
             let _guard = guard;
             if AssertUnwindSafe(task).catch_unwind().await.is_err() {
                 tracing::error!(scope, task = name, "a task panicked");
             }
         });
-        shard.insert(
-            id,
-            Task {
-                name,
-                abort: handle.abort_handle(),
-            },
-        );
+        self.shared.spawned(id, handle.abort_handle());
     }
 
     /// How many tasks are alive.
@@ -148,8 +137,13 @@ impl TaskScope {
     /// Drops every task at its next await and takes no more.
     pub fn abort(&self) {
         self.close();
+        self.shared.aborted.store(true, Ordering::SeqCst);
         for shard in &self.shared.shards {
-            lock(shard).values().for_each(|task| task.abort.abort());
+            let handles: Vec<_> = lock(shard)
+                .values()
+                .filter_map(|task| task.abort.clone())
+                .collect();
+            handles.iter().for_each(AbortHandle::abort);
         }
     }
 
@@ -174,6 +168,33 @@ impl fmt::Debug for TaskScope {
 }
 
 impl Shared {
+    /// Puts a task that is about to be spawned into the table, unless the scope has ended.
+    fn enter(self: &Arc<Self>, name: &'static str) -> Option<Leave> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut shard = self.shard(id);
+        if self.closed.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.alive.fetch_add(1, Ordering::SeqCst);
+        shard.insert(id, Task { name, abort: None });
+        drop(shard);
+        Some(Leave {
+            shared: self.clone(),
+            id,
+        })
+    }
+
+    /// Keeps the handle of a task that was spawned, if it has not ended yet.
+    fn spawned(&self, id: u64, abort: AbortHandle) {
+        if let Some(task) = self.shard(id).get_mut(&id) {
+            task.abort = Some(abort.clone());
+        }
+        // Whoever aborted the scope in the meantime did not find the handle.
+        if self.aborted.load(Ordering::SeqCst) {
+            abort.abort();
+        }
+    }
+
     fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, Task>> {
         lock(&self.shards[usize::try_from(id % SHARDS as u64).expect("less than the number of shards")])
     }
@@ -218,6 +239,39 @@ mod tests {
         assert_eq!((scope.alive(), scope.names().len()), (0, 0));
         scope.spawn("late", async { panic!("never runs") });
         assert_eq!(scope.alive(), 0);
+    }
+
+    #[test]
+    fn spawning_outside_a_runtime_panics_and_leaves_nothing() {
+        let scope = TaskScope::new("test");
+        let spawning = scope.clone();
+        let outcome = std::thread::spawn(move || spawning.spawn("lost", async {})).join();
+        assert!(outcome.is_err());
+        assert_eq!((scope.alive(), scope.names().len()), (0, 0));
+    }
+
+    #[test]
+    fn a_task_spawned_while_the_runtime_goes_is_dropped() {
+        struct Spawn(TaskScope);
+        impl Drop for Spawn {
+            fn drop(&mut self) {
+                self.0.spawn("late", pending());
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let scope = TaskScope::new("test");
+        let late = Spawn(scope.clone());
+        runtime.block_on(async {
+            scope.spawn("first", async move {
+                let _late = late;
+                pending().await
+            });
+            tokio::task::yield_now().await;
+        });
+        drop(runtime);
+        assert_eq!((scope.alive(), scope.names().len()), (0, 0));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
