@@ -20,30 +20,47 @@ pub struct PeerstoreBounds {
     pub addrs_per_peer: usize,
     /// Protocols a peer.
     pub protocols_per_peer: usize,
+    /// Bytes of what is known of all peers, about; beyond it those that were touched longest ago and are not
+    /// connected are forgotten.
+    pub bytes: usize,
 }
 
 impl Default for PeerstoreBounds {
-    /// 10,000 peers (some 20 MB when every one is full), 64 addresses and 1,024 protocols each: the number of
-    /// protocols that go-libp2p's identify keeps.
+    /// 10,000 peers, 64 addresses and 1,024 protocols each (the number of protocols that go-libp2p's identify
+    /// keeps), and 64 MiB in all: honest peers take some 5 KB each, while 10,000 liars could say a GB.
     fn default() -> Self {
         Self {
             peers: 10_000,
             addrs_per_peer: 64,
             protocols_per_peer: 1024,
+            bytes: 64 << 20,
         }
     }
 }
+
+/// Peers looked at in one go when room is wanted. Each change adds one peer at most, so that this keeps up, and the
+/// connected ones are not walked past each time.
+const LOOKS: usize = 16;
 
 /// Keeps what is known of peers for as long as the process lives.
 #[derive(Default)]
 pub struct MemoryPeerstore {
     bounds: PeerstoreBounds,
+    peers: Mutex<Peers>,
+}
+
+#[derive(Default)]
+struct Peers {
     /// In the order in which they were touched, oldest first.
-    peers: Mutex<LinkedHashMap<PeerId, Peer>>,
+    by_id: LinkedHashMap<PeerId, Peer>,
+    /// The sizes of all.
+    bytes: usize,
 }
 
 #[derive(Default)]
 struct Peer {
+    /// As it was measured after the last change.
+    size: usize,
     addrs: Vec<Addr>,
     connected: bool,
     known: Learned,
@@ -76,7 +93,7 @@ impl MemoryPeerstore {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, LinkedHashMap<PeerId, Peer>> {
+    fn lock(&self) -> MutexGuard<'_, Peers> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -85,18 +102,57 @@ impl MemoryPeerstore {
         let mut peers = self.lock();
         let mut entry = peers.remove(peer).unwrap_or_default();
         change(&mut entry);
-        peers.insert(*peer, entry);
-        if peers.len() > self.bounds.peers {
-            let oldest = peers
-                .iter()
-                .find(|(id, entry)| !entry.connected && *id != peer)
-                .map(|(id, _)| *id);
-            oldest.and_then(|oldest| peers.remove(&oldest));
+        entry.size = entry.measure();
+        peers.bytes += entry.size;
+        peers.by_id.insert(*peer, entry);
+        peers.make_room(&self.bounds, peer);
+    }
+}
+
+impl Peers {
+    fn remove(&mut self, peer: &PeerId) -> Option<Peer> {
+        let removed = self.by_id.remove(peer)?;
+        self.bytes -= removed.size;
+        Some(removed)
+    }
+
+    /// Forgets those that were touched longest ago until the bounds hold, but not `newest` and no connected one.
+    fn make_room(&mut self, bounds: &PeerstoreBounds, newest: &PeerId) {
+        for _ in 0..LOOKS {
+            if self.by_id.len() <= bounds.peers && self.bytes <= bounds.bytes {
+                return;
+            }
+            let Some((oldest, stays)) = self
+                .by_id
+                .front()
+                .map(|(id, entry)| (*id, entry.connected || id == newest))
+            else {
+                return;
+            };
+            if stays {
+                self.by_id.to_back(&oldest);
+            } else {
+                self.remove(&oldest);
+            }
         }
     }
 }
 
 impl Peer {
+    /// Its bytes, about.
+    fn measure(&self) -> usize {
+        // What an address, a protocol and a peer take beside their bytes: the types, the tables, a key.
+        const ADDR: usize = 32;
+        const PROTOCOL: usize = 32;
+        const PEER: usize = 512;
+        let addrs: usize = self.addrs.iter().map(|addr| addr.addr.len() + ADDR).sum();
+        let protocols = self.known.protocols.iter().flat_map(|list| list.iter());
+        let protocols: usize = protocols.map(|protocol| protocol.as_str().len() + PROTOCOL).sum();
+        let agent = self.known.agent.as_ref().map_or(0, |agent| agent.len());
+        let record = self.known.record.as_ref().map_or(0, |record| record.len());
+        addrs + protocols + agent + record + PEER
+    }
+
     fn add(&mut self, addr: &Multiaddr, expires: Option<Instant>) {
         match self.addrs.iter_mut().find(|known| known.addr == *addr) {
             Some(known) => known.expires = known.expires.zip(expires).map(|(old, new)| old.max(new)),
@@ -141,7 +197,7 @@ impl Peerstore for MemoryPeerstore {
                 .map(|addr| addr.addr.clone())
                 .collect()
         };
-        peers.get(peer).map(alive).unwrap_or_default()
+        peers.by_id.get(peer).map(alive).unwrap_or_default()
     }
 
     fn update(&self, peer: &PeerId, learned: &Learned, _now: Instant) {
@@ -161,7 +217,7 @@ impl Peerstore for MemoryPeerstore {
     fn info(&self, peer: &PeerId, now: Instant) -> Option<PeerInfo> {
         let addrs = self.addrs(peer, now);
         let peers = self.lock();
-        let known = &peers.get(peer)?.known;
+        let known = &peers.by_id.get(peer)?.known;
         let mut info = PeerInfo::new(*peer);
         info.addrs = addrs;
         info.protocols = known.protocols.clone();
@@ -172,11 +228,11 @@ impl Peerstore for MemoryPeerstore {
     }
 
     fn protocols(&self, peer: &PeerId) -> Option<Arc<[ProtocolId]>> {
-        self.lock().get(peer)?.known.protocols.clone()
+        self.lock().by_id.get(peer)?.known.protocols.clone()
     }
 
     fn peers(&self) -> Vec<PeerId> {
-        self.lock().keys().copied().collect()
+        self.lock().by_id.keys().copied().collect()
     }
 
     fn set_connected(&self, peer: &PeerId, connected: bool, _now: Instant) {
@@ -191,7 +247,7 @@ impl Peerstore for MemoryPeerstore {
 impl fmt::Debug for MemoryPeerstore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryPeerstore")
-            .field("peers", &self.lock().len())
+            .field("peers", &self.lock().by_id.len())
             .finish_non_exhaustive()
     }
 }
@@ -200,7 +256,7 @@ impl fmt::Debug for MemoryPeerstore {
 mod tests {
     use super::{MemoryPeerstore, PeerstoreBounds};
     use multiaddr::Multiaddr;
-    use sinew_core::{Lifetime, Peerstore};
+    use sinew_core::{Learned, Lifetime, Peerstore};
     use sinew_identity::PeerId;
     use sinew_machine::Instant;
     use std::time::Duration;
@@ -228,6 +284,28 @@ mod tests {
         store.add_addrs(&peer, &[addr(2)], Lifetime::Permanent, at(10));
         store.add_addrs(&peer, &[addr(2)], secs(1), at(10));
         assert_eq!(store.addrs(&peer, at(10_000)), [addr(2)]);
+    }
+
+    #[test]
+    fn what_liars_say_is_bounded_in_bytes() {
+        let bounds = PeerstoreBounds {
+            bytes: 100_000,
+            ..PeerstoreBounds::default()
+        };
+        let store = MemoryPeerstore::new(bounds);
+        let honest = PeerId::random();
+        store.add_addrs(&honest, &[addr(1)], secs(9), at(0));
+        store.set_connected(&honest, true, at(0));
+        let mut learned = Learned::default();
+        learned.record = Some(vec![0; 8192].into());
+        for _ in 0..100 {
+            store.update(&PeerId::random(), &learned, at(0));
+            assert!(store.lock().bytes <= bounds.bytes);
+        }
+        assert!(store.peers().len() > 10, "there is room for some");
+        assert_eq!(store.addrs(&honest, at(0)), [addr(1)], "who is connected stays");
+        store.peers().iter().for_each(|peer| store.remove(peer));
+        assert_eq!(store.lock().bytes, 0);
     }
 
     #[test]
