@@ -6,6 +6,7 @@
 
 use super::source::{Source, Subnet};
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
@@ -29,8 +30,8 @@ pub(crate) struct Pending<T> {
     places: BTreeMap<u64, (Source, T)>,
     by_address: BTreeMap<IpAddr, BTreeSet<u64>>,
     by_subnet: BTreeMap<Subnet, BTreeSet<u64>>,
-    /// The subnets by how many places they hold: the last is the busiest.
-    busiest: BTreeSet<(usize, Subnet)>,
+    /// The subnets by how many places they hold, then by how old their oldest place is: the last is the busiest.
+    busiest: BTreeSet<(usize, Reverse<u64>, Subnet)>,
 }
 
 impl<T> Pending<T> {
@@ -95,22 +96,23 @@ impl<T> Pending<T> {
         if self.places.len() < self.quotas.total {
             return None;
         }
-        let (_, busiest) = self.busiest.last()?;
+        let (.., busiest) = self.busiest.last()?;
         self.by_subnet.get(busiest).and_then(oldest)
     }
 
     fn resize(&mut self, subnet: Subnet, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
         let ids = self.by_subnet.entry(subnet).or_default();
-        let before = ids.len();
+        let rank = |ids: &BTreeSet<u64>| ids.first().map(|oldest| (ids.len(), Reverse(*oldest), subnet));
+        let before = rank(ids);
         change(ids);
-        let after = ids.len();
-        if after == 0 {
+        let after = rank(ids);
+        if after.is_none() {
             self.by_subnet.remove(&subnet);
         }
-        self.busiest.remove(&(before, subnet));
-        if after > 0 {
-            self.busiest.insert((after, subnet));
+        if let Some(before) = before {
+            self.busiest.remove(&before);
         }
+        self.busiest.extend(after);
     }
 }
 
@@ -166,6 +168,18 @@ mod tests {
             Some(0),
             "of the subnet with five"
         );
+    }
+
+    #[test]
+    fn of_sources_with_as_many_places_the_one_that_is_pending_longest_makes_room() {
+        let mut pending = Pending::new(QUOTAS);
+        for (age, host) in [5, 3, 8, 1, 7, 2, 6, 4].into_iter().enumerate() {
+            assert_eq!(pending.enter(from(&format!("10.0.{host}.1")), age).1, None);
+        }
+        for age in 0..8 {
+            let (_, evicted) = pending.enter(from(&format!("10.1.{age}.1")), 100 + age);
+            assert_eq!(evicted, Some(age), "whatever its address is");
+        }
     }
 
     #[test]
