@@ -47,6 +47,11 @@ pub(crate) async fn listen(shared: &Arc<Shared>, addr: Multiaddr) -> Result<Vec<
         .iter()
         .for_each(|addr| shared.bus.publish(|| ListenEvent::AddressAdded(addr.clone())));
     announce(shared);
+    // The node may have ended while the transport was busy; nobody else would take the listener away.
+    if shared.running().is_none() {
+        stop_listening(shared, &key);
+        return Err(ListenError::NotRunning);
+    }
     let task = Task {
         shared: shared.clone(),
         key,
@@ -84,12 +89,14 @@ pub(crate) fn stop_all(shared: &Shared) {
 
 /// Tells which addresses the node listens on.
 fn announce(shared: &Shared) {
-    let addrs: Vec<_> = shared
-        .listeners()
-        .values()
-        .flat_map(|listener| listener.addrs.clone())
-        .collect();
     shared.bus.update(|ListenAddrs(known)| {
+        // Looked up while the fact is held: of two changes at once, the newer is told last.
+        let listeners = shared.listeners();
+        let addrs: Vec<_> = listeners
+            .values()
+            .flat_map(|listener| listener.addrs.clone())
+            .collect();
+        drop(listeners);
         let changed = **known != addrs[..];
         *known = addrs.into();
         changed
@@ -226,7 +233,10 @@ async fn run(
 /// Done when a pending connection has had its time, and says how much it was.
 async fn deadline(shared: &Shared, stage: &Stage) -> Duration {
     let (started, timeouts) = (now(), &shared.parts().timeouts);
-    let mut next = timeouts.inbound_crowded.min(timeouts.inbound_first);
+    let mut next = timeouts
+        .inbound
+        .min(timeouts.inbound_crowded)
+        .min(timeouts.inbound_first);
     loop {
         sleep(next).await;
         let elapsed = now() - started;

@@ -108,11 +108,14 @@ impl Default for Timeouts {
     }
 }
 
+/// The least time that an unused connection stays: it is also how often a connection looks whether it is used.
+const LEAST_IDLE: Duration = Duration::from_millis(100);
+
 impl Timeouts {
     pub(crate) fn idle_policy(&self) -> Idle {
         Idle {
-            last: self.idle,
-            spare: self.spare.min(self.idle),
+            last: self.idle.max(LEAST_IDLE),
+            spare: self.spare.min(self.idle).max(LEAST_IDLE),
         }
     }
 }

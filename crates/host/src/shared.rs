@@ -174,8 +174,9 @@ impl Shared {
 
     /// Tells what has a handler.
     pub(crate) fn announce_protocols(&self) {
-        let names = self.registry.names();
         self.bus.update(|HandledProtocols(known)| {
+            // Looked up while the fact is held: of two changes at once, the newer is told last.
+            let names = self.registry.names();
             let changed = **known != names[..];
             *known = names.into();
             changed

@@ -86,6 +86,21 @@ async fn silence_is_cut_after_five_seconds_and_after_three_in_a_crowd() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_shorter_than_that_of_a_crowd_holds() {
+    let mut timeouts = Timeouts::default();
+    timeouts.inbound = Duration::from_secs(1);
+    let (server, addr) = listening(builder().timeouts(timeouts)).await;
+    let mut events = server.subscribe::<ConnectionEvent>();
+    let (_held, begun) = (silent(&addr).await, now());
+    let event = events.next().await.expect("not lagged").expect("alive");
+    assert!(
+        matches!(event, ConnectionEvent::InboundFailed { .. }),
+        "{event:?}"
+    );
+    assert_eq!(now() - begun, timeouts.inbound);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_byte_a_second_ends_at_the_deadline_of_the_first_layer() {
     let (server, addr) = listening(builder()).await;
     let mut events = server.subscribe::<ConnectionEvent>();
