@@ -4,7 +4,10 @@ use std::{
     any::{Any, TypeId},
     collections::HashMap,
     fmt,
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::{broadcast, watch};
 
@@ -22,6 +25,7 @@ const CAPACITY: usize = 256;
 pub struct Bus {
     events: RwLock<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
     facts: RwLock<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    ended: AtomicBool,
 }
 
 impl Bus {
@@ -40,6 +44,16 @@ impl Bus {
         }
     }
 
+    /// Tells all subscribers and observers that nothing more comes. What was published before still arrives.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        for map in [&self.events, &self.facts] {
+            map.write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clear();
+        }
+    }
+
     /// Receives every event of type `E` from now on.
     #[must_use]
     pub fn subscribe<E: Event>(&self) -> Subscription<E> {
@@ -47,6 +61,10 @@ impl Bus {
             .events
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.ended.load(Ordering::SeqCst) {
+            let receiver = broadcast::Sender::new(1).subscribe();
+            return Subscription { receiver };
+        }
         let any = events
             .entry(TypeId::of::<E>())
             .or_insert_with(|| Box::new(broadcast::Sender::<E>::new(CAPACITY)));
@@ -88,6 +106,9 @@ impl Bus {
             .facts
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.ended.load(Ordering::SeqCst) {
+            return Arc::new(watch::Sender::new(F::default()));
+        }
         let any = facts
             .entry(key)
             .or_insert_with(|| Box::new(Arc::new(watch::Sender::new(F::default()))));
@@ -182,6 +203,30 @@ mod tests {
         assert_eq!(
             news.next().now_or_never().expect("ready").expect("not lagged"),
             Some(News(44))
+        );
+    }
+
+    #[test]
+    fn an_ended_bus_tells_those_who_wait_and_those_who_come_late() {
+        let bus = Bus::default();
+        let (mut news, mut state) = (bus.subscribe::<News>(), bus.observe::<State>());
+        bus.publish(|| News(1));
+        bus.end();
+        let mut late = bus.subscribe::<News>();
+        for subscription in [&mut news, &mut late] {
+            while let Some(News(n)) = subscription
+                .next()
+                .now_or_never()
+                .expect("ready")
+                .expect("not lagged")
+            {
+                assert_eq!(n, 1, "what was published before the end still arrives");
+            }
+        }
+        assert_eq!(state.changed().now_or_never().expect("ready"), None);
+        assert_eq!(
+            bus.observe::<State>().changed().now_or_never().expect("ready"),
+            None
         );
     }
 

@@ -5,7 +5,10 @@ use sinew_core::{PeerState, WatchPeers};
 use sinew_identity::PeerId;
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -13,12 +16,15 @@ use std::{
 #[derive(Default)]
 pub(crate) struct Feeds {
     feeds: Mutex<Vec<Weak<Mutex<Feed>>>>,
+    ended: AtomicBool,
 }
 
 /// What one follower has not seen yet.
 #[derive(Default)]
 struct Feed {
     changed: BTreeSet<PeerId>,
+    /// Those it was told are connected, and not since that they are gone.
+    known: BTreeSet<PeerId>,
     waker: Option<Waker>,
     ended: bool,
 }
@@ -28,15 +34,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Feeds {
-    /// Tells every follower that something about `peer` changed.
-    pub(crate) fn changed(&self, peer: PeerId) {
+    /// Tells every follower that something about `peer` changed. A peer that is gone before a follower saw it is
+    /// nothing to tell, so that strangers who come and go do not fill the memory of a slow one.
+    pub(crate) fn changed(&self, peer: PeerId, is_connected: impl Fn() -> bool) {
         self.each(|feed| {
-            feed.changed.insert(peer);
+            // Asked under the lock of the feed: whoever connects later tells later.
+            if feed.known.contains(&peer) || is_connected() {
+                feed.changed.insert(peer);
+            } else {
+                feed.changed.remove(&peer);
+            }
         });
     }
 
     /// Tells every follower that nothing more comes.
     pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
         self.each(|feed| feed.ended = true);
     }
 
@@ -59,8 +72,11 @@ impl Feeds {
     pub(crate) fn follow(&self, shared: Arc<Shared>) -> impl WatchPeers + use<> {
         let feed = Arc::new(Mutex::new(Feed::default()));
         lock(&self.feeds).push(Arc::downgrade(&feed));
-        // After it was added, so that a peer that comes between is seen at least once.
+        // After it was added, so that a peer that comes between is seen at least once, and so is the end.
         lock(&feed).changed.extend(shared.table.peers());
+        if self.ended.load(Ordering::SeqCst) {
+            lock(&feed).ended = true;
+        }
         Follower { feed, shared }
     }
 }
@@ -72,17 +88,27 @@ struct Follower {
 
 impl WatchPeers for Follower {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<PeerState>> {
-        let peer = {
-            let mut feed = lock(&self.feed);
-            match feed.changed.pop_first() {
-                Some(peer) => peer,
-                None if feed.ended => return Poll::Ready(None),
-                None => {
-                    feed.waker = Some(cx.waker().clone());
-                    return Poll::Pending;
+        loop {
+            let (peer, is_new) = {
+                let mut feed = lock(&self.feed);
+                match feed.changed.pop_first() {
+                    // Known from here on: if it goes while its state is taken, that is told next.
+                    Some(peer) => (peer, feed.known.insert(peer)),
+                    None if feed.ended => return Poll::Ready(None),
+                    None => {
+                        feed.waker = Some(cx.waker().clone());
+                        return Poll::Pending;
+                    }
+                }
+            };
+            let state = self.shared.peer_state(peer);
+            if !state.is_connected() {
+                lock(&self.feed).known.remove(&peer);
+                if is_new {
+                    continue;
                 }
             }
-        };
-        Poll::Ready(Some(self.shared.peer_state(peer)))
+            return Poll::Ready(Some(state));
+        }
     }
 }

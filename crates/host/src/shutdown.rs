@@ -30,8 +30,9 @@ pub(crate) async fn run(shared: &Arc<Shared>, grace: Duration) {
     left("services", shared.services.end(ends - now()).await);
     left("streams", shared.handlers.end(ends - now()).await);
     for entry in shared.table.all() {
-        entry.muxed.close(code::connection::SHUTDOWN);
+        entry.close(code::connection::SHUTDOWN);
     }
     left("connections", shared.connections.end(GOODBYE).await);
     shared.feeds.end();
+    shared.bus.end();
 }
