@@ -71,7 +71,7 @@ pub struct OpenOptions {
     pub finish_early: bool,
     /// Run over a limited (relayed) connection too.
     pub limited: bool,
-    /// How long the negotiation may take.
+    /// How long the muxer may take to open it, and then the negotiation.
     pub timeout: Duration,
 }
 

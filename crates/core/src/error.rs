@@ -310,6 +310,14 @@ pub enum OpenError {
         #[source]
         error: LimitExceeded,
     },
+    /// The muxer opened none in time: the peer answers too few of the streams that it has.
+    #[error("stream to {peer}: not opened within {after:?}")]
+    Timeout {
+        /// The peer.
+        peer: PeerId,
+        /// The time that it had.
+        after: Duration,
+    },
     /// No protocol was named.
     #[error("no protocol was named")]
     NoProtocol,
@@ -319,7 +327,7 @@ impl Culpable for OpenError {
     fn blame(&self) -> Blame {
         match self {
             Self::Dial(error) => error.blame(),
-            Self::NotConnected(_) => Blame::Network,
+            Self::NotConnected(_) | Self::Timeout { .. } => Blame::Network,
             Self::Muxer { error, .. } => error.blame(),
             Self::Negotiation { error, .. } => error.blame(),
             Self::Limit { .. } => Blame::Limit,

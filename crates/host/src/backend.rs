@@ -73,11 +73,11 @@ impl HostBackend for Backend {
     ) -> Result<Stream, OpenError> {
         if let Some(entry) = self.shared.table.best(&peer, options.limited) {
             match streams::open(&self.shared, &entry, protocols.clone(), options.clone()).await {
-                // It ended between the look-up and the opening: a new one is in order.
+                // It ended between the look-up and the opening: another one is in order.
                 Err(
                     OpenError::NotConnected(_)
                     | OpenError::Muxer {
-                        error: MuxError::Closed(_),
+                        error: MuxError::Closed(_) | MuxError::Exhausted,
                         ..
                     },
                 ) => {}
@@ -107,7 +107,7 @@ impl HostBackend for Backend {
 
     fn disconnect(&self, peer: &PeerId, code: CloseCode) -> usize {
         let entries = self.shared.table.entries(peer);
-        entries.iter().for_each(|entry| entry.muxed.close(code));
+        entries.iter().for_each(|entry| entry.close(code));
         entries.len()
     }
 
@@ -131,13 +131,18 @@ impl HostBackend for Backend {
             if let Some(agent) = learned.agent.as_deref() {
                 entry.finish_early.store(known(agent), Ordering::Relaxed);
             }
-            let seen = learned
-                .observed
-                .take()
-                .and_then(|addr| shared.observed.add(&entry.info, addr));
-            connection::publish_observed(shared, seen);
+            if let Some(addr) = learned.observed.take() {
+                let mut changed = shared.observed.add(&entry.info, addr);
+                // What ended meanwhile has taken its word back already.
+                if shared.table.find(peer, id).is_none() {
+                    changed |= shared.observed.remove(id);
+                }
+                connection::publish_observed(shared, changed);
+            }
         }
-        shared.feeds.changed(*peer);
+        if shared.table.contains(peer) {
+            shared.feeds.changed(*peer, || shared.table.contains(peer));
+        }
     }
 
     async fn shutdown(&self, grace: Duration) {

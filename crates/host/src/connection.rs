@@ -3,6 +3,7 @@
 use crate::{entry::Entry, machine::idle::Usage, shared::Shared, streams};
 use futures_util::future::BoxFuture;
 use sinew_core::{AcceptStreams, CloseReason, ConnectionEvent, Lifetime, Muxed, MuxedStream, ObservedAddrs};
+use sinew_identity::PeerId;
 use sinew_machine::{CloseCode, Instant, code};
 use sinew_runtime::{Timer, now, timeout};
 use std::{
@@ -26,9 +27,11 @@ const RECENTLY_CONNECTED: Lifetime = Lifetime::For(Duration::from_secs(15 * 60))
 pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
     let info = &entry.info;
     tracing::debug!(connection = %info.id, peer = %info.peer, direction = %info.direction, remote = %info.remote, "connected");
-    shared.peerstore().set_connected(&info.peer, true, now());
+    mark_connected(shared, &info.peer);
     remember_address(shared, entry);
-    shared.feeds.changed(info.peer);
+    shared
+        .feeds
+        .changed(info.peer, || shared.table.contains(&info.peer));
     shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
     let task = Task::new(shared.clone(), entry.clone(), muxed);
     shared.connections.spawn("connection", task.run());
@@ -56,12 +59,27 @@ fn remember_address(shared: &Shared, entry: &Entry) {
     }
 }
 
-/// Tells under which addresses others see us, if that changed.
-pub(crate) fn publish_observed(shared: &Shared, changed: Option<ObservedAddrs>) {
-    if let Some(observed) = changed {
-        shared.bus.update(|known| {
+/// Tells the peerstore whether a peer is connected. Connections of one peer come and go at once: whoever writes last
+/// has seen the table as it is, because the table is looked at again after writing.
+fn mark_connected(shared: &Shared, peer: &PeerId) {
+    loop {
+        let connected = shared.table.contains(peer);
+        shared.peerstore().set_connected(peer, connected, now());
+        if shared.table.contains(peer) == connected {
+            return;
+        }
+    }
+}
+
+/// Tells under which addresses others see us, if that changed. They are looked up while the fact is held, so that
+/// of two changes at once the newer is told last.
+pub(crate) fn publish_observed(shared: &Shared, changed: bool) {
+    if changed {
+        shared.bus.update(|known: &mut ObservedAddrs| {
+            let observed = shared.observed.now();
+            let differs = *known != observed;
             *known = observed;
-            true
+            differs
         });
     }
 }
@@ -138,7 +156,7 @@ impl Task {
         let policy = shared.parts().timeouts.idle_policy();
         policy.look_again(now, usage).or_else(|| {
             if entry.retire_if_unused() {
-                entry.muxed.close(code::connection::GARBAGE_COLLECTED);
+                entry.close(code::connection::GARBAGE_COLLECTED);
                 return None;
             }
             Some(now + policy.spare)
@@ -176,12 +194,15 @@ impl Drop for Leave {
             .take()
             .unwrap_or(CloseReason::Local(code::connection::SHUTDOWN));
         tracing::debug!(connection = %info.id, peer = %info.peer, %reason, "disconnected");
-        if shared.table.remove(info) {
-            shared.peerstore().set_connected(&info.peer, false, now());
-        }
+        // Before it leaves: a dial meanwhile does not take it.
+        self.entry.spend();
+        shared.table.remove(info);
+        mark_connected(shared, &info.peer);
         remember_address(shared, &self.entry);
         publish_observed(shared, shared.observed.remove(info.id));
-        shared.feeds.changed(info.peer);
+        shared
+            .feeds
+            .changed(info.peer, || shared.table.contains(&info.peer));
         shared
             .bus
             .publish(|| ConnectionEvent::Closed(info.clone(), reason));

@@ -29,6 +29,8 @@ pub(crate) struct Entry {
     pub(crate) outbound_streams: AtomicUsize,
     /// The remote is known to take the end of a stream together with its opening.
     pub(crate) finish_early: AtomicBool,
+    /// It carries no new stream: it is being closed, or its muxer has no stream ids left.
+    spent: AtomicBool,
     /// Its place among the established connections.
     _place: Reservation,
 }
@@ -47,6 +49,7 @@ impl Entry {
             inbound_streams: AtomicUsize::new(0),
             outbound_streams: AtomicUsize::new(0),
             finish_early: AtomicBool::new(false),
+            spent: AtomicBool::new(false),
             _place: place,
         })
     }
@@ -58,6 +61,22 @@ impl Entry {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
             .ok()?;
         Some(Use { entry: self.clone() })
+    }
+
+    /// Starts to close the connection; nobody is given it any more.
+    pub(crate) fn close(&self, code: CloseCode) {
+        self.spend();
+        self.muxed.close(code);
+    }
+
+    /// Keeps new streams and handles from it; those that exist go on.
+    pub(crate) fn spend(&self) {
+        self.spent.store(true, Ordering::Release);
+    }
+
+    /// Whether it takes no new stream.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_used(&self) -> bool {
@@ -110,7 +129,7 @@ impl ConnectionBackend for Handle {
     }
 
     fn close(&self, code: CloseCode) {
-        self.used.entry.muxed.close(code);
+        self.used.entry.close(code);
     }
 
     fn closed(&self) -> BoxFuture<'static, CloseReason> {

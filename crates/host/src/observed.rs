@@ -6,7 +6,7 @@ use sinew_core::{ConnectionInfo, ObservedAddrs};
 use sinew_machine::ConnectionId;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// Distinct candidates that are kept; a liar on each connection cannot make it more.
@@ -19,11 +19,11 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// Takes in what the remote of `connection` says; gives the candidates if they changed. Relayed and loopback
+    /// Takes in what the remote of `connection` says; tells whether the candidates changed. Relayed and loopback
     /// remotes know nothing of where we are.
-    pub(crate) fn add(&self, connection: &ConnectionInfo, addr: Multiaddr) -> Option<ObservedAddrs> {
+    pub(crate) fn add(&self, connection: &ConnectionInfo, addr: Multiaddr) -> bool {
         if connection.limited || sinew_addr::scope(&connection.remote) == Some(Scope::Loopback) {
-            return None;
+            return false;
         }
         self.change(|known| {
             let fits = known.len() < MAX_CANDIDATES || known.contains_key(&connection.id);
@@ -34,16 +34,24 @@ impl Observed {
     }
 
     /// Forgets what the remote of a connection said.
-    pub(crate) fn remove(&self, connection: ConnectionId) -> Option<ObservedAddrs> {
+    pub(crate) fn remove(&self, connection: ConnectionId) -> bool {
         self.change(|known| drop(known.remove(&connection)))
     }
 
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<ConnectionId, Multiaddr>)) -> Option<ObservedAddrs> {
-        let mut known = self.by_connection.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The candidates now.
+    pub(crate) fn now(&self) -> ObservedAddrs {
+        ObservedAddrs(candidates(&self.lock()).into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Multiaddr>> {
+        self.by_connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<ConnectionId, Multiaddr>)) -> bool {
+        let mut known = self.lock();
         let before = candidates(&known);
         change(&mut known);
-        let after = candidates(&known);
-        (before != after).then(|| ObservedAddrs(after.into()))
+        before != candidates(&known)
     }
 }
 
@@ -80,25 +88,15 @@ mod tests {
     #[test]
     fn candidates_come_from_direct_remotes_elsewhere_and_leave_with_them() {
         let observed = Observed::default();
-        assert_eq!(
-            observed.add(&connection(1, "/ip4/127.0.0.1/tcp/1", false), addr(1)),
-            None
-        );
-        assert_eq!(
-            observed.add(&connection(2, "/ip4/8.8.8.8/tcp/1", true), addr(1)),
-            None
-        );
-        let changed = observed
-            .add(&connection(3, "/ip4/8.8.8.8/tcp/1", false), addr(1))
-            .expect("a candidate");
-        assert_eq!(*changed.0, [addr(1)]);
-        assert_eq!(
-            observed.add(&connection(4, "/ip4/8.8.4.4/tcp/1", false), addr(1)),
-            None,
-            "the same again"
-        );
-        assert_eq!(observed.remove(ConnectionId(3)), None);
-        assert_eq!(*observed.remove(ConnectionId(4)).expect("changed").0, []);
+        assert!(!observed.add(&connection(1, "/ip4/127.0.0.1/tcp/1", false), addr(1)));
+        assert!(!observed.add(&connection(2, "/ip4/8.8.8.8/tcp/1", true), addr(1)));
+        assert!(observed.add(&connection(3, "/ip4/8.8.8.8/tcp/1", false), addr(1)));
+        assert_eq!(*observed.now().0, [addr(1)]);
+        let again = observed.add(&connection(4, "/ip4/8.8.4.4/tcp/1", false), addr(1));
+        assert!(!again, "the same again");
+        assert!(!observed.remove(ConnectionId(3)));
+        assert!(observed.remove(ConnectionId(4)));
+        assert_eq!(*observed.now().0, []);
     }
 
     #[test]

@@ -8,15 +8,18 @@ use crate::{
 };
 use futures_util::FutureExt;
 use sinew_core::{
-    ConnectionInfo, LimitExceeded, MuxedStream, OpenError, OpenOptions, Resource, Stream, StreamEvent,
+    ConnectionInfo, LimitExceeded, MuxError, MuxedStream, OpenError, OpenOptions, Resource, Stream,
+    StreamEvent,
 };
 use sinew_machine::{Direction, ProtocolId, StreamId, code};
+use sinew_runtime::timeout;
 use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 /// Opens a stream on one connection.
@@ -32,15 +35,25 @@ pub(crate) async fn open(
     }
     let closed = || OpenError::NotConnected(peer);
     let lease = Lease::outbound(shared, entry.acquire().ok_or_else(closed)?)?;
-    let io = entry
-        .muxed
-        .open()
-        .await
-        .map_err(|error| OpenError::Muxer { peer, error })?;
+    let io = begin(entry, options.timeout).await?;
     options.finish_early |= entry.finish_early.load(Ordering::Relaxed);
     let negotiated = sinew_multistream::open(io, protocols, &options).await;
     let (protocol, io) = negotiated.map_err(|error| OpenError::Negotiation { peer, error })?;
     Ok(lease.into_stream(io, protocol))
+}
+
+/// Has the muxer open a stream. A remote that answers none of its streams keeps the muxer waiting: no longer than
+/// `within`.
+async fn begin(entry: &Entry, within: Duration) -> Result<Box<dyn MuxedStream>, OpenError> {
+    let peer = entry.info.peer;
+    let opened = timeout(within, entry.muxed.open()).await;
+    let opened = opened.map_err(|_| OpenError::Timeout { peer, after: within })?;
+    opened.map_err(|error| {
+        if matches!(error, MuxError::Closed(_) | MuxError::Exhausted) {
+            entry.spend();
+        }
+        OpenError::Muxer { peer, error }
+    })
 }
 
 /// An inbound stream on its way to its handler.

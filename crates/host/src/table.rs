@@ -63,38 +63,37 @@ impl Table {
     pub(crate) fn insert(&self, entry: Arc<Entry>, max: usize) -> Result<(), LimitExceeded> {
         let peer = entry.info.peer;
         let mut shard = self.write(&peer);
+        let count = shard.get(&peer).map_or(0, |known| known.entries.len());
+        if count >= max {
+            let scope = format!("established connections of peer {peer}");
+            let (used, max) = (count as u64, max as u64);
+            return Err(LimitExceeded::one(scope, Resource::Connections, used, max));
+        }
         let known = shard.entry(peer).or_insert_with(|| Peer {
             generation: self.generations.fetch_add(1, Ordering::Relaxed),
             entries: Vec::with_capacity(1),
         });
-        if known.entries.len() >= max {
-            let scope = format!("established connections of peer {peer}");
-            return Err(LimitExceeded::one(
-                scope,
-                Resource::Connections,
-                known.entries.len() as u64,
-                max as u64,
-            ));
-        }
         known.entries.push(entry);
         Ok(())
     }
 
-    /// Removes a connection; says whether it was the last of its peer.
-    pub(crate) fn remove(&self, info: &ConnectionInfo) -> bool {
+    /// Removes a connection.
+    pub(crate) fn remove(&self, info: &ConnectionInfo) {
         let mut shard = self.write(&info.peer);
-        let Some(known) = shard.get_mut(&info.peer) else {
-            return false;
-        };
-        known.entries.retain(|entry| entry.info.id != info.id);
-        let gone = known.entries.is_empty();
-        if gone {
-            shard.remove(&info.peer);
+        if let Some(known) = shard.get_mut(&info.peer) {
+            known.entries.retain(|entry| entry.info.id != info.id);
+            if known.entries.is_empty() {
+                shard.remove(&info.peer);
+            }
         }
-        gone
     }
 
-    /// The connection for new streams to `peer`: direct before limited, then the one that both sides choose
+    /// Whether `peer` has a connection.
+    pub(crate) fn contains(&self, peer: &PeerId) -> bool {
+        self.read(peer).contains_key(peer)
+    }
+
+    /// The connection for new streams to `peer`, of those that take any: direct before limited, then the one that both sides choose
     /// alike (dialled by the smaller peer id), then the newest.
     pub(crate) fn best(&self, peer: &PeerId, limited: bool) -> Option<Arc<Entry>> {
         let shard = self.read(peer);
@@ -102,7 +101,7 @@ impl Table {
             .get(peer)?
             .entries
             .iter()
-            .filter(|entry| limited || !entry.info.limited);
+            .filter(|entry| !entry.is_spent() && (limited || !entry.info.limited));
         usable.max_by_key(|entry| self.rank(&entry.info)).cloned()
     }
 

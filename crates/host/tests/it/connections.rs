@@ -1,8 +1,11 @@
 //! The life of connections: idleness, membership, simultaneous dials, shutdown.
 
 use crate::rig::{ask, builder, echo, listening, started};
-use sinew_core::{CloseReason, ConnectionEvent, DialOptions, ListenAddrs, ListenEvent, Stream, code};
+use sinew_core::{
+    CloseReason, ConnectionEvent, DialOptions, Learned, ListenAddrs, ListenEvent, Source, Stream, code,
+};
 use sinew_host::Timeouts;
+use sinew_identity::PeerId;
 use sinew_runtime::now;
 use std::{future::pending, time::Duration};
 
@@ -94,6 +97,91 @@ async fn membership_gives_one_snapshot_a_peer_however_slow_its_reader() {
     assert!(!gone.is_connected());
     client.shutdown(Duration::ZERO).await;
     assert!(membership.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_who_come_and_go_are_no_news_to_a_slow_follower() {
+    let (server, addr) = listening(builder()).await;
+    let mut slow = server.membership();
+    for _ in 0..5 {
+        let client = started(builder()).await;
+        client.connect(addr.clone()).await.expect("connects");
+        client.shutdown(Duration::ZERO).await;
+        while !server.connections().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut learned = Learned::default();
+    learned.protocols = Some(["/x".into()].into());
+    server.learn(&PeerId::random(), learned, Source::Discovery("test"));
+    let nothing = tokio::time::timeout(Duration::from_secs(1), slow.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    let client = started(builder()).await;
+    client.connect(addr).await.expect("connects");
+    let news = slow.next().await.expect("alive");
+    assert_eq!((news.peer, news.is_connected()), (client.peer_id(), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_a_host_that_has_ended_learns_it() {
+    let host = started(builder()).await;
+    let (mut events, mut addrs) = (host.subscribe::<ConnectionEvent>(), host.observe::<ListenAddrs>());
+    let mut early = host.membership();
+    host.shutdown(Duration::ZERO).await;
+    let mut late = host.membership();
+    assert!(early.next().await.is_none() && late.next().await.is_none());
+    assert!(events.next().await.expect("not lagged").is_none() && addrs.changed().await.is_none());
+    assert!(
+        host.subscribe::<ListenEvent>()
+            .next()
+            .await
+            .expect("not lagged")
+            .is_none()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_being_closed_is_given_to_nobody() {
+    let (server, addr) = listening(builder()).await;
+    server.set_stream_handler("/echo", echo).expect("free");
+    let client = started(builder()).await;
+    let peer = client.connect(addr).await.expect("connects");
+    let first = client.connection(&peer).expect("connected");
+    assert_eq!(client.disconnect(&peer), 1);
+    assert!(client.connection(&peer).is_none(), "it is being closed");
+    let stream = client
+        .new_stream(&peer, ["/echo"])
+        .await
+        .expect("a new one is made");
+    assert_ne!(stream.connection().id, first.info().id);
+    assert_eq!(ask(stream, b"x").await.expect("answers"), b"x");
+    client
+        .connection(&peer)
+        .expect("connected")
+        .close(code::connection::SHUTDOWN);
+    let third = client
+        .dial(peer, DialOptions::default())
+        .await
+        .expect("a new one again");
+    third.open(["/echo"]).await.expect("alive");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_idle_time_at_all_closes_what_is_unused_and_nothing_else() {
+    let mut timeouts = Timeouts::default();
+    timeouts.idle = Duration::ZERO;
+    let (server, addr) = listening(builder().timeouts(timeouts)).await;
+    server.set_stream_handler("/echo", echo).expect("free");
+    let client = started(builder().timeouts(timeouts)).await;
+    let handle = client.dial(addr, DialOptions::default()).await.expect("connects");
+    let mut stream = handle.open(["/echo"]).await.expect("opens");
+    stream.write_all(b"x").await.expect("sent");
+    stream.flush().await.expect("sent");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(client.connections().len(), 1, "in use");
+    drop((stream, handle));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(client.connections().is_empty() && server.connections().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,8 +2,15 @@
 
 use crate::rig::{ask, builder, echo, listening, started};
 use sinew_core::{
-    HandlerOptions, NegotiationError, OpenError, OpenOptions, Stream, StreamEvent, StreamReset, code,
+    BoxFuture, BoxedIo, CloseCode, CloseReason, HandlerOptions, MuxError, Muxed, MuxedConnection,
+    MuxedStream, MuxerUpgrade, NegotiationError, OpenError, OpenOptions, ProtocolId, ResourceScope, Role,
+    Stream, StreamEvent, StreamReset, code,
 };
+use sinew_host::HostBuilder;
+use sinew_identity::Keypair;
+use sinew_memory::MemoryTransport;
+use sinew_plaintext::InsecurePlaintext;
+use sinew_yamux::Yamux;
 use std::{
     error::Error,
     io,
@@ -236,4 +243,59 @@ async fn opening_needs_a_protocol_and_a_peer_that_can_be_found() {
         .await
         .expect_err("no protocol");
     assert!(matches!(error, OpenError::NoProtocol));
+}
+
+/// Yamux that never opens a stream, as one does whose remote answers none.
+#[derive(Debug)]
+struct Stuck(Yamux);
+
+struct StuckHandle(Arc<dyn MuxedConnection>);
+
+impl MuxerUpgrade for Stuck {
+    fn protocol(&self) -> ProtocolId {
+        self.0.protocol()
+    }
+
+    fn mux(&self, io: BoxedIo, role: Role, scope: Arc<dyn ResourceScope>) -> Muxed {
+        let mut muxed = self.0.mux(io, role, scope);
+        muxed.handle = Arc::new(StuckHandle(muxed.handle));
+        muxed
+    }
+}
+
+impl MuxedConnection for StuckHandle {
+    fn open(&self) -> BoxFuture<'static, Result<Box<dyn MuxedStream>, MuxError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn close(&self, code: CloseCode) {
+        self.0.close(code);
+    }
+
+    fn closed(&self) -> BoxFuture<'static, CloseReason> {
+        self.0.closed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_muxer_that_opens_nothing_costs_the_deadline_and_no_place() {
+    let (_server, addr) = listening(builder()).await;
+    let key = Keypair::generate();
+    let plaintext = InsecurePlaintext::new(key.public());
+    let client = HostBuilder::new(Arc::new(key))
+        .transport(MemoryTransport::new())
+        .security(plaintext)
+        .muxer(Stuck(Yamux::default()));
+    let client = started(client).await;
+    let peer = client.connect(addr).await.expect("connects");
+    let begun = sinew_runtime::now();
+    let error = client
+        .new_stream(&peer, ["/echo"])
+        .await
+        .expect_err("never opens");
+    assert!(
+        matches!(error, OpenError::Timeout { peer: named, .. } if named == peer),
+        "{error}"
+    );
+    assert_eq!(sinew_runtime::now() - begun, OpenOptions::default().timeout);
 }
