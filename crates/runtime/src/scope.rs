@@ -80,7 +80,7 @@ impl TaskScope {
                 tracing::error!(scope, task = name, "a task panicked");
             }
         });
-        self.shared.spawned(id, handle.abort_handle());
+        self.shared.spawned(id, &handle.abort_handle());
     }
 
     /// How many tasks are alive.
@@ -185,7 +185,7 @@ impl Shared {
     }
 
     /// Keeps the handle of a task that was spawned, if it has not ended yet.
-    fn spawned(&self, id: u64, abort: AbortHandle) {
+    fn spawned(&self, id: u64, abort: &AbortHandle) {
         if let Some(task) = self.shard(id).get_mut(&id) {
             task.abort = Some(abort.clone());
         }
