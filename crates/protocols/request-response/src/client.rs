@@ -167,9 +167,12 @@ impl Drop for Asking {
 
 async fn converse(stream: &mut Stream, bounds: &Bounds, request: Bytes) -> Result<Bytes, MessageError> {
     let sent = exchange::write(stream, bounds, request).await;
-    // A peer that refuses a request in the middle of it may have said why.
+    // A peer that refuses a request in the middle of it, or answers it early, says so where we read.
     let answer = exchange::read(stream, bounds.framing, bounds.max_response).await;
-    sent.map_err(MessageError::from).and(answer)
+    match (sent, answer) {
+        (Err(sent), Err(MessageError::Ended)) => Err(sent.into()),
+        (_, answer) => answer,
+    }
 }
 
 /// A refusal of the protocol shows at the first read; it belongs to the opening all the same.
