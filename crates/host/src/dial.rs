@@ -7,7 +7,7 @@ mod race;
 use crate::{entry::Entry, shared::Shared};
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Shared as SharedFuture, WeakShared},
+    future::{BoxFuture, Shared as SharedFuture, WeakShared, join_all},
 };
 use multiaddr::Multiaddr;
 use progress::Progress;
@@ -77,7 +77,12 @@ pub(crate) async fn dial(shared: &Arc<Shared>, target: DialTarget, options: Dial
     }
     let peer = key.peer;
     let (flight, progress) = join(shared, key);
-    let entry = timeout(options.timeout, flight).await.ok().flatten();
+    let mut stop = shared.stop.subscribe();
+    let entry = tokio::select! {
+        entry = timeout(options.timeout, flight) => entry.ok().flatten(),
+        // An error cannot be: the sender lives as long as `shared`.
+        _ = stop.wait_for(|ends| *ends) => return DialReport::new(progress.attempts(), Err(DialError::NotRunning)),
+    };
     let attempts = progress.attempts();
     match entry.and_then(|entry| shared.handle(&entry)) {
         Some(connection) => DialReport::new(attempts, Ok(connection)),
@@ -157,13 +162,8 @@ async fn fly(shared: Arc<Shared>, key: Key, progress: Progress) -> Outcome {
         (true, Some(peer)) => shared.peerstore().addrs(&peer, now()),
         _ => addrs,
     };
-    let mut resolved = Vec::new();
-    for addr in given {
-        match resolve(&shared, peer, &addr).await {
-            Ok(found) => resolved.extend(found),
-            Err(error) => progress.failed(addr, error),
-        }
-    }
+    let looked_up = join_all(given.iter().map(|addr| look_up(&shared, peer, addr, &progress))).await;
+    let resolved = looked_up.into_iter().flatten();
     let mut candidates = Vec::new();
     for addr in crate::machine::plan::order(resolved) {
         match admit(&shared, peer, &addr) {
@@ -181,15 +181,35 @@ async fn fly(shared: Arc<Shared>, key: Key, progress: Progress) -> Outcome {
     .await
 }
 
-/// The addresses behind the names in `addr`.
+/// The addresses behind the names in `addr`; while they are looked up, `addr` stands in the report.
+async fn look_up(
+    shared: &Shared,
+    peer: Option<PeerId>,
+    addr: &Multiaddr,
+    progress: &Progress,
+) -> Vec<Multiaddr> {
+    if sinew_addr::dns_name(addr).is_none() {
+        return vec![addr.clone()];
+    }
+    let step = progress.started(addr.clone());
+    match resolve(shared, peer, addr).await {
+        Ok(found) => {
+            progress.replaced(step);
+            found
+        }
+        Err(error) => {
+            progress.done(step, Err(error));
+            Vec::new()
+        }
+    }
+}
+
+/// Asks the resolver.
 async fn resolve(
     shared: &Shared,
     peer: Option<PeerId>,
     addr: &Multiaddr,
 ) -> Result<Vec<Multiaddr>, AttemptError> {
-    if sinew_addr::dns_name(addr).is_none() {
-        return Ok(vec![addr.clone()]);
-    }
     let resolver = shared.parts().resolver.as_ref();
     let resolver = resolver.ok_or_else(|| ResolveError::NoResolver(addr.clone()))?;
     // A dnsaddr that names its peer holds the addresses of others too; those are left out.

@@ -17,6 +17,8 @@ struct Step {
     addr: Multiaddr,
     started: Instant,
     done: Option<Attempt>,
+    /// The addresses behind its names stand for it.
+    replaced: bool,
 }
 
 impl Default for Progress {
@@ -40,6 +42,7 @@ impl Progress {
             addr,
             started: now(),
             done: None,
+            replaced: false,
         });
         steps.len() - 1
     }
@@ -50,6 +53,11 @@ impl Progress {
         step.done = Some(self.attempt(step, outcome));
     }
 
+    /// The names of an address were resolved: what they stand for is listed from here on.
+    pub(super) fn replaced(&self, index: usize) {
+        self.lock()[index].replaced = true;
+    }
+
     /// An address failed before it was started.
     pub(super) fn failed(&self, addr: Multiaddr, error: AttemptError) {
         let index = self.started(addr);
@@ -58,7 +66,11 @@ impl Progress {
 
     /// Whatever is not done is given up: another address was quicker.
     pub(super) fn supersede(&self) {
-        for step in self.lock().iter_mut().filter(|step| step.done.is_none()) {
+        for step in self
+            .lock()
+            .iter_mut()
+            .filter(|step| step.done.is_none() && !step.replaced)
+        {
             step.done = Some(self.attempt(step, Err(AttemptError::Superseded)));
         }
     }
@@ -68,6 +80,7 @@ impl Progress {
         let timed_out = |step: &Step| self.attempt(step, Err(AttemptError::Timeout(now() - step.started)));
         self.lock()
             .iter()
+            .filter(|step| !step.replaced)
             .map(|step| step.done.clone().unwrap_or_else(|| timed_out(step)))
             .collect()
     }

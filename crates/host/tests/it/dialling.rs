@@ -3,8 +3,8 @@
 use crate::rig::{builder, listening, started, with_key};
 use multiaddr::Multiaddr;
 use sinew_core::{
-    AttemptError, ConnectionGater, DialError, DialOptions, DialTarget, Lifetime, Purpose, SecurityError,
-    UpgradeError, Verdict,
+    AttemptError, ConnectionGater, DialError, DialOptions, DialTarget, Lifetime, Purpose, ResolveError,
+    Resolved, Resolver, SecurityError, UpgradeError, Verdict,
 };
 use sinew_host::Timeouts;
 use sinew_identity::{Keypair, PeerId};
@@ -237,4 +237,55 @@ async fn a_stranger_who_talks_nonsense_is_cut_and_named() {
         panic!("{event:?}")
     };
     assert!(matches!(&*error, UpgradeError::Negotiation { .. }), "{error}");
+}
+
+/// Takes so long for each name, and finds nothing.
+#[derive(Debug)]
+struct Slow(Duration);
+
+#[async_trait::async_trait]
+impl Resolver for Slow {
+    async fn resolve(&self, addr: &Multiaddr) -> Result<Vec<Resolved>, ResolveError> {
+        tokio::time::sleep(self.0).await;
+        Err(ResolveError::NotFound(addr.to_string()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_looked_up_side_by_side_and_listed_when_time_runs_out() {
+    let second = Duration::from_secs(1);
+    let client = started(builder().resolver(Slow(second * 5))).await;
+    let names: Vec<Multiaddr> = (0..3)
+        .map(|n| format!("/dns4/{n}.example/tcp/1").parse().expect("an address"))
+        .collect();
+    for (timeout, took) in [(second * 15, second * 5), (second, second)] {
+        let begun = now();
+        let options = DialOptions::default().timeout(timeout);
+        let report = client.explain(names.clone(), options).await;
+        assert_eq!(now() - begun, took);
+        let listed: Vec<_> = report
+            .attempts
+            .iter()
+            .map(|attempt| attempt.addr.clone())
+            .collect();
+        assert_eq!(listed, names);
+        report.outcome.expect_err("no address was found");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_host_ends_its_dials() {
+    let silent = sinew_memory::MemoryTransport::new();
+    let listener = sinew_core::Transport::listen(&silent, &"/memory/0".parse().expect("one"))
+        .await
+        .expect("listens");
+    let client = started(builder()).await;
+    let begun = now();
+    let shutdown = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        client.shutdown(Duration::ZERO).await;
+    };
+    let (outcome, ()) = tokio::join!(client.connect(listener.addresses()), shutdown);
+    assert!(matches!(outcome, Err(DialError::NotRunning)), "{outcome:?}");
+    assert_eq!(now() - begun, Duration::from_secs(1));
 }
