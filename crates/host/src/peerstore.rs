@@ -149,7 +149,7 @@ impl Peer {
         let protocols = self.known.protocols.iter().flat_map(|list| list.iter());
         let protocols: usize = protocols.map(|protocol| protocol.as_str().len() + PROTOCOL).sum();
         let agent = self.known.agent.as_ref().map_or(0, |agent| agent.len());
-        let record = self.known.record.as_ref().map_or(0, |record| record.len());
+        let record = self.known.record.as_deref().map_or(0, <[u8]>::len);
         addrs + protocols + agent + record + PEER
     }
 
