@@ -1,15 +1,15 @@
 //! An established connection: who uses it, and the handle that is given out.
 
-use crate::{shared::Shared, streams};
+use crate::{machine::budget::Budget, shared::Shared, streams};
 use futures_util::future::BoxFuture;
 use sinew_core::{
-    CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, OpenError, OpenOptions, Reservation,
-    Stream,
+    CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, NegotiationError, OpenError,
+    OpenOptions, Reservation, Stream,
 };
-use sinew_machine::{CloseCode, Instant, ProtocolId};
+use sinew_machine::{CloseCode, Instant, ProtocolId, code};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     spent: AtomicBool,
     /// Its place among the established connections.
     _place: Reservation,
+    /// What the remote may waste on negotiations.
+    negotiations: Mutex<Budget>,
 }
 
 impl Entry {
@@ -51,6 +53,7 @@ impl Entry {
             finish_early: AtomicBool::new(false),
             spent: AtomicBool::new(false),
             _place: place,
+            negotiations: Mutex::new(Budget::new(sinew_runtime::now())),
         })
     }
 
@@ -85,6 +88,15 @@ impl Entry {
 
     pub(crate) fn last_used(&self) -> Instant {
         Instant(self.last_used.load(Ordering::Relaxed))
+    }
+
+    /// Counts an inbound negotiation that reached no handler, and cuts a remote that does nothing else.
+    pub(crate) fn charge_negotiation(&self, error: &NegotiationError) {
+        let mut budget = self.negotiations.lock().unwrap_or_else(PoisonError::into_inner);
+        if !budget.charge(sinew_runtime::now(), error) {
+            tracing::debug!(connection = %self.info.id, peer = %self.info.peer, "cut: negotiations that reach no handler");
+            self.muxed.close(code::connection::PROTOCOL_VIOLATION);
+        }
     }
 
     /// Keeps anybody from using it from now on, unless somebody does.

@@ -1,5 +1,6 @@
 //! The decisions of the host that need no task: pure, and timed by argument.
 
+pub(crate) mod budget;
 pub(crate) mod idle;
 pub(crate) mod pending;
 pub(crate) mod plan;

@@ -90,7 +90,8 @@ impl Inbound {
         let (protocol, mut io) = match negotiated.await {
             Ok(negotiated) => negotiated,
             Err(error) => {
-                return tracing::debug!(connection = %info.id, peer = %info.peer, %error, "inbound stream");
+                tracing::debug!(connection = %info.id, peer = %info.peer, %error, "inbound stream");
+                return self.lease.used.entry.charge_negotiation(&error);
             }
         };
         // The handler may have been removed since the protocol was agreed on.

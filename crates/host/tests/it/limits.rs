@@ -2,8 +2,8 @@
 
 use crate::rig::{ask, builder, echo, listening, started};
 use sinew_core::{
-    CloseReason, ConnectionEvent, ConnectionGater, DialOptions, DialRequest, Layer, Link, Purpose,
-    RawConnection, Transport, Unlimited, UpgradeError, Verdict, code,
+    CloseReason, ConnectionEvent, ConnectionGater, DialOptions, DialRequest, Layer, Link, OpenOptions,
+    Purpose, RawConnection, Transport, Unlimited, UpgradeError, Verdict, code,
 };
 use sinew_host::{Limits, Timeouts};
 use sinew_identity::PeerId;
@@ -188,4 +188,43 @@ async fn the_gater_refuses_a_peer_once_it_is_known() {
         }
     }
     assert_eq!(server.peers(), [liked.peer_id()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_negotiations_cut_their_connection_and_no_other() {
+    let (server, addr) = listening(builder()).await;
+    server.set_stream_handler("/echo", echo).expect("free");
+    let (honest, flooder) = (started(builder()).await, started(builder()).await);
+    let peer = honest.connect(addr.clone()).await.expect("connects");
+    let flood = flooder
+        .dial(addr, DialOptions::default())
+        .await
+        .expect("connects");
+    let begun = now();
+    let mut opened = 0;
+    let options = OpenOptions::default().eager();
+    // Whatever the server says to a stream, the next one is opened, until there is no connection for it.
+    while flood
+        .open_with((0..100).map(|n| format!("/no/{n}")), options.clone())
+        .await
+        .is_err()
+        && opened < 1000
+    {
+        opened += 1;
+        if server.connections().len() == 1 {
+            break;
+        }
+    }
+    assert!(
+        opened < 20,
+        "16 negotiations of 64 messages are more than the budget: {opened}"
+    );
+    let reason = flood.closed().await;
+    assert!(
+        matches!(reason, CloseReason::Remote(code) if code == code::connection::PROTOCOL_VIOLATION),
+        "{reason}"
+    );
+    assert_eq!(now(), begun, "at once");
+    let stream = honest.new_stream(&peer, ["/echo"]).await.expect("opens");
+    assert_eq!(ask(stream, b"x").await.expect("answers"), b"x");
 }
