@@ -188,13 +188,7 @@ impl SecureUpgrade for Echoing {
     async fn secure(&self, mut io: BoxedIo, _: SecureRequest) -> Result<Secured, SecurityError> {
         io.write_all(b"hello").await?;
         io.read_exact(&mut [0; 5]).await?;
-        let (peer, key) = (self.1.peer_id(), self.1.clone());
-        Ok(Secured {
-            io,
-            peer,
-            key,
-            muxer: None,
-        })
+        Ok(Secured::new(io, self.1.clone(), None))
     }
 }
 

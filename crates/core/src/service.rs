@@ -117,6 +117,7 @@ impl Registrar {
 
 /// A handler with its protocol and limits.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Registration {
     /// What it serves.
     pub protocol: ProtocolMatch,
@@ -124,6 +125,18 @@ pub struct Registration {
     pub options: HandlerOptions,
     /// The handler.
     pub handler: Arc<dyn StreamHandler>,
+}
+
+impl Registration {
+    /// A handler with its protocol and limits.
+    #[must_use]
+    pub fn new(protocol: ProtocolMatch, options: HandlerOptions, handler: Arc<dyn StreamHandler>) -> Self {
+        Self {
+            protocol,
+            options,
+            handler,
+        }
+    }
 }
 
 impl fmt::Debug for Registration {

@@ -128,6 +128,7 @@ pub enum Link {
 }
 
 /// Plain bytes between two addresses.
+#[non_exhaustive]
 pub struct RawConnection {
     /// The bytes.
     pub io: BoxedIo,
@@ -138,6 +139,7 @@ pub struct RawConnection {
 }
 
 /// A connection whose transport has security and streams of its own.
+#[non_exhaustive]
 pub struct SecureConnection {
     /// Its streams.
     pub muxed: Muxed,
@@ -149,6 +151,29 @@ pub struct SecureConnection {
     pub local: Multiaddr,
     /// The remote's address.
     pub remote: Multiaddr,
+}
+
+impl RawConnection {
+    /// Plain bytes between two addresses.
+    #[must_use]
+    pub fn new(io: BoxedIo, local: Multiaddr, remote: Multiaddr) -> Self {
+        Self { io, local, remote }
+    }
+}
+
+impl SecureConnection {
+    /// A finished connection to the peer that `key` belongs to.
+    #[must_use]
+    pub fn new(muxed: Muxed, key: PublicKey, local: Multiaddr, remote: Multiaddr) -> Self {
+        let peer = key.peer_id();
+        Self {
+            muxed,
+            peer,
+            key,
+            local,
+            remote,
+        }
+    }
 }
 
 impl fmt::Debug for RawConnection {

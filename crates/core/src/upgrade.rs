@@ -65,6 +65,7 @@ impl SecureRequest {
 }
 
 /// Secured bytes and who is at the other end.
+#[non_exhaustive]
 pub struct Secured {
     /// The secured bytes.
     pub io: BoxedIo,
@@ -74,6 +75,19 @@ pub struct Secured {
     pub key: PublicKey,
     /// The muxer that was agreed on inside the handshake, if any.
     pub muxer: Option<ProtocolId>,
+}
+
+impl Secured {
+    /// Secured bytes to the peer that `key` belongs to.
+    #[must_use]
+    pub fn new(io: BoxedIo, key: PublicKey, muxer: Option<ProtocolId>) -> Self {
+        Self {
+            io,
+            peer: key.peer_id(),
+            key,
+            muxer,
+        }
+    }
 }
 
 impl fmt::Debug for Secured {

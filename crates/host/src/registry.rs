@@ -105,11 +105,7 @@ mod tests {
 
     fn registration(protocol: impl Into<ProtocolMatch>) -> Registration {
         let handler = Arc::new(|_: Stream| async {});
-        Registration {
-            protocol: protocol.into(),
-            options: HandlerOptions::default(),
-            handler,
-        }
+        Registration::new(protocol.into(), HandlerOptions::default(), handler)
     }
 
     #[test]

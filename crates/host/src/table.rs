@@ -110,10 +110,12 @@ impl Table {
         (!info.limited, ours == (self.local < info.peer), info.id)
     }
 
-    /// Whether new streams would take another connection to the same peer.
+    /// Whether the connection is left over from two dials at once: new streams take one that the other side opened, and
+    /// both ends agree on that. Of two that one side opened the ends may choose differently, and if each closed the
+    /// other's choice none would be left.
     pub(crate) fn is_spare(&self, info: &ConnectionInfo) -> bool {
         self.best(&info.peer, true)
-            .is_some_and(|best| best.info.id != info.id)
+            .is_some_and(|best| best.info.direction != info.direction)
     }
 
     /// A connection by its id.

@@ -103,6 +103,7 @@ impl Upgrade {
             mut io,
             local,
             remote,
+            ..
         } = raw;
         self.stage.enter(Layer::SecurityNegotiation);
         let security = self

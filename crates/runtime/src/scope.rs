@@ -244,8 +244,7 @@ mod tests {
     #[test]
     fn spawning_outside_a_runtime_panics_and_leaves_nothing() {
         let scope = TaskScope::new("test");
-        let spawning = scope.clone();
-        let outcome = std::thread::spawn(move || spawning.spawn("lost", async {})).join();
+        let outcome = std::thread::scope(|thread| thread.spawn(|| scope.spawn("lost", async {})).join());
         assert!(outcome.is_err());
         assert_eq!((scope.alive(), scope.names().len()), (0, 0));
     }
@@ -266,7 +265,7 @@ mod tests {
         runtime.block_on(async {
             scope.spawn("first", async move {
                 let _late = late;
-                pending().await
+                pending::<()>().await;
             });
             tokio::task::yield_now().await;
         });

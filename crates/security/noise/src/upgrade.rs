@@ -64,12 +64,8 @@ impl SecureUpgrade for Noise {
         tracing::debug!(peer = %outcome.peer, muxer = ?outcome.muxer, "noise handshake done");
         let inbound = Inbound::new(&outcome.keys.receive, received);
         let outbound = Outbound::new(&outcome.keys.send);
-        Ok(Secured {
-            io: Box::new(Channel::new(io, inbound, outbound)),
-            peer: outcome.peer,
-            key: outcome.key,
-            muxer: outcome.muxer,
-        })
+        let io = Box::new(Channel::new(io, inbound, outbound));
+        Ok(Secured::new(io, outcome.key, outcome.muxer))
     }
 }
 

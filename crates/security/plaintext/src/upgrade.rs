@@ -62,12 +62,7 @@ impl SecureUpgrade for InsecurePlaintext {
         } else {
             Box::new(Resumed::new(early, io))
         };
-        Ok(Secured {
-            io,
-            peer,
-            key,
-            muxer: None,
-        })
+        Ok(Secured::new(io, key, None))
     }
 }
 

@@ -29,11 +29,11 @@ impl Incoming for Arrival {
     }
 
     async fn finish(self: Box<Self>, _: Arc<dyn ResourceScope>) -> Result<Link, TransportError> {
-        Ok(Link::Raw(RawConnection {
-            io: Box::new(self.io),
-            local: self.local,
-            remote: self.remote,
-        }))
+        Ok(Link::Raw(RawConnection::new(
+            Box::new(self.io),
+            self.local,
+            self.remote,
+        )))
     }
 
     fn refuse(self: Box<Self>, _: Refusal) {}

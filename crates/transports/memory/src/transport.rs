@@ -50,11 +50,7 @@ impl Transport for MemoryTransport {
             local: remote.clone(),
             remote: local.clone(),
         });
-        Ok(Link::Raw(RawConnection {
-            io: Box::new(ours),
-            local,
-            remote,
-        }))
+        Ok(Link::Raw(RawConnection::new(Box::new(ours), local, remote)))
     }
 
     async fn listen(&self, addr: &Multiaddr) -> Result<Box<dyn Listener>, TransportError> {

@@ -149,11 +149,11 @@ impl Incoming for Arrival {
 
     async fn finish(self: Box<Self>, _: Arc<dyn ResourceScope>) -> Result<Link, TransportError> {
         self.stream.set_nodelay(true)?;
-        Ok(Link::Raw(RawConnection {
-            io: Box::new(self.stream),
-            local: self.local,
-            remote: self.remote,
-        }))
+        Ok(Link::Raw(RawConnection::new(
+            Box::new(self.stream),
+            self.local,
+            self.remote,
+        )))
     }
 
     fn refuse(self: Box<Self>, _: Refusal) {

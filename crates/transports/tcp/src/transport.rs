@@ -39,11 +39,12 @@ impl Transport for TcpTransport {
         let remote = remote.ok_or_else(|| TransportError::Unsupported(addr.clone()))?;
         let stream = connect(remote, self.ports.for_dial(remote), request.purpose).await?;
         stream.set_nodelay(true)?;
-        Ok(Link::Raw(RawConnection {
-            local: tcp_multiaddr(stream.local_addr()?),
-            remote: tcp_multiaddr(remote),
-            io: Box::new(stream),
-        }))
+        let local = tcp_multiaddr(stream.local_addr()?);
+        Ok(Link::Raw(RawConnection::new(
+            Box::new(stream),
+            local,
+            tcp_multiaddr(remote),
+        )))
     }
 
     async fn listen(&self, addr: &Multiaddr) -> Result<Box<dyn Listener>, TransportError> {
