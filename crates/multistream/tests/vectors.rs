@@ -29,7 +29,7 @@ enum End {
 enum Answer {
     /// The same bytes, then these of the protocol itself.
     Same(&'static str),
-    /// Other bytes: a decision of ours, written down in docs/decisions.d/multistream.md.
+    /// Other bytes: a decision of ours, written down in docs/decisions/multistream.md.
     Other(&'static str),
 }
 

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! What it deliberately does not do: resolve names (`sinew-dns`), decide which addresses are dialled (the host), or
-//! change what `multiaddr` prints. `docs/decisions.d/addr.md` lists where libraries differ and what is done here.
+//! change what `multiaddr` prints. `docs/decisions/addr.md` lists where libraries differ and what is done here.
 //!
 //! [multiaddr]: https://github.com/multiformats/multiaddr
 //! [addressing]: https://github.com/libp2p/specs/blob/master/addressing/README.md

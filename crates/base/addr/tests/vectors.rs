@@ -14,7 +14,7 @@ enum Ours {
 }
 use Ours::{Printed, Refused, Taken};
 
-/// See `docs/decisions.d/addr.md` for the reasons.
+/// See `docs/decisions/addr.md` for the reasons.
 const NOT_AS_GO: &[(&str, Ours)] = &[
     // Retired, and known to go alone.
     ("text//ip4/127.0.0.1/tcp/4001/plaintextv2", Refused),

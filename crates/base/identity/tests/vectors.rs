@@ -1,7 +1,7 @@
 //! Keys, signatures and peer ids of go-, js-, py- and rust-libp2p: every entry of `keys.json`, and what this crate says to it.
 //!
 //! Where the four agree this crate agrees with them, and otherwise a row of [`SPLIT`] says what it does and why; the
-//! rows are also in `docs/decisions.d/identity.md`.
+//! rows are also in `docs/decisions/identity.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

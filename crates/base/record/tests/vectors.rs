@@ -1,5 +1,5 @@
 //! The envelopes and peer records of go, js, py and rust: every entry runs, and where the libraries disagree our answer
-//! is listed here. `docs/decisions.d/record.md` has the reasons.
+//! is listed here. `docs/decisions/record.md` has the reasons.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use serde_json::Value;

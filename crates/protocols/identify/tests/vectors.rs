@@ -1,5 +1,5 @@
 //! The messages of go, js, py and rust: every entry runs, and what we make of records that others send in forms of their
-//! own is listed here. `docs/decisions.d/identify.md` has the reasons.
+//! own is listed here. `docs/decisions/identify.md` has the reasons.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use serde_json::Value;
