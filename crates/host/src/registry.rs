@@ -19,8 +19,8 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct Handlers {
     exact: BTreeMap<ProtocolId, Entry>,
-    /// In the order of registration.
-    matching: Vec<(ProtocolId, Matcher, Entry)>,
+    /// In the order of registration. Shared, so that the functions run without the lock: they are the application's.
+    matching: Arc<Vec<(ProtocolId, Matcher, Entry)>>,
 }
 
 type Matcher = Arc<dyn Fn(&str) -> bool + Send + Sync>;
@@ -50,7 +50,9 @@ impl Registry {
             handler: registration.handler,
         };
         match registration.protocol {
-            ProtocolMatch::Function { matches, .. } => handlers.matching.push((name, matches, entry)),
+            ProtocolMatch::Function { matches, .. } => {
+                Arc::make_mut(&mut handlers.matching).push((name, matches, entry))
+            }
             _ => drop(handlers.exact.insert(name, entry)),
         }
         Ok(())
@@ -59,21 +61,21 @@ impl Registry {
     pub(crate) fn unregister(&self, name: &ProtocolId) -> bool {
         let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
         let before = handlers.matching.len();
-        handlers.matching.retain(|(known, ..)| known != name);
+        Arc::make_mut(&mut handlers.matching).retain(|(known, ..)| known != name);
         handlers.exact.remove(name).is_some() || handlers.matching.len() < before
     }
 
     /// Who serves `protocol`: the exact name, else the first function that takes it.
     pub(crate) fn find(&self, protocol: &str) -> Option<Entry> {
-        let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
-        let matching = || {
-            handlers
-                .matching
-                .iter()
-                .find(|(_, matches, _)| matches(protocol))
-                .map(|(.., entry)| entry)
+        let matching = {
+            let handlers = self.handlers.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(exact) = handlers.exact.get(protocol) {
+                return Some(exact.clone());
+            }
+            handlers.matching.clone()
         };
-        handlers.exact.get(protocol).or_else(matching).cloned()
+        let found = matching.iter().find(|(_, matches, _)| matches(protocol));
+        found.map(|(.., entry)| entry.clone())
     }
 
     /// All names, in order.
@@ -129,6 +131,23 @@ mod tests {
         assert!(registry.unregister(&"/any".into()));
         assert_eq!(find("/a/b/c"), Some("/other".into()));
         assert!(!registry.unregister(&"/any".into()));
+    }
+
+    #[test]
+    fn a_match_function_may_change_the_handlers() {
+        let registry = Arc::new(Registry::default());
+        let changed = registry.clone();
+        let matches = Arc::new(move |asked: &str| changed.register(registration(asked)).is_ok());
+        let learning = ProtocolMatch::Function {
+            name: "/learning".into(),
+            matches,
+        };
+        registry.register(registration(learning)).expect("free");
+        assert_eq!(
+            registry.find("/a").map(|entry| entry.name),
+            Some("/learning".into())
+        );
+        assert_eq!(registry.find("/a").map(|entry| entry.name), Some("/a".into()));
     }
 
     #[test]

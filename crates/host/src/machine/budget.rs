@@ -2,11 +2,13 @@
 
 use sinew_core::NegotiationError;
 use sinew_machine::Instant;
+use std::time::Duration;
 
-/// Messages that may be wasted at once, and how many more each second: the budget for useless frames of
-/// `docs/architecture.md`, here for the messages of multistream-select.
+/// Messages that may be wasted at once: as many as yamux allows useless frames.
 const TOKENS: u64 = 1000;
-const TOKENS_A_SECOND: u64 = 50;
+
+/// One more may be wasted each time this has passed: 50 a second, as in yamux.
+const A_TOKEN: Duration = Duration::from_millis(20);
 
 /// Messages of a negotiation that was ended for being too long (`sinew-multistream`, `MAX_MESSAGES`).
 const LONGEST: u64 = 64;
@@ -31,13 +33,12 @@ impl Budget {
 
     /// Charges a negotiation that reached no handler; `false` when the budget is spent.
     pub(crate) fn charge(&mut self, now: Instant, error: &NegotiationError) -> bool {
-        let seconds = (now - self.filled).as_secs();
-        if seconds > 0 {
-            self.tokens = self
-                .tokens
-                .saturating_add(seconds.saturating_mul(TOKENS_A_SECOND))
-                .min(TOKENS);
-            self.filled = now;
+        let tokens = u64::try_from((now - self.filled).as_nanos() / A_TOKEN.as_nanos()).unwrap_or(TOKENS);
+        if self.tokens.saturating_add(tokens) >= TOKENS {
+            *self = Self::new(now);
+        } else {
+            self.tokens += tokens;
+            self.filled = self.filled + A_TOKEN * u32::try_from(tokens).expect("fewer than TOKENS");
         }
         let cost = match error {
             NegotiationError::TooLong(_) => LONGEST,
