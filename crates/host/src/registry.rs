@@ -51,7 +51,7 @@ impl Registry {
         };
         match registration.protocol {
             ProtocolMatch::Function { matches, .. } => {
-                Arc::make_mut(&mut handlers.matching).push((name, matches, entry))
+                Arc::make_mut(&mut handlers.matching).push((name, matches, entry));
             }
             _ => drop(handlers.exact.insert(name, entry)),
         }
