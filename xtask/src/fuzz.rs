@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: builds the fuzzer and runs targets one after the other, each for some time.
+//! `cargo xtask fuzz`: builds the fuzzer and gives each target some processor time.
 //!
 //! libFuzzer comes from the crate `libfuzzer-sys` and works on stable with the compiler's coverage flags passed by hand;
 //! address sanitizer needs nightly and would find nothing in code without `unsafe`.
@@ -6,10 +6,16 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use crate::workspace;
+use rustix::process::Pid;
+
+mod stopwatch;
 
 /// Coverage for libFuzzer: counters, a table of places, and compared values to guess at.
 const FLAGS: [&str; 6] = [
@@ -33,9 +39,12 @@ pub(crate) struct Args {
     /// Only this target; may be given several times. All of them otherwise.
     #[arg(long)]
     target: Vec<String>,
-    /// Seconds for each target.
+    /// Seconds of processor time for each target; on a busy machine that takes longer by the clock.
     #[arg(long, default_value_t = 60)]
-    seconds: u32,
+    seconds: u64,
+    /// How many targets run side by side.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
     /// Afterwards keep in the corpus the fewest inputs that reach everything that was found.
     #[arg(long)]
     minimise: bool,
@@ -56,24 +65,31 @@ pub(crate) enum FuzzError {
     Found { target: String, artifacts: PathBuf },
 }
 
-/// Runs the targets and prints how many inputs each of them was given.
+/// Runs the targets and prints how many inputs each of them was given, and in how much processor time.
 pub(crate) fn run(args: &Args) -> Result<(), FuzzError> {
     let fuzz = workspace::root().join("fuzz");
     let targets = targets(&fuzz, &args.target)?;
     let fuzzer = build(&fuzz)?;
-    for target in &targets {
-        let runner = Runner {
-            fuzz: &fuzz,
-            fuzzer: &fuzzer,
-            target,
-        };
-        let executions = runner.run(args.seconds)?;
-        println!("{target}: {executions} executions in {} s", args.seconds);
-        if args.minimise {
-            runner.minimise()?;
+    let waiting = Mutex::new(targets.iter());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<(), FuzzError> {
+        while let Some(target) = next() {
+            Runner {
+                fuzz: &fuzz,
+                fuzzer: &fuzzer,
+                target,
+            }
+            .all(args)?;
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..args.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let ended = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a worker does not panic"));
+        ended.fold(Ok(()), Result::and)
+    })
 }
 
 /// The wanted targets, or all: the names of the corpora.
@@ -133,17 +149,40 @@ struct Runner<'a> {
     target: &'a str,
 }
 
+/// What a run of one target came to.
+struct Ran {
+    executions: u64,
+    spent: Duration,
+}
+
 impl Runner<'_> {
-    fn run(&self, seconds: u32) -> Result<u64, FuzzError> {
+    fn all(&self, args: &Args) -> Result<(), FuzzError> {
+        let Ran { executions, spent } = self.run(Duration::from_secs(args.seconds))?;
+        println!(
+            "{}: {executions} executions in {} s of processor time",
+            self.target,
+            spent.as_secs()
+        );
+        if args.minimise { self.minimise() } else { Ok(()) }
+    }
+
+    fn run(&self, time: Duration) -> Result<Ran, FuzzError> {
         let (found, artifacts) = (self.folder("found")?, self.folder("artifacts")?);
-        let output = self
+        let child = self
             .command()
-            .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-artifact_prefix={}/", artifacts.display()))
             .args(["-print_final_stats=1", "-verbosity=0"])
             .args([found, self.folder("corpus")?])
-            .output()
+            .stderr(Stdio::piped())
+            .spawn()
             .map_err(|source| self.not_started(source))?;
+        let pid = Pid::from_child(&child);
+        let (output, spent) = thread::scope(|scope| {
+            let watching = scope.spawn(|| stopwatch::watch(pid, time));
+            let output = child.wait_with_output();
+            (output, watching.join().expect("the watch does not panic"))
+        });
+        let output = output.map_err(|source| self.not_started(source))?;
         let report = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
             eprintln!("{report}");
@@ -155,9 +194,12 @@ impl Runner<'_> {
         let executions = report
             .lines()
             .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-        Ok(executions
-            .and_then(|count| count.trim().parse().ok())
-            .unwrap_or(0))
+        Ok(Ran {
+            executions: executions
+                .and_then(|count| count.trim().parse().ok())
+                .unwrap_or(0),
+            spent,
+        })
     }
 
     /// Merges what was found into an empty corpus, which takes the place of the old one.
