@@ -18,6 +18,8 @@ enum Layer<'a> {
     Runtime,
     Multistream,
     Dns,
+    Peerstore,
+    Metrics,
     Transport(&'a str),
     Security(&'a str),
     Muxer,
@@ -100,6 +102,8 @@ fn layer(folder: &str) -> Option<Layer<'_>> {
         ["crates", "runtime"] => Layer::Runtime,
         ["crates", "multistream"] => Layer::Multistream,
         ["crates", "dns"] => Layer::Dns,
+        ["crates", "peerstore"] => Layer::Peerstore,
+        ["crates", "metrics"] => Layer::Metrics,
         ["crates", "transports", name] => Layer::Transport(name),
         ["crates", "security", name] => Layer::Security(name),
         ["crates", "muxers", _] => Layer::Muxer,
@@ -122,14 +126,14 @@ fn layer(folder: &str) -> Option<Layer<'_>> {
 
 fn may_use(from: Layer<'_>, to: Layer<'_>) -> bool {
     use Layer::{
-        Base, Conformance, Core, Dns, Facade, Host, Multistream, Muxer, Protocol, Runtime, Security, Top,
-        Transport,
+        Base, Conformance, Core, Dns, Facade, Host, Metrics, Multistream, Muxer, Peerstore, Protocol,
+        Runtime, Security, Top, Transport,
     };
     let below = matches!(to, Base | Core | Runtime);
     match from {
         Base | Core => to == Base,
         Runtime => matches!(to, Base | Core),
-        Multistream | Dns | Muxer | Security(_) | Conformance => below,
+        Multistream | Dns | Peerstore | Metrics | Muxer | Security(_) | Conformance => below,
         Transport(name) => below || transport_may_use(name, to),
         Protocol(name) => below || (name == "gossipsub" && to == Protocol("floodsub")),
         Host => below || to == Multistream,

@@ -1,0 +1,1 @@
+//! Metrics of a Sinew node for Prometheus.

@@ -1,0 +1,1 @@
+//! A peerstore on disk.

@@ -1,0 +1,1 @@
+//! Private networks of libp2p: a pre-shared key below security.

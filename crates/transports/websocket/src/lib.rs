@@ -1,0 +1,1 @@
+//! The WebSocket transport of libp2p, plain and secure.
