@@ -38,7 +38,6 @@ mod limits;
 mod machine;
 mod membership;
 mod observed;
-mod peerstore;
 mod registry;
 mod shared;
 mod shutdown;
@@ -48,4 +47,3 @@ mod upgrade;
 
 pub use builder::{HostBuilder, StartError};
 pub use config::{Limits, Timeouts};
-pub use peerstore::{MemoryPeerstore, PeerstoreBounds};

@@ -8,7 +8,6 @@ use crate::{
     machine::pending::Pending,
     membership::Feeds,
     observed::Observed,
-    peerstore::MemoryPeerstore,
     registry::Registry,
     table::Table,
 };
@@ -19,6 +18,7 @@ use sinew_core::{
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::ConnectionId;
+use sinew_peerstore::MemoryPeerstore;
 use sinew_runtime::TaskScope;
 use std::{
     collections::BTreeMap,

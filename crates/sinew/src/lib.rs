@@ -139,8 +139,9 @@ pub use sinew_core::{
     PeerState, Peerstore, ProtocolId, ProtocolMatch, Purpose, Stream, StreamEvent, StreamHandler,
     StreamReset, Verdict, code,
 };
-pub use sinew_host::{Limits, MemoryPeerstore, PeerstoreBounds, Timeouts};
+pub use sinew_host::{Limits, Timeouts};
 pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
+pub use sinew_peerstore::{MemoryPeerstore, PeerstoreBounds};
 
 /// Addresses: strict parsing, peer suffixes, scopes.
 pub use sinew_addr as addr;

@@ -136,7 +136,7 @@ fn may_use(from: Layer<'_>, to: Layer<'_>) -> bool {
         Multistream | Dns | Peerstore | Metrics | Muxer | Security(_) | Conformance => below,
         Transport(name) => below || transport_may_use(name, to),
         Protocol(name) => below || (name == "gossipsub" && to == Protocol("floodsub")),
-        Host => below || to == Multistream,
+        Host => below || matches!(to, Multistream | Peerstore),
         Facade => !matches!(to, Facade | Conformance | Top),
         Top => !matches!(to, Conformance | Top),
     }

@@ -1,4 +1,4 @@
-//! The peerstore in memory.
+//! What is known of peers, in memory.
 
 use hashlink::LinkedHashMap;
 use multiaddr::Multiaddr;
