@@ -211,6 +211,7 @@ async fn run(
         direction: Direction::Inbound,
         role: Role::Listener,
         expected: None,
+        hidden: false,
         transport,
         scope: shared.connection_scope(),
         stage: stage.clone(),

@@ -93,6 +93,7 @@ impl HostBackend for Backend {
             .table
             .all()
             .iter()
+            .filter(|entry| !entry.hidden)
             .map(|entry| entry.info.clone())
             .collect()
     }

@@ -23,16 +23,18 @@ const STREAMS_A_TURN: usize = 32;
 /// recently connected address.
 const RECENTLY_CONNECTED: Lifetime = Lifetime::For(Duration::from_secs(15 * 60));
 
-/// Tells everybody of a connection that is in the table, and starts its task.
+/// Tells everybody of a connection that is in the table, unless it is hidden, and starts its task.
 pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
     let info = &entry.info;
     tracing::debug!(connection = %info.id, peer = %info.peer, direction = %info.direction, remote = %info.remote, "connected");
-    mark_connected(shared, &info.peer);
-    remember_address(shared, entry);
-    shared
-        .feeds
-        .changed(info.peer, || shared.table.contains(&info.peer));
-    shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
+    if !entry.hidden {
+        mark_connected(shared, &info.peer);
+        remember_address(shared, entry);
+        shared
+            .feeds
+            .changed(info.peer, || shared.table.contains(&info.peer));
+        shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
+    }
     let task = Task::new(shared.clone(), entry.clone(), muxed);
     shared.connections.spawn("connection", task.run());
 }
@@ -146,11 +148,11 @@ impl Task {
     fn look_after_idle(&self) -> Option<Instant> {
         let Leave { shared, entry, .. } = &self.leave;
         let info = &entry.info;
-        let protected = shared.table.is_protected(&info.peer);
+        let protected = !entry.hidden && shared.table.is_protected(&info.peer);
         let usage = Usage {
             in_use: protected || entry.is_used(),
             last_used: entry.last_used(),
-            spare: shared.table.is_spare(info),
+            spare: entry.hidden || shared.table.is_spare(info),
         };
         let now = now();
         let policy = shared.parts().timeouts.idle_policy();
@@ -197,9 +199,12 @@ impl Drop for Leave {
         // Before it leaves: a dial meanwhile does not take it.
         self.entry.spend();
         shared.table.remove(info);
+        publish_observed(shared, shared.observed.remove(info.id));
+        if self.entry.hidden {
+            return;
+        }
         mark_connected(shared, &info.peer);
         remember_address(shared, &self.entry);
-        publish_observed(shared, shared.observed.remove(info.id));
         shared
             .feeds
             .changed(info.peer, || shared.table.contains(&info.peer));

@@ -22,6 +22,8 @@ const RETIRED: usize = usize::MAX / 2;
 pub(crate) struct Entry {
     pub(crate) info: Arc<ConnectionInfo>,
     pub(crate) muxed: Arc<dyn MuxedConnection>,
+    /// Made for whoever holds its handle, and for nobody else.
+    pub(crate) hidden: bool,
     /// Handles and streams.
     users: AtomicUsize,
     last_used: AtomicU64,
@@ -42,10 +44,12 @@ impl Entry {
         info: ConnectionInfo,
         muxed: Arc<dyn MuxedConnection>,
         place: Reservation,
+        hidden: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             info: Arc::new(info),
             muxed,
+            hidden,
             users: AtomicUsize::new(0),
             last_used: AtomicU64::new(sinew_runtime::now().0),
             inbound_streams: AtomicUsize::new(0),

@@ -191,13 +191,15 @@ impl Lease {
     fn into_stream(mut self, io: Box<dyn MuxedStream>, protocol: ProtocolId) -> Stream {
         let connection = self.info().clone();
         let (stream, direction) = (io.id(), self.direction);
-        self.shared.bus.publish(|| StreamEvent::Opened {
-            connection: connection.clone(),
-            stream,
-            direction,
-            protocol: protocol.clone(),
-        });
-        self.told = Some((stream, protocol.clone()));
+        if !self.used.entry.hidden {
+            self.shared.bus.publish(|| StreamEvent::Opened {
+                connection: connection.clone(),
+                stream,
+                direction,
+                protocol: protocol.clone(),
+            });
+            self.told = Some((stream, protocol.clone()));
+        }
         Stream::new(io, protocol, connection, Box::new(self))
     }
 }

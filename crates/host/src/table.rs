@@ -18,7 +18,8 @@ const SHARDS: usize = 16;
 
 type Shard = HashMap<PeerId, Peer>;
 
-/// All established connections by peer.
+/// All established connections by peer. Hidden ones count against the limit, are found by their id, and end with the
+/// others; nobody else is told of them.
 pub(crate) struct Table {
     local: PeerId,
     hasher: RandomState,
@@ -30,6 +31,16 @@ pub(crate) struct Table {
 struct Peer {
     generation: u32,
     entries: Vec<Arc<Entry>>,
+}
+
+impl Peer {
+    fn visible(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter().filter(|entry| !entry.hidden)
+    }
+
+    fn is_visible(&self) -> bool {
+        self.visible().next().is_some()
+    }
 }
 
 impl Table {
@@ -70,9 +81,12 @@ impl Table {
             return Err(LimitExceeded::one(scope, Resource::Connections, used, max));
         }
         let known = shard.entry(peer).or_insert_with(|| Peer {
-            generation: self.generations.fetch_add(1, Ordering::Relaxed),
+            generation: 0,
             entries: Vec::with_capacity(1),
         });
+        if !known.is_visible() {
+            known.generation = self.generations.fetch_add(1, Ordering::Relaxed);
+        }
         known.entries.push(entry);
         Ok(())
     }
@@ -88,9 +102,9 @@ impl Table {
         }
     }
 
-    /// Whether `peer` has a connection.
+    /// Whether `peer` has a connection that others may know of.
     pub(crate) fn contains(&self, peer: &PeerId) -> bool {
-        self.read(peer).contains_key(peer)
+        self.read(peer).get(peer).is_some_and(Peer::is_visible)
     }
 
     /// The connection for new streams to `peer`, of those that take any: direct before limited, then the one that both sides choose
@@ -99,8 +113,7 @@ impl Table {
         let shard = self.read(peer);
         let usable = shard
             .get(peer)?
-            .entries
-            .iter()
+            .visible()
             .filter(|entry| !entry.is_spent() && (limited || !entry.info.limited));
         usable.max_by_key(|entry| self.rank(&entry.info)).cloned()
     }
@@ -123,7 +136,7 @@ impl Table {
         self.entries(peer).into_iter().find(|entry| entry.info.id == id)
     }
 
-    /// The connections to `peer`.
+    /// The connections to `peer`, hidden ones too.
     pub(crate) fn entries(&self, peer: &PeerId) -> Vec<Arc<Entry>> {
         self.read(peer)
             .get(peer)
@@ -134,21 +147,21 @@ impl Table {
     /// The generation of `peer`, zero while it is gone, with its connections.
     pub(crate) fn state(&self, peer: &PeerId) -> (u32, Arc<[Arc<ConnectionInfo>]>) {
         let shard = self.read(peer);
-        let Some(known) = shard.get(peer) else {
+        let Some(known) = shard.get(peer).filter(|known| known.is_visible()) else {
             return (0, Arc::new([]));
         };
         (
             known.generation,
-            known.entries.iter().map(|entry| entry.info.clone()).collect(),
+            known.visible().map(|entry| entry.info.clone()).collect(),
         )
     }
 
     /// Every connected peer.
     pub(crate) fn peers(&self) -> Vec<PeerId> {
-        self.collect(|peer, _| vec![*peer])
+        self.collect(|peer, known| known.is_visible().then_some(*peer).into_iter().collect())
     }
 
-    /// Every connection, oldest first.
+    /// Every connection, hidden ones too, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         let mut all = self.collect(|_, known| known.entries.clone());
         all.sort_unstable_by_key(|entry| entry.info.id);

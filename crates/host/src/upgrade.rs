@@ -27,6 +27,8 @@ pub(crate) struct Upgrade {
     /// Our part in the handshake: as the direction has it, except when punching a hole.
     pub(crate) role: Role,
     pub(crate) expected: Option<PeerId>,
+    /// Nobody but the asker is to know of the connection.
+    pub(crate) hidden: bool,
     pub(crate) transport: &'static str,
     pub(crate) scope: Arc<dyn ResourceScope>,
     pub(crate) stage: Arc<Stage>,
@@ -227,7 +229,7 @@ impl Upgrade {
             Direction::Outbound => parts.outbound.clone(),
         };
         let place = Reservation::new(scope, Resource::Connections, 1)?;
-        let entry = Entry::new(info, muxed.handle.clone(), place);
+        let entry = Entry::new(info, muxed.handle.clone(), place, self.hidden);
         self.shared
             .table
             .insert(entry.clone(), parts.limits.connections_per_peer)?;

@@ -29,6 +29,7 @@ pub(super) async fn run(
             _ => Role::Dialer,
         },
         expected: peer,
+        hidden: purpose == Purpose::Probe,
         transport: candidate.transport.name(),
         scope: scope.clone(),
         stage: stage.clone(),

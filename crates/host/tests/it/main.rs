@@ -3,6 +3,7 @@
 mod connections;
 mod dialling;
 mod limits;
+mod probes;
 mod rig;
 mod scale;
 mod streams;
