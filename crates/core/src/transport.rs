@@ -95,6 +95,12 @@ pub trait Incoming: Send + 'static {
     /// The remote's address.
     fn remote(&self) -> &Multiaddr;
 
+    /// Whether the remote is known to receive what is sent to its address. A transport whose first packet may come
+    /// from a forged address (QUIC) says `false`, and can then be asked for [`Refusal::Retry`].
+    fn is_validated(&self) -> bool {
+        true
+    }
+
     /// Completes what the transport itself must do (nothing for TCP, the handshake for QUIC).
     ///
     /// # Errors
@@ -116,6 +122,9 @@ pub enum Refusal {
     Reject,
     /// Say nothing, where the transport allows it.
     Ignore,
+    /// Ask the remote to come again and to prove with it that it receives at its address (QUIC). Nothing is kept
+    /// of it meanwhile. Only for a connection that is not [validated](Incoming::is_validated).
+    Retry,
 }
 
 /// What a transport yields.

@@ -174,6 +174,10 @@ fn take(shared: &Arc<Shared>, transport: &'static str, incoming: Box<dyn Incomin
         failed(shared, incoming.local(), incoming.remote(), refused.into());
         return incoming.refuse(Refusal::Reject);
     }
+    // A crowd of forged addresses takes half of the places at most: from there on, who wants one proves its address.
+    if !incoming.is_validated() && shared.pending().is_crowded() {
+        return incoming.refuse(Refusal::Retry);
+    }
     let (evict, evicted) = oneshot::channel();
     let (id, _evicted_now) = shared.pending().enter(Source::of(incoming.remote()), evict);
     let place = Place {

@@ -75,7 +75,7 @@ impl<T> Pending<T> {
         Some(place)
     }
 
-    /// Whether more than half of the places are taken: deadlines are short then.
+    /// Whether more than half of the places are taken: deadlines are short then, and addresses are validated.
     pub(crate) fn is_crowded(&self) -> bool {
         self.places.len() > self.quotas.total / 2
     }

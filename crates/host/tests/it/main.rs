@@ -7,3 +7,4 @@ mod probes;
 mod rig;
 mod scale;
 mod streams;
+mod validation;
