@@ -3,7 +3,8 @@
 //!
 //! There is no specification but that of the [address format](https://github.com/multiformats/multiaddr) (read on
 //! 2026-11-21). The options follow what libp2p needs: a listening port that may also be dialled from (for hole
-//! punching and for stable addresses behind a NAT), IPv6 sockets that leave IPv4 alone, and a long backlog.
+//! punching and for stable addresses behind a NAT), IPv6 sockets that leave IPv4 alone, a long backlog for TCP, and a large
+//! receive buffer for UDP, where one socket serves all peers.
 //!
 //! ```
 //! let addr = "/ip4/192.0.2.1/tcp/4001".parse().unwrap();
@@ -17,7 +18,9 @@
 mod addr;
 mod interfaces;
 mod tcp;
+mod udp;
 
-pub use addr::{tcp_addr, tcp_multiaddr};
+pub use addr::{quic_addr, quic_multiaddr, tcp_addr, tcp_multiaddr};
 pub use interfaces::{Change, Interfaces};
 pub use tcp::{TcpDial, listen_tcp};
+pub use udp::{bind_udp, source_ip};
