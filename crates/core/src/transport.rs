@@ -145,6 +145,9 @@ pub struct RawConnection {
     pub local: Multiaddr,
     /// The remote's address.
     pub remote: Multiaddr,
+    /// The form of the transport that it is (`ws` or `wss`), where one listener serves several; else the name of the
+    /// [`Transport`] stands.
+    pub transport: Option<&'static str>,
 }
 
 /// A connection whose transport has security and streams of its own.
@@ -166,7 +169,20 @@ impl RawConnection {
     /// Plain bytes between two addresses.
     #[must_use]
     pub fn new(io: BoxedIo, local: Multiaddr, remote: Multiaddr) -> Self {
-        Self { io, local, remote }
+        let transport = None;
+        Self {
+            io,
+            local,
+            remote,
+            transport,
+        }
+    }
+
+    /// Names the form of the transport that the connection is.
+    #[must_use]
+    pub fn over(mut self, transport: &'static str) -> Self {
+        self.transport = Some(transport);
+        self
     }
 }
 

@@ -218,9 +218,13 @@ async fn resolve(
         None => addr.clone(),
     };
     let found = resolver.resolve(&asked).await?;
-    let fits = |Resolved { addr, .. }: Resolved| {
+    let fits = |Resolved { addr, name, .. }: Resolved| {
         let (addr, named) = sinew_addr::split_peer(&addr);
-        (named.is_none() || peer.is_none() || named == peer).then_some(addr)
+        let fits = named.is_none() || peer.is_none() || named == peer;
+        fits.then(|| match name {
+            Some(name) => sinew_addr::with_server_name(addr, &name),
+            None => addr,
+        })
     };
     let found: Vec<_> = found.into_iter().filter_map(fits).collect();
     if found.is_empty() {

@@ -70,6 +70,8 @@ struct Upgraded {
     key: PublicKey,
     local: Multiaddr,
     remote: Multiaddr,
+    /// The name of its transport.
+    transport: &'static str,
     security: Option<ProtocolId>,
     muxer: Option<ProtocolId>,
 }
@@ -87,6 +89,7 @@ impl Upgrade {
                     key: secure.key,
                     local: secure.local,
                     remote: secure.remote,
+                    transport: self.transport,
                     security: None,
                     muxer: None,
                 }
@@ -105,6 +108,7 @@ impl Upgrade {
             mut io,
             local,
             remote,
+            transport,
             ..
         } = raw;
         self.stage.enter(Layer::SecurityNegotiation);
@@ -135,6 +139,7 @@ impl Upgrade {
             key: secured.key,
             local,
             remote,
+            transport: transport.unwrap_or(self.transport),
             security,
             muxer,
         })
@@ -193,12 +198,13 @@ impl Upgrade {
             key,
             local,
             remote,
+            transport,
             security,
             muxer,
         } = upgraded;
         debug_assert_eq!(peer, key.peer_id(), "a secure upgrade gives the peer of its key");
         let mut info = ConnectionInfo::new(self.shared.next_connection(), key, self.direction, local, remote);
-        info.transport = self.transport;
+        info.transport = transport;
         info.security = security;
         info.muxer = muxer;
         if self.shared.running().is_none() {

@@ -57,9 +57,12 @@ pub fn transport(addr: &Multiaddr) -> Option<Transport> {
             (Protocol::WebTransport, Some(Transport::Quic)) => Some(Transport::WebTransport),
             (Protocol::WebRTCDirect, None) => Some(Transport::WebRtcDirect),
             (Protocol::Memory(_), None) => Some(Transport::Memory),
-            (Protocol::Ws(_), Some(Transport::Tcp)) if has_tls(addr) => Some(Transport::SecureWebSocket),
-            (Protocol::Ws(_), Some(Transport::Tcp)) => Some(Transport::WebSocket),
-            (Protocol::Wss(_), Some(Transport::Tcp)) => Some(Transport::SecureWebSocket),
+            // spec: websockets, Addressing: the port may be left out.
+            (Protocol::Ws(_), None | Some(Transport::Tcp)) if has_tls(addr) => {
+                Some(Transport::SecureWebSocket)
+            }
+            (Protocol::Ws(_), None | Some(Transport::Tcp)) => Some(Transport::WebSocket),
+            (Protocol::Wss(_), None | Some(Transport::Tcp)) => Some(Transport::SecureWebSocket),
             _ => below,
         })
 }
@@ -80,6 +83,31 @@ pub fn dns_name(addr: &Multiaddr) -> Option<(NameKind, Cow<'_, str>)> {
         Protocol::Dnsaddr(name) => Some((NameKind::Dnsaddr, name)),
         _ => None,
     }
+}
+
+/// The address with the name that it was found under, where a certificate is checked against it: of
+/// `/ip4/../tcp/../tls/ws` or `/wss` comes `/tls/sni/<name>/ws`, as go-libp2p writes it. Any other address, and one that
+/// has a name already, stays as it is.
+#[must_use]
+pub fn with_server_name(addr: Multiaddr, name: &str) -> Multiaddr {
+    let named = addr.iter().any(|component| matches!(component, Protocol::Sni(_)));
+    if named || transport(&addr) != Some(Transport::SecureWebSocket) {
+        return addr;
+    }
+    let sni = || Protocol::Sni(name.to_owned().into());
+    let mut result = Multiaddr::empty();
+    for component in &addr {
+        match component {
+            Protocol::Tls => [Protocol::Tls, sni()]
+                .into_iter()
+                .for_each(|part| result.push(part)),
+            Protocol::Wss(path) => [Protocol::Tls, sni(), Protocol::Ws(path)]
+                .into_iter()
+                .for_each(|part| result.push(part)),
+            other => result.push(other),
+        }
+    }
+    result
 }
 
 /// Whether the address leads over a relay.
@@ -130,6 +158,12 @@ mod tests {
                 Some(Transport::SecureWebSocket),
             ),
             ("/ip4/192.0.2.1/tcp/1/wss", Some(Transport::SecureWebSocket)),
+            ("/ip4/192.0.2.1/ws", Some(Transport::WebSocket)),
+            ("/dns/example.org/wss", Some(Transport::SecureWebSocket)),
+            (
+                "/dns/example.org/tls/ws/http-path/a%2Fb",
+                Some(Transport::SecureWebSocket),
+            ),
             (
                 "/ip4/192.0.2.1/udp/1/webrtc-direct",
                 Some(Transport::WebRtcDirect),
@@ -157,6 +191,33 @@ mod tests {
             dns_name(&parse("/ip4/192.0.2.1/tcp/443/tls/sni/example.org/ws").unwrap()),
             None
         );
+    }
+
+    #[test]
+    fn the_name_that_a_certificate_is_checked_against() {
+        let table = [
+            (
+                "/ip4/192.0.2.1/tcp/443/tls/ws",
+                "/ip4/192.0.2.1/tcp/443/tls/sni/x.org/ws",
+            ),
+            (
+                "/ip4/192.0.2.1/tcp/443/wss/http-path/a",
+                "/ip4/192.0.2.1/tcp/443/tls/sni/x.org/ws/http-path/a",
+            ),
+            ("/ip6/2001:db8::1/wss", "/ip6/2001:db8::1/tls/sni/x.org/ws"),
+            (
+                "/ip4/192.0.2.1/tcp/443/tls/sni/y.org/ws",
+                "/ip4/192.0.2.1/tcp/443/tls/sni/y.org/ws",
+            ),
+            ("/ip4/192.0.2.1/tcp/80/ws", "/ip4/192.0.2.1/tcp/80/ws"),
+            ("/ip4/192.0.2.1/tcp/4001", "/ip4/192.0.2.1/tcp/4001"),
+        ];
+        for (found, expected) in table {
+            assert_eq!(
+                with_server_name(parse(found).unwrap(), "x.org"),
+                parse(expected).unwrap()
+            );
+        }
     }
 
     #[test]
