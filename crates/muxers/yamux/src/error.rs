@@ -1,5 +1,6 @@
 //! Why this side ended a session.
 
+use sinew_core::CloseReason;
 use sinew_machine::{Blame, CloseCode, Culpable};
 
 /// Why this side ended a session: what the peer did, or failed to do.
@@ -50,26 +51,29 @@ pub enum Fault {
     Stuck,
 }
 
-/// This side reset a stream: found inside the `io::Error` of a read or write that comes after.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("stream reset by this side ({0})")]
-pub struct Abandoned(pub CloseCode);
-
-impl From<Abandoned> for std::io::Error {
-    fn from(abandoned: Abandoned) -> Self {
-        Self::new(std::io::ErrorKind::ConnectionAborted, abandoned)
-    }
-}
-
-impl Fault {
+impl sinew_session::machine::Fault for Fault {
     /// The code of the go-away frame that tells the peer.
-    #[must_use]
-    pub fn code(&self) -> CloseCode {
+    fn code(self) -> CloseCode {
         // spec: yamux, Session termination: 1 is a protocol error, 0 the normal termination. A peer that is
         // silent or stuck has broken no rule.
         match self {
             Self::Silent | Self::Stuck => CloseCode::NONE,
             _ => CloseCode(1),
+        }
+    }
+
+    fn reason(self) -> CloseReason {
+        match self {
+            Self::Version(_) => CloseReason::Violation("yamux: unknown version"),
+            Self::Type(_) => CloseReason::Violation("yamux: unknown frame type"),
+            Self::Parity(_) => CloseReason::Violation("yamux: stream id of the wrong side"),
+            Self::Duplicate(_) => CloseReason::Violation("yamux: stream opened twice"),
+            Self::Overrun { .. } => CloseReason::Violation("yamux: more payload than the window allows"),
+            Self::Overflow(_) => CloseReason::Violation("yamux: window overflow"),
+            Self::TooLong { .. } => CloseReason::Violation("yamux: frame longer than any window"),
+            Self::Flood => CloseReason::Violation("yamux: too many useless frames"),
+            Self::Silent => CloseReason::TimedOut("yamux: pings are not answered"),
+            Self::Stuck => CloseReason::TimedOut("yamux: the connection takes no bytes"),
         }
     }
 }

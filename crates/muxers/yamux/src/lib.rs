@@ -5,7 +5,7 @@
 //! windows that grow with the measured round trip.
 //!
 //! The protocol is a byte machine, [`machine::Connection`], that knows no socket, no clock and no async; the shell
-//! around it is one driver future a connection and handles that share the machine. Hand [`Yamux`] to a node builder,
+//! around it is `sinew-session`'s. Hand [`Yamux`] to a node builder,
 //! or lay it over any bytes:
 //!
 //! ```
@@ -36,17 +36,13 @@
 //!
 //! It deliberately has no datagrams, no priorities among streams and no support for session ids other than 0.
 
-mod buffers;
 mod config;
-mod driver;
 mod error;
-mod handle;
 pub mod machine;
-mod output;
-mod shared;
-mod stream;
+mod shell;
 mod upgrade;
 
 pub use config::Config;
-pub use error::{Abandoned, Fault};
+pub use error::Fault;
+pub use sinew_session::Abandoned;
 pub use upgrade::{PROTOCOL, Yamux};

@@ -4,14 +4,9 @@
 //! leave ([`Connection::transmit`]) into a [`Batch`]. Streams are numbers. `W` stands for somebody who waits for a
 //! stream to move: a `Waker` in the shell, anything in a test; the machine only keeps it and hands it back.
 
-mod batch;
-mod budget;
 mod clock;
 mod connection;
 mod frame;
-mod inbox;
-mod late;
-mod outbox;
 mod probe;
 mod receive;
 mod stream;
@@ -19,13 +14,22 @@ mod streams;
 mod transmit;
 mod window;
 
-pub use batch::Batch;
-pub use budget::BUDGET;
-pub use connection::{Connection, End, Side};
+pub use connection::{Connection, Side};
 pub use frame::{Flags, HEADER, Header, Kind};
 pub use probe::{Invariant, probe};
-pub use streams::{Refused, StreamError, Ticket};
+pub use sinew_session::machine::{BUDGET, Batch, Ticket};
 pub use window::{INITIAL_WINDOW, Memory, Unbounded};
+
+use crate::Fault;
+
+/// Why a connection has ended.
+pub type End = sinew_session::machine::End<Fault>;
+
+/// Why a stream cannot be read or written.
+pub type StreamError = sinew_session::machine::StreamError<Fault>;
+
+/// Why no stream was opened.
+pub type Refused = sinew_session::machine::Refused<Fault>;
 
 /// Bytes that a stream takes before it holds any payload.
 #[cfg(test)]

@@ -1,15 +1,10 @@
 //! yamux as the host meets it: a muxer that lays streams over secured bytes.
 
 use crate::{
-    Config, Fault,
-    driver::Driver,
-    handle::{Accept, Handle},
+    Config,
     machine::{Connection, Memory, Side},
-    shared::Shared,
 };
-use sinew_core::{
-    BoxedIo, CloseReason, Muxed, MuxerUpgrade, ProtocolId, Reservation, Resource, ResourceScope, Role,
-};
+use sinew_core::{BoxedIo, Muxed, MuxerUpgrade, ProtocolId, Reservation, Resource, ResourceScope, Role};
 use sinew_runtime::now;
 use std::sync::Arc;
 
@@ -44,13 +39,7 @@ impl MuxerUpgrade for Yamux {
             scope,
             reserved: None,
         });
-        let shared = Shared::new(Connection::new(self.config.clone(), side, now(), memory));
-        let driver = Driver::new(io, shared.clone());
-        Muxed::new(
-            Arc::new(Handle(shared.clone())),
-            Box::new(Accept(shared)),
-            Box::pin(driver),
-        )
+        sinew_session::mux(io, Connection::new(self.config.clone(), side, now(), memory))
     }
 }
 
@@ -72,24 +61,6 @@ impl Memory for Growth {
                 self.reserved = Reservation::new(self.scope.clone(), Resource::Memory, bytes).ok();
                 self.reserved.is_some()
             }
-        }
-    }
-}
-
-impl Fault {
-    /// The fault as the reason of a closed connection.
-    pub(crate) fn reason(self) -> CloseReason {
-        match self {
-            Self::Version(_) => CloseReason::Violation("yamux: unknown version"),
-            Self::Type(_) => CloseReason::Violation("yamux: unknown frame type"),
-            Self::Parity(_) => CloseReason::Violation("yamux: stream id of the wrong side"),
-            Self::Duplicate(_) => CloseReason::Violation("yamux: stream opened twice"),
-            Self::Overrun { .. } => CloseReason::Violation("yamux: more payload than the window allows"),
-            Self::Overflow(_) => CloseReason::Violation("yamux: window overflow"),
-            Self::TooLong { .. } => CloseReason::Violation("yamux: frame longer than any window"),
-            Self::Flood => CloseReason::Violation("yamux: too many useless frames"),
-            Self::Silent => CloseReason::TimedOut("yamux: pings are not answered"),
-            Self::Stuck => CloseReason::TimedOut("yamux: the connection takes no bytes"),
         }
     }
 }

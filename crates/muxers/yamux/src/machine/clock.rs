@@ -1,7 +1,8 @@
 //! What time does to a connection: pings, patience, delayed answers.
 
 use super::{
-    connection::{Connection, End},
+    End,
+    connection::Connection,
     frame::{Flags, Kind},
     stream::Greeting,
 };
@@ -188,7 +189,7 @@ impl<W> Connection<W> {
             return;
         }
         while self.unread >= self.config.max_unread {
-            let unread = self.streams.iter().filter(|(_, stream)| stream.inbox.len() > 0);
+            let unread = self.streams.iter().filter(|(_, stream)| !stream.inbox.is_empty());
             let Some((&id, _)) = unread.min_by_key(|(id, stream)| (stream.unread_since, **id)) else {
                 break;
             };

@@ -8,16 +8,16 @@
 //! ```
 
 use super::{
-    budget::Budget,
+    End,
     clock::Clock,
     frame::{Flags, HEADER, Header, Kind},
-    late::Late,
     receive::Body,
     stream::{Greeting, Stream},
     window::Memory,
 };
 use crate::{Config, Fault};
 use sinew_machine::{CloseCode, Instant};
+use sinew_session::machine::{Budget, Fault as _, Late};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -39,20 +39,6 @@ pub enum Side {
     Server,
 }
 
-/// Why a connection has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum End {
-    /// We closed it.
-    Closed(CloseCode),
-    /// The remote said goodbye.
-    Remote(CloseCode),
-    /// The remote broke a rule, fell silent or is stuck.
-    Fault(Fault),
-    /// The bytes underneath ended without a goodbye.
-    Lost,
-}
-
 /// One side of a yamux connection.
 pub struct Connection<W> {
     pub(crate) config: Config,
@@ -67,7 +53,7 @@ pub struct Connection<W> {
     pub(crate) body: Option<Body>,
     pub(crate) unread: usize,
     pub(crate) budget: Budget,
-    pub(crate) late: Late,
+    pub(crate) late: Late<u32>,
     pub(crate) memory: Box<dyn Memory>,
     pub(crate) growth: u64,
 

@@ -1,13 +1,13 @@
 //! Arbitrary bytes in arbitrary pieces: what must hold whatever a peer sends.
 
 use super::{
-    batch::Batch,
     connection::{Connection, Side},
     window::Unbounded,
 };
 use crate::Config;
 use bytes::{Buf, Bytes};
 use sinew_machine::{CloseCode, Instant};
+use sinew_session::machine::Batch;
 use std::{task::Poll, time::Duration};
 
 /// Streams that a connection without an application can be made to remember at once.

@@ -1,14 +1,15 @@
 //! What arrives: frames are taken apart and judged.
 
 use super::{
+    StreamError,
     connection::{Connection, Side},
     frame::{Flags, HEADER, Header, Kind},
     stream::{Greeting, Intake, Sending, Stream},
-    streams::StreamError,
 };
 use crate::Fault;
 use bytes::{Buf, Bytes};
 use sinew_machine::{CloseCode, Instant, code};
+use sinew_session::machine::Spent;
 
 /// The payload of a data frame, of which a part is still to come.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +100,7 @@ impl<W> Connection<W> {
         }
         match stream.intake {
             Intake::Keep => {
-                if stream.inbox.len() == 0 {
+                if stream.inbox.is_empty() {
                     stream.unread_since = now;
                 }
                 self.unread += piece.len();
@@ -136,14 +137,14 @@ impl<W> Connection<W> {
         if header.flags.has(Flags::SYN) {
             // spec: yamux, Ping: the opaque value is echoed. On a stream of its own id the answer goes to 0 too,
             // as go-yamux does.
-            self.budget.charge(now)?;
+            self.charge(now)?;
             self.control(Kind::Ping, Flags::ACK, 0, header.length);
             return Ok(());
         }
         if header.flags.has(Flags::ACK) && self.clock.pong(now, header.length) {
             return Ok(());
         }
-        self.budget.charge(now)
+        self.charge(now)
     }
 
     fn stream_frame(&mut self, now: Instant, header: Header) -> Result<(), Fault> {
@@ -189,11 +190,11 @@ impl<W> Connection<W> {
         }
         self.highest_remote = self.highest_remote.max(id);
         if header.flags.has(Flags::RST) {
-            self.budget.charge(now)?;
+            self.charge(now)?;
             return Ok(false);
         }
         if self.backlog.len() >= self.config.accept_backlog || self.inbound >= self.config.max_inbound {
-            self.budget.charge(now)?;
+            self.charge(now)?;
             self.control(Kind::WindowUpdate, Flags::RST, id, code::stream::RESOURCE_LIMIT.0);
             let fresh = Stream::<W>::new(now, false);
             self.late.remember(id, fresh.late_frames, fresh.window.credit());
@@ -230,7 +231,7 @@ impl<W> Connection<W> {
             });
         }
         if length == 0 && flags.is_plain() {
-            self.budget.charge(now)?;
+            self.charge(now)?;
         }
         self.expect_body(header, Some(id));
         Ok(())
@@ -276,7 +277,7 @@ impl<W> Connection<W> {
             }
             self.remote_finished(id);
         } else if length == 0 && flags.is_plain() {
-            self.budget.charge(now)?;
+            self.charge(now)?;
         }
         Ok(())
     }
@@ -298,7 +299,7 @@ impl<W> Connection<W> {
         };
         let cheap = !stream.local && !stream.answered;
         self.end_stream(id, StreamError::Reset(code));
-        if cheap { self.budget.charge(now) } else { Ok(()) }
+        if cheap { self.charge(now) } else { Ok(()) }
     }
 
     /// A frame on a stream that is not in the table.
@@ -309,11 +310,11 @@ impl<W> Connection<W> {
         } else {
             0
         };
-        match self.late.allows(header.stream, bytes) {
+        match self.late.allows(header.stream, 1, bytes) {
             Some(true) => Ok(()),
             // js-libp2p tells of credit after each read, also after both directions have finished.
             None if self.was_opened(header.stream) && is_credit(header) => Ok(()),
-            _ => self.budget.charge(now),
+            _ => self.charge(now),
         }
     }
 
@@ -328,8 +329,12 @@ impl<W> Connection<W> {
         if stream.is_some_and(|stream| stream.allows_late(bytes)) {
             Ok(())
         } else {
-            self.budget.charge(now)
+            self.charge(now)
         }
+    }
+
+    fn charge(&mut self, now: Instant) -> Result<(), Fault> {
+        self.budget.charge(now).map_err(|Spent| Fault::Flood)
     }
 
     fn was_opened(&self, id: u32) -> bool {

@@ -10,8 +10,12 @@
 //! gone from the table: nobody holds it, and it is over or both directions have finished
 //! ```
 
-use super::{inbox::Inbox, outbox::Outbox, streams::StreamError, window::INITIAL_WINDOW, window::Window};
+use super::{
+    StreamError,
+    window::{INITIAL_WINDOW, Window},
+};
 use sinew_machine::Instant;
+use sinew_session::machine::{Inbox, Outbox};
 
 /// Frames that may arrive on a stream after its end before they cost anything.
 pub(crate) const LATE_FRAMES: u16 = 64;

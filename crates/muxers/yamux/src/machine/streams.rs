@@ -1,7 +1,8 @@
 //! What streams are asked to do: open, accept, read, write, finish, reset.
 
 use super::{
-    connection::{Connection, End},
+    End, Refused, StreamError, Ticket,
+    connection::Connection,
     frame::{Flags, Kind},
     stream::{Greeting, Intake, Sending, Stream},
 };
@@ -11,32 +12,6 @@ use std::task::Poll;
 
 /// Room that a writer waits for: writing a few bytes at a time would make small frames of large chunks.
 const ROOM: usize = 16 * 1024;
-
-/// A place in the queue of those who want to open a stream.
-#[derive(Debug)]
-pub struct Ticket(u64);
-
-/// Why no stream was opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refused {
-    /// The connection has ended.
-    Ended(End),
-    /// All ids have been used.
-    Exhausted,
-}
-
-/// Why a stream cannot be read or written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StreamError {
-    /// The remote reset it.
-    Reset(CloseCode),
-    /// We reset it: its user did, or it was left unread for too long.
-    Abandoned(CloseCode),
-    /// Its connection has ended.
-    Ended(End),
-    /// We finished writing before.
-    Finished,
-}
 
 impl<W> Connection<W> {
     /// Opens a stream. While too many of ours are unacknowledged, `waiter` waits under a ticket; asking again
@@ -136,7 +111,7 @@ impl<W> Connection<W> {
     pub fn has_unread(&self, id: u32) -> bool {
         self.streams
             .get(&id)
-            .is_some_and(|stream| stream.over.is_none() && stream.inbox.len() > 0)
+            .is_some_and(|stream| stream.over.is_none() && !stream.inbox.is_empty())
     }
 
     /// Tells the remote of a stream of ours without waiting for payload.
@@ -370,18 +345,6 @@ impl<W> Stream<W> {
             Ok(())
         } else {
             Err(StreamError::Finished)
-        }
-    }
-}
-
-impl End {
-    /// The code that goes with it.
-    #[must_use]
-    pub fn code(&self) -> CloseCode {
-        match self {
-            Self::Closed(code) | Self::Remote(code) => *code,
-            Self::Fault(fault) => fault.code(),
-            Self::Lost => CloseCode::NONE,
         }
     }
 }

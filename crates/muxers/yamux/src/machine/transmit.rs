@@ -1,7 +1,6 @@
 //! What leaves: frames of the session first, then the streams in turn.
 
 use super::{
-    batch::Batch,
     connection::Connection,
     frame::{Flags, HEADER, Header, Kind},
     stream::{Greeting, Sending, Stream},
@@ -9,6 +8,7 @@ use super::{
 };
 use bytes::Buf;
 use sinew_machine::Instant;
+use sinew_session::machine::Batch;
 
 /// What one message of Noise carries: frames that fill messages leave no short ones between them.
 const MESSAGE: usize = 65_519;
@@ -36,7 +36,7 @@ impl<W> Connection<W> {
             self.clock.wrote(now);
         }
         while let Some(header) = self.control.pop_front() {
-            batch.header(header);
+            batch.header(&header);
         }
         while batch.remaining() < max
             && let Some(id) = self.round.pop_front()
@@ -47,7 +47,7 @@ impl<W> Connection<W> {
             && let Some(code) = self.goodbye.take()
         {
             // spec: yamux, Session termination: a go-away frame whose length is the code.
-            batch.header(Header::new(Kind::GoAway, Flags::NONE, 0, code.0).encode());
+            batch.header(&Header::new(Kind::GoAway, Flags::NONE, 0, code.0).encode());
         }
         self.in_batch += batch.remaining() - before;
         self.clock.waiting = self.in_batch > 0;
@@ -88,12 +88,12 @@ impl<W> Connection<W> {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        if delta > 0 || (stream.outbox.len() == 0 && stream.greeting != Greeting::None) {
+        if delta > 0 || (stream.outbox.is_empty() && stream.greeting != Greeting::None) {
             let flags = stream.take_greeting();
-            batch.header(Header::new(Kind::WindowUpdate, flags, id, delta).encode());
+            batch.header(&Header::new(Kind::WindowUpdate, flags, id, delta).encode());
         }
         let sent = stream.send_payload(id, if alone { LARGE_FRAME } else { FAIR_FRAME }, batch);
-        let more = stream.outbox.len() > 0;
+        let more = !stream.outbox.is_empty();
         self.queued -= sent;
         self.budget.useful(sent);
         if more {
@@ -111,7 +111,7 @@ impl<W> Connection<W> {
                 && let Some(stream) = self.streams.get_mut(&earlier)
             {
                 let flags = stream.take_greeting();
-                batch.header(Header::new(Kind::WindowUpdate, flags, earlier, 0).encode());
+                batch.header(&Header::new(Kind::WindowUpdate, flags, earlier, 0).encode());
             }
         }
     }
@@ -155,7 +155,7 @@ impl<W> Connection<W> {
         if stream.sending == Sending::Finishing {
             // A frame of its own: js-libp2p acts on the flag before it looks at the payload beside it.
             stream.sending = Sending::Finished;
-            batch.header(Header::new(Kind::WindowUpdate, Flags::FIN, id, 0).encode());
+            batch.header(&Header::new(Kind::WindowUpdate, Flags::FIN, id, 0).encode());
             self.settle(id);
         }
     }
@@ -171,7 +171,7 @@ impl<W> Stream<W> {
         if count > 0 {
             // spec: yamux, Opening a stream: SYN and ACK may go with the first data frame.
             let flags = self.take_greeting();
-            batch.header(Header::new(Kind::Data, flags, id, length).encode());
+            batch.header(&Header::new(Kind::Data, flags, id, length).encode());
             self.outbox.take(count, batch);
             self.answered = true;
         }

@@ -9,26 +9,34 @@ const SMALL: usize = 1024;
 
 /// The payload that a stream was given to send, in order.
 #[derive(Default, Debug)]
-pub(crate) struct Outbox {
+pub struct Outbox {
     chunks: VecDeque<Bytes>,
     run: BytesMut,
     len: usize,
 }
 
 impl Outbox {
-    pub(crate) fn len(&self) -> usize {
+    /// Bytes that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether none wait.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Queues `chunk` by reference.
-    pub(crate) fn push(&mut self, chunk: Bytes) {
+    pub fn push(&mut self, chunk: Bytes) {
         self.len += chunk.len();
         self.end_run();
         self.chunks.push_back(chunk);
     }
 
     /// Queues a copy of `slice`.
-    pub(crate) fn extend(&mut self, slice: &[u8]) {
+    pub fn extend(&mut self, slice: &[u8]) {
         if slice.len() >= SMALL {
             return self.push(Bytes::copy_from_slice(slice));
         }
@@ -37,7 +45,7 @@ impl Outbox {
     }
 
     /// Moves `count` bytes, at most what is there, to `batch`.
-    pub(crate) fn take(&mut self, count: usize, batch: &mut Batch) {
+    pub fn take(&mut self, count: usize, batch: &mut Batch) {
         self.end_run();
         let mut left = count.min(self.len);
         self.len -= left;
@@ -56,7 +64,7 @@ impl Outbox {
     }
 
     /// Drops everything and says how much it was.
-    pub(crate) fn clear(&mut self) -> usize {
+    pub fn clear(&mut self) -> usize {
         let len = self.len;
         *self = Self::default();
         len
@@ -88,7 +96,7 @@ mod tests {
             let expected: Vec<u8> = writes.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
             prop_assert_eq!(outbox.len(), expected.len());
             let mut batch = Batch::default();
-            while outbox.len() > 0 {
+            while !outbox.is_empty() {
                 let before = batch.remaining();
                 let want = take.min(outbox.len());
                 outbox.take(take, &mut batch);

@@ -1,7 +1,14 @@
 //! The handle of a connection and the streams that the remote opens.
 
-use crate::{machine::Ticket, shared::Shared, stream::YamuxStream};
-use sinew_core::{AcceptStreams, BoxFuture, CloseCode, CloseReason, MuxError, MuxedConnection, MuxedStream};
+use crate::{
+    driver::Driver,
+    machine::{Machine, Ticket},
+    shared::Shared,
+    stream::SessionStream,
+};
+use sinew_core::{
+    AcceptStreams, BoxFuture, BoxedIo, CloseCode, CloseReason, MuxError, Muxed, MuxedConnection, MuxedStream,
+};
 use sinew_runtime::now;
 use std::{
     future::{Future, poll_fn},
@@ -11,10 +18,22 @@ use std::{
     time::Duration,
 };
 
-/// Opens streams and closes the connection.
-pub(crate) struct Handle(pub(crate) Arc<Shared>);
+/// Lays the streams of `machine` over `io`. Nothing is read or written until the driver is polled.
+#[must_use]
+pub fn mux<M: Machine>(io: BoxedIo, machine: M) -> Muxed {
+    let shared = Shared::new(machine);
+    let driver = Driver::new(io, shared.clone());
+    Muxed::new(
+        Arc::new(Handle(shared.clone())),
+        Box::new(Accept(shared)),
+        Box::pin(driver),
+    )
+}
 
-impl MuxedConnection for Handle {
+/// Opens streams and closes the connection.
+struct Handle<M>(Arc<Shared<M>>);
+
+impl<M: Machine> MuxedConnection for Handle<M> {
     fn open(&self) -> BoxFuture<'static, Result<Box<dyn MuxedStream>, MuxError>> {
         Box::pin(Opening {
             shared: self.0.clone(),
@@ -47,12 +66,12 @@ impl MuxedConnection for Handle {
 }
 
 /// A stream being opened: holds a place in the queue while there are too many unacknowledged ones.
-struct Opening {
-    shared: Arc<Shared>,
+struct Opening<M: Machine> {
+    shared: Arc<Shared<M>>,
     ticket: Option<Ticket>,
 }
 
-impl Future for Opening {
+impl<M: Machine> Future for Opening<M> {
     type Output = Result<Box<dyn MuxedStream>, MuxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -61,11 +80,11 @@ impl Future for Opening {
             let opened = state.machine.open(now(), ticket, || cx.waker().clone());
             opened.map_err(|refused| state.refused(refused))
         });
-        opened.map_ok(|id| Box::new(YamuxStream::new(shared.clone(), id)) as Box<dyn MuxedStream>)
+        opened.map_ok(|id| Box::new(SessionStream::new(shared.clone(), id)) as Box<dyn MuxedStream>)
     }
 }
 
-impl Drop for Opening {
+impl<M: Machine> Drop for Opening<M> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.shared.with(|state| state.machine.cancel_open(ticket));
@@ -74,14 +93,14 @@ impl Drop for Opening {
 }
 
 /// Yields the streams that the remote opens.
-pub(crate) struct Accept(pub(crate) Arc<Shared>);
+struct Accept<M>(Arc<Shared<M>>);
 
-impl AcceptStreams for Accept {
+impl<M: Machine> AcceptStreams for Accept<M> {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn MuxedStream>, CloseReason>> {
         let accepted = self.0.with(|state| {
             let accepted = state.machine.accept(|| cx.waker().clone());
             accepted.map_err(|end| state.reason(end))
         });
-        accepted.map_ok(|id| Box::new(YamuxStream::new(self.0.clone(), id)) as Box<dyn MuxedStream>)
+        accepted.map_ok(|id| Box::new(SessionStream::new(self.0.clone(), id)) as Box<dyn MuxedStream>)
     }
 }

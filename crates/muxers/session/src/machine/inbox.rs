@@ -12,7 +12,7 @@ const RUN: usize = 4 * 1024;
 
 /// The unread payload of a stream, as it arrived.
 #[derive(Default, Debug)]
-pub(crate) struct Inbox {
+pub struct Inbox {
     chunks: VecDeque<Chunk>,
     len: usize,
 }
@@ -26,11 +26,20 @@ enum Chunk {
 }
 
 impl Inbox {
-    pub(crate) fn len(&self) -> usize {
+    /// Bytes that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn push(&mut self, payload: Bytes) {
+    /// Whether none wait.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Queues what arrived.
+    pub fn push(&mut self, payload: Bytes) {
         self.len += payload.len();
         if payload.len() >= SMALL || self.chunks.is_empty() {
             self.chunks.push_back(Chunk::Shared(payload));
@@ -43,7 +52,7 @@ impl Inbox {
     }
 
     /// At most `max` bytes from the front, `None` when there are none.
-    pub(crate) fn pop(&mut self, max: usize) -> Option<Bytes> {
+    pub fn pop(&mut self, max: usize) -> Option<Bytes> {
         let bytes = match self.chunks.front_mut()? {
             Chunk::Shared(chunk) if chunk.len() > max => chunk.split_to(max),
             Chunk::Own(run) if run.len() > max => run.split_to(max).freeze(),
@@ -57,7 +66,7 @@ impl Inbox {
     }
 
     /// Copies everything that is still a slice of a larger buffer.
-    pub(crate) fn compact(&mut self) {
+    pub fn compact(&mut self) {
         for chunk in &mut self.chunks {
             if let Chunk::Shared(shared) = chunk {
                 *chunk = Chunk::Own(BytesMut::from(&shared[..]));
@@ -66,7 +75,7 @@ impl Inbox {
     }
 
     /// Drops everything and says how much it was.
-    pub(crate) fn clear(&mut self) -> usize {
+    pub fn clear(&mut self) -> usize {
         let len = self.len;
         *self = Self::default();
         len

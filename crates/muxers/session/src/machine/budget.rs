@@ -1,9 +1,8 @@
-//! The budget of a connection for useless frames.
+//! The budget of a session for useless frames.
 
-use crate::Fault;
 use sinew_machine::Instant;
 
-/// Tokens that a connection starts with and can hold at most. Floods of a thousand frames take milliseconds,
+/// Tokens that a session starts with and can hold at most. Floods of a thousand frames take milliseconds,
 /// and ten minutes of ordinary traffic of other implementations spend under a tenth of it (measured).
 pub const BUDGET: u64 = 1_000;
 
@@ -13,15 +12,21 @@ const TOKEN: u64 = 20_000_000;
 /// Units that one useful byte earns: 256 of them are a token.
 const BYTE: u64 = TOKEN / 256;
 
+/// The budget is spent: the remote floods the session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spent;
+
 /// A bucket of tokens, refilled by time and by useful bytes.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     units: u64,
     filled: Instant,
 }
 
 impl Budget {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// A full one.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
         Self {
             units: BUDGET * TOKEN,
             filled: now,
@@ -29,7 +34,7 @@ impl Budget {
     }
 
     /// Earns what `bytes` of payload, in either direction, are worth.
-    pub(crate) fn useful(&mut self, bytes: usize) {
+    pub fn useful(&mut self, bytes: usize) {
         let earned = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(BYTE);
         self.units = self.units.saturating_add(earned).min(BUDGET * TOKEN);
     }
@@ -37,15 +42,16 @@ impl Budget {
     /// Pays for one useless frame.
     ///
     /// # Errors
-    /// [`Fault::Flood`] when the budget is spent.
-    pub(crate) fn charge(&mut self, now: Instant) -> Result<(), Fault> {
+    /// [`Spent`] when nothing is left.
+    pub fn charge(&mut self, now: Instant) -> Result<(), Spent> {
         self.refill(now);
-        self.units = self.units.checked_sub(TOKEN).ok_or(Fault::Flood)?;
+        self.units = self.units.checked_sub(TOKEN).ok_or(Spent)?;
         Ok(())
     }
 
     /// Whole tokens left.
-    pub(crate) fn left(&self) -> u64 {
+    #[must_use]
+    pub fn left(&self) -> u64 {
         self.units / TOKEN
     }
 
@@ -60,8 +66,7 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUDGET, Budget};
-    use crate::Fault;
+    use super::{BUDGET, Budget, Spent};
     use sinew_machine::Instant;
     use std::time::Duration;
 
@@ -73,7 +78,7 @@ mod tests {
     fn a_thousand_tokens_then_a_flood() {
         let mut budget = Budget::new(Instant::ZERO);
         assert_eq!(spend(&mut budget, Instant::ZERO), BUDGET);
-        assert_eq!(budget.charge(Instant::ZERO), Err(Fault::Flood));
+        assert_eq!(budget.charge(Instant::ZERO), Err(Spent));
     }
 
     #[test]

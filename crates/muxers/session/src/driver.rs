@@ -6,7 +6,7 @@
 
 use crate::{
     buffers::Buffers,
-    machine::End,
+    machine::{End, Machine},
     output::Output,
     shared::{Shared, State},
 };
@@ -37,9 +37,9 @@ const IDLE: Duration = Duration::from_secs(1);
 const PINNED: usize = 1 << 20;
 
 /// Moves the bytes of one connection until it ends.
-pub(crate) struct Driver {
+pub(crate) struct Driver<M: Machine> {
     io: BoxedIo,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<M>>,
     buffers: Buffers,
     output: Output,
     woken: Vec<Waker>,
@@ -74,14 +74,14 @@ impl Round {
 
 /// What the machine wants from the next round.
 #[derive(Clone, Copy)]
-struct Wants {
+struct Wants<F> {
     reads: bool,
-    end: Option<End>,
+    end: Option<End<F>>,
     finished: bool,
 }
 
-impl Driver {
-    pub(crate) fn new(io: BoxedIo, shared: Arc<Shared>) -> Self {
+impl<M: Machine> Driver<M> {
+    pub(crate) fn new(io: BoxedIo, shared: Arc<Shared<M>>) -> Self {
         Self {
             io,
             shared,
@@ -99,7 +99,7 @@ impl Driver {
     }
 
     /// Tells the machine what one round found, and takes what it wants to send.
-    fn turn(&mut self, round: Round, due: bool) -> Wants {
+    fn turn(&mut self, round: Round, due: bool) -> Wants<M::Fault> {
         let Self {
             shared,
             output,
@@ -113,8 +113,7 @@ impl Driver {
         machine.written(at, round.written);
         machine.flushing(at, output.unflushed);
         if let Some(arrived) = round.arrived {
-            // The machine keeps a fault as its end and has a goodbye to send.
-            let _ = machine.receive(at, arrived);
+            machine.receive(at, arrived);
             if buffers.held() > 2 * machine.unread() + self.pinned {
                 machine.compact();
                 self.pinned = buffers.held() + PINNED;
@@ -142,7 +141,7 @@ impl Driver {
     }
 
     /// One round of writing and reading.
-    fn exchange(&mut self, cx: &mut Context<'_>, wants: Wants) -> Round {
+    fn exchange(&mut self, cx: &mut Context<'_>, wants: Wants<M::Fault>) -> Round {
         let (written, result) = self.output.poll(&mut self.io, cx);
         let mut round = Round {
             written,
@@ -258,10 +257,10 @@ impl Driver {
 
     /// The way out after the goodbye: close our direction, and wait until the remote has closed its own, so that
     /// nothing of what is under way is lost.
-    fn leave(&mut self, cx: &mut Context<'_>, end: End) -> Poll<CloseReason> {
+    fn leave(&mut self, cx: &mut Context<'_>, end: End<M::Fault>) -> Poll<CloseReason> {
         let deadline = {
             let mut state = self.shared.lock();
-            if self.is_past(&mut state) || end == End::Lost {
+            if self.is_past(&mut state) || matches!(end, End::Lost) {
                 drop(state);
                 return Poll::Ready(self.done(end));
             }
@@ -293,12 +292,12 @@ impl Driver {
         Poll::Pending
     }
 
-    fn is_past(&self, state: &mut State) -> bool {
+    fn is_past(&self, state: &mut State<M>) -> bool {
         state.machine.handle_timeout(now());
         state.machine.is_expired()
     }
 
-    fn done(&mut self, end: End) -> CloseReason {
+    fn done(&mut self, end: End<M::Fault>) -> CloseReason {
         let mut state = self.shared.lock();
         state.done = true;
         let reason = state.reason(end);
@@ -311,7 +310,7 @@ impl Driver {
     }
 }
 
-impl Future for Driver {
+impl<M: Machine> Future for Driver<M> {
     type Output = CloseReason;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
@@ -335,7 +334,7 @@ impl Future for Driver {
     }
 }
 
-impl Drop for Driver {
+impl<M: Machine> Drop for Driver<M> {
     /// Whoever polled the driver gave it up: the connection is over for everybody who uses it.
     fn drop(&mut self) {
         let mut state = self.shared.lock();
@@ -352,66 +351,4 @@ impl Drop for Driver {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Driver;
-    use crate::{
-        Config,
-        machine::{Connection, Flags, Header, Kind, Side, Unbounded},
-        shared::Shared,
-    };
-    use sinew_runtime::now;
-    use std::{
-        future::poll_fn,
-        pin::{Pin, pin},
-        task::{Poll, Waker},
-    };
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-
-    /// Frames of a peer: a byte for a stream that nobody reads, and nearly a buffer full for one that is read.
-    fn frames(flags: Flags) -> Vec<u8> {
-        let mut bytes = Header::new(Kind::Data, flags, 1, 1).encode().to_vec();
-        bytes.push(1);
-        bytes.extend_from_slice(&Header::new(Kind::Data, flags, 3, 120 << 10).encode());
-        bytes.resize(bytes.len() + (120 << 10), 3);
-        bytes
-    }
-
-    async fn round(driver: &mut Driver, remote: &mut DuplexStream, flags: Flags) {
-        remote.write_all(&frames(flags)).await.expect("the pipe is wide");
-        let mut answers = [0; 1024];
-        poll_fn(|cx| {
-            let _ = Pin::new(&mut *driver).poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-        driver.shared.with(|state| {
-            while state.machine.has_unread(3) {
-                let _ = state.machine.read(now(), 3, usize::MAX, || Waker::noop().clone());
-            }
-        });
-        let sleeps = poll_fn(|cx| Poll::Ready(Pin::new(&mut *driver).poll(cx).is_pending())).await;
-        assert!(sleeps, "the connection lives");
-        let mut heard = pin!(remote.read(&mut answers));
-        poll_fn(|cx| {
-            let _ = heard.as_mut().poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn a_byte_that_nobody_reads_does_not_hold_its_buffer_for_ever() {
-        let (local, mut remote) = tokio::io::duplex(1 << 20);
-        let machine = Connection::new(Config::default(), Side::Server, now(), Box::new(Unbounded));
-        let mut driver = Driver::new(Box::new(local), Shared::new(machine));
-        round(&mut driver, &mut remote, Flags::SYN).await;
-        let mut most = 0;
-        for _ in 0..300 {
-            round(&mut driver, &mut remote, Flags::NONE).await;
-            most = most.max(driver.buffers.held());
-        }
-        let unread = driver.shared.lock().machine.unread();
-        assert_eq!(unread, 301, "stream 1 keeps every byte");
-        assert!(most < 3 << 20, "{} KiB held for {unread} bytes", most >> 10);
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! A stream as its user holds it.
 
-use crate::shared::{Shared, State};
+use crate::{
+    machine::Machine,
+    shared::{Shared, State},
+};
 use bytes::Bytes;
 use sinew_core::{CloseCode, MuxedStream, StreamId};
 use sinew_runtime::now;
@@ -12,27 +15,27 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream of a yamux connection.
-pub(crate) struct YamuxStream {
-    shared: Arc<Shared>,
-    id: u32,
+/// A stream of a session.
+pub(crate) struct SessionStream<M: Machine> {
+    shared: Arc<Shared<M>>,
+    id: M::Id,
 }
 
-impl YamuxStream {
-    pub(crate) fn new(shared: Arc<Shared>, id: u32) -> Self {
+impl<M: Machine> SessionStream<M> {
+    pub(crate) fn new(shared: Arc<Shared<M>>, id: M::Id) -> Self {
         Self { shared, id }
     }
 }
 
-impl Drop for YamuxStream {
+impl<M: Machine> Drop for SessionStream<M> {
     fn drop(&mut self) {
         self.shared.with(|state| state.machine.release(now(), self.id));
     }
 }
 
-impl MuxedStream for YamuxStream {
+impl<M: Machine> MuxedStream for SessionStream<M> {
     fn id(&self) -> StreamId {
-        StreamId(u64::from(self.id))
+        StreamId(self.id.into())
     }
 
     fn reset(&mut self, code: CloseCode) {
@@ -67,7 +70,7 @@ impl MuxedStream for YamuxStream {
     }
 }
 
-impl AsyncRead for YamuxStream {
+impl<M: Machine> AsyncRead for SessionStream<M> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
@@ -82,8 +85,8 @@ impl AsyncRead for YamuxStream {
     }
 }
 
-impl YamuxStream {
-    fn copy(&self, state: &mut State, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+impl<M: Machine> SessionStream<M> {
+    fn copy(&self, state: &mut State<M>, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = state
             .machine
             .read(now(), self.id, buf.remaining(), || cx.waker().clone());
@@ -94,7 +97,7 @@ impl YamuxStream {
     }
 }
 
-impl AsyncWrite for YamuxStream {
+impl<M: Machine> AsyncWrite for SessionStream<M> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, slice: &[u8]) -> Poll<io::Result<usize>> {
         self.shared.with(|state| {
             let written = state.machine.write_slice(self.id, slice, || cx.waker().clone());

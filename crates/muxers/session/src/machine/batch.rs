@@ -1,8 +1,10 @@
 //! Frames on their way out: headers and the callers' bytes, gathered for vectored writes.
 
-use super::frame::HEADER;
 use bytes::{Buf, Bytes};
 use std::{collections::VecDeque, io::IoSlice};
+
+/// The longest header of a frame: what fits into the place of a payload's reference.
+const MAX_HEADER: usize = 16;
 
 /// Frames that left the machine and wait for the connection to take them. Read it as a [`Buf`].
 #[derive(Default, Debug)]
@@ -14,26 +16,36 @@ pub struct Batch {
 
 #[derive(Debug)]
 enum Piece {
-    Header([u8; HEADER]),
+    Header { bytes: [u8; MAX_HEADER], len: u8 },
     Payload(Bytes),
 }
 
 impl Piece {
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::Header(header) => header,
+            Self::Header { bytes, len } => &bytes[..usize::from(*len)],
             Self::Payload(payload) => payload,
         }
     }
 }
 
 impl Batch {
-    pub(crate) fn header(&mut self, header: [u8; HEADER]) {
-        self.len += HEADER;
-        self.pieces.push_back(Piece::Header(header));
+    /// Appends the header of a frame.
+    ///
+    /// # Panics
+    /// When it is longer than 16 bytes.
+    pub fn header(&mut self, header: &[u8]) {
+        let mut bytes = [0; MAX_HEADER];
+        bytes[..header.len()].copy_from_slice(header);
+        self.len += header.len();
+        self.pieces.push_back(Piece::Header {
+            bytes,
+            len: header.len() as u8,
+        });
     }
 
-    pub(crate) fn payload(&mut self, payload: Bytes) {
+    /// Appends payload by reference.
+    pub fn payload(&mut self, payload: Bytes) {
         self.len += payload.len();
         self.pieces.push_back(Piece::Payload(payload));
     }
@@ -89,9 +101,9 @@ mod tests {
     #[test]
     fn pieces_come_out_in_order_however_they_are_taken() {
         let mut batch = Batch::default();
-        batch.header([1; 12]);
+        batch.header(&[1; 12]);
         batch.payload(Bytes::from_static(b"hello"));
-        batch.header([2; 12]);
+        batch.header(&[2; 12]);
         assert_eq!(batch.remaining(), 29);
         batch.advance(13);
         let mut slices = [IoSlice::new(&[]); 4];

@@ -1,0 +1,172 @@
+//! The driver with a machine that keeps one byte of every buffer.
+
+use super::Driver;
+use crate::{
+    machine::{Batch, End, Fault, Machine, Refused, StreamError, Ticket},
+    shared::Shared,
+};
+use bytes::Bytes;
+use sinew_core::CloseReason;
+use sinew_machine::{CloseCode, Instant};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Poll, Waker},
+};
+use tokio::io::AsyncWriteExt;
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Never;
+
+impl Fault for Never {
+    fn reason(self) -> CloseReason {
+        CloseReason::Violation("never")
+    }
+
+    fn code(self) -> CloseCode {
+        CloseCode::NONE
+    }
+}
+
+/// Keeps a byte of all that arrives, as a stream that nobody reads does.
+#[derive(Default)]
+struct Hoard {
+    kept: Vec<Bytes>,
+    lost: bool,
+}
+
+impl Machine for Hoard {
+    type Id = u32;
+    type Fault = Never;
+
+    fn wants_read(&self) -> bool {
+        true
+    }
+
+    fn receive(&mut self, _: Instant, input: Bytes) {
+        self.kept.push(input.slice(..1));
+    }
+
+    fn unread(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn compact(&mut self) {
+        for kept in &mut self.kept {
+            *kept = Bytes::copy_from_slice(kept);
+        }
+    }
+
+    fn wants_transmit(&self) -> bool {
+        false
+    }
+
+    fn transmit(&mut self, _: Instant, _: usize, _: &mut Batch) {}
+    fn written(&mut self, _: Instant, _: usize) {}
+    fn flushing(&mut self, _: Instant, _: bool) {}
+    fn handle_timeout(&mut self, _: Instant) {}
+    fn take_woken(&mut self, _: &mut Vec<Waker>) {}
+    fn grant_room(&mut self) {}
+    fn shrink(&mut self) {}
+    fn close(&mut self, _: Instant, _: CloseCode) {}
+    fn give_up(&mut self) {}
+    fn cancel_open(&mut self, _: Ticket) {}
+    fn announce(&mut self, _: u32) {}
+    fn stop(&mut self, _: u32) {}
+    fn reset(&mut self, _: Instant, _: u32, _: CloseCode) {}
+    fn release(&mut self, _: Instant, _: u32) {}
+
+    fn deadline(&mut self) -> Option<Instant> {
+        None
+    }
+
+    fn has_starving_writers(&self) -> bool {
+        false
+    }
+
+    fn lost(&mut self) {
+        self.lost = true;
+    }
+
+    fn end(&self) -> Option<End<Never>> {
+        self.lost.then_some(End::Lost)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.lost
+    }
+
+    fn is_expired(&self) -> bool {
+        false
+    }
+
+    fn open(
+        &mut self,
+        _: Instant,
+        _: &mut Option<Ticket>,
+        _: impl FnOnce() -> Waker,
+    ) -> Poll<Result<u32, Refused<Never>>> {
+        Poll::Pending
+    }
+
+    fn accept(&mut self, _: impl FnOnce() -> Waker) -> Poll<Result<u32, End<Never>>> {
+        Poll::Pending
+    }
+
+    fn read(
+        &mut self,
+        _: Instant,
+        _: u32,
+        _: usize,
+        _: impl FnOnce() -> Waker,
+    ) -> Poll<Result<Option<Bytes>, StreamError<Never>>> {
+        Poll::Pending
+    }
+
+    fn has_unread(&self, _: u32) -> bool {
+        false
+    }
+
+    fn write(
+        &mut self,
+        _: u32,
+        _: &mut Bytes,
+        _: impl FnOnce() -> Waker,
+    ) -> Poll<Result<usize, StreamError<Never>>> {
+        Poll::Pending
+    }
+
+    fn write_slice(
+        &mut self,
+        _: u32,
+        _: &[u8],
+        _: impl FnOnce() -> Waker,
+    ) -> Poll<Result<usize, StreamError<Never>>> {
+        Poll::Pending
+    }
+
+    fn finish(&mut self, _: u32) -> Result<(), StreamError<Never>> {
+        Ok(())
+    }
+
+    fn reset_of(&mut self, _: u32, _: impl FnOnce() -> Waker) -> Poll<CloseCode> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_byte_that_nobody_reads_does_not_hold_its_buffer_for_ever() {
+    let (local, mut remote) = tokio::io::duplex(1 << 20);
+    let mut driver = Driver::new(Box::new(local), Shared::new(Hoard::default()));
+    let arriving = [7; 120 << 10];
+    let mut most = 0;
+    for _ in 0..300 {
+        remote.write_all(&arriving).await.expect("the pipe is wide");
+        let sleeps = poll_fn(|cx| Poll::Ready(Pin::new(&mut driver).poll(cx).is_pending())).await;
+        assert!(sleeps, "the connection lives");
+        most = most.max(driver.buffers.held());
+    }
+    let unread = driver.shared.lock().machine.unread();
+    assert!(unread >= 300, "a byte of every buffer is kept");
+    assert!(most < 3 << 20, "{} KiB held for {unread} bytes", most >> 10);
+}
