@@ -4,7 +4,7 @@
 //! another backend can take the seat of aws-lc-rs by replacing this crate alone. Standards: SHA-256
 //! (FIPS 180-4), X25519 (RFC 7748), ChaCha20-Poly1305 (RFC 8439) with the 64-bit counter nonces of the
 //! Noise framework (revision 34, section 12.3), Ed25519 (RFC 8032), ECDSA on P-256 (FIPS 186-5), RSA PKCS#1 v1.5
-//! (RFC 8017).
+//! (RFC 8017). With the feature `tls`, the primitives of TLS 1.3 (RFC 8446) in the form that rustls takes.
 //!
 //! ```
 //! use sinew_crypto::{chacha20poly1305, random, sha256, x25519};
@@ -35,6 +35,8 @@ mod random;
 pub mod rsa;
 mod sha256;
 mod signature;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod x25519;
 
 pub use random::random;
