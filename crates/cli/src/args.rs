@@ -39,7 +39,18 @@ pub(crate) enum Command {
         size: u64,
     },
     /// Run a node until Ctrl-C or SIGTERM.
-    Node(Listening),
+    Node {
+        #[command(flatten)]
+        listening: Listening,
+        /// Keep what is known of peers in this file; it is made if it is not there.
+        #[arg(long, value_name = "FILE")]
+        peerstore: Option<PathBuf>,
+    },
+    /// List the peers that a node has written down (`sinew node --peerstore FILE`); the node must not run.
+    Peers {
+        /// The file.
+        file: PathBuf,
+    },
     /// Measure how far away a node is.
     Ping {
         /// The node's address, /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW... for instance.

@@ -5,6 +5,7 @@ mod demo_node;
 mod identify;
 mod key;
 mod node;
+mod peers;
 mod perf;
 mod ping;
 mod receive;
@@ -22,7 +23,8 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
     match args.command {
         Command::Demo { size } => demo::run(size << 20, output).await,
         Command::DemoNode(command) => demo_node::run(command, output).await,
-        Command::Node(listening) => node::run(&listening, output).await,
+        Command::Node { listening, peerstore } => node::run(&listening, peerstore.as_deref(), output).await,
+        Command::Peers { file } => peers::run(&file, output),
         Command::Ping {
             addr,
             count,

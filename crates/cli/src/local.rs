@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::json;
 use sinew::{
-    Connection, DialOptions, Host, Keypair, Multiaddr, Node, NodeBuilder, StartError, addr,
+    Connection, DialOptions, DiskError, Host, Keypair, Multiaddr, Node, NodeBuilder, StartError, addr,
     identity::{Existing, KeyFile, KeyFormat},
 };
 use std::{
@@ -105,6 +105,11 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<Host, CliError> {
             .because(error)
             .hint(hint)
     })
+}
+
+/// Why a peerstore is not there.
+pub(crate) fn peerstore_error(error: DiskError) -> CliError {
+    CliError::new(Kind::Local, "opening the peerstore").because(error)
 }
 
 /// Connects to `addr`.

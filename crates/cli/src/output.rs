@@ -35,6 +35,13 @@ impl Output {
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     }
 
+    /// An object that only programs want.
+    pub(crate) fn object(&self, object: &Value) {
+        if self.json {
+            self.say("", object);
+        }
+    }
+
     /// A line that only people want.
     pub(crate) fn tell(&self, text: &str) {
         if !self.json {

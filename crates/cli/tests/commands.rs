@@ -189,6 +189,28 @@ fn a_node_is_pinged_and_identified_and_keeps_its_key() {
 }
 
 #[test]
+fn a_node_with_a_peerstore_remembers_who_came() {
+    let here = folder();
+    let node = Running::start(here.path(), &["node", "--peerstore", "peers.redb"]);
+    let (code, pinged) = run(here.path(), &["ping", "--count", "1", &node.addr]);
+    assert_eq!(code, 0, "{pinged:?}");
+    let peer = text(&node.event("connected"), "peer").to_owned();
+    node.event("disconnected");
+    let (code, refused) = run(here.path(), &["peers", "peers.redb"]);
+    assert_eq!(code, 3, "the node has it open");
+    assert!(
+        text(&refused[0], "error").contains("another process"),
+        "{refused:?}"
+    );
+    assert_eq!(node.signal(Signal::TERM), 0);
+    let (code, listed) = run(here.path(), &["peers", "peers.redb"]);
+    assert_eq!((code, listed.len()), (0, 1), "{listed:?}");
+    assert_eq!(text(&listed[0], "peer"), peer);
+    assert!(text(&listed[0], "agent").starts_with("sinew"), "{listed:?}");
+    assert_eq!(run(here.path(), &["peers", "nowhere"]).0, 3);
+}
+
+#[test]
 fn the_wrong_peer_and_the_wrong_words_have_exit_codes() {
     let folder = folder();
     let here = folder.path();

@@ -59,6 +59,8 @@ pub struct PeerInfo {
     pub agent: Option<Arc<str>>,
     /// Its newest signed peer record, as bytes.
     pub record: Option<Bytes>,
+    /// How long a round trip to it takes, smoothed.
+    pub latency: Option<Duration>,
 }
 
 impl PeerInfo {
@@ -72,6 +74,7 @@ impl PeerInfo {
             key: None,
             agent: None,
             record: None,
+            latency: None,
         }
     }
 }
@@ -90,6 +93,8 @@ pub struct Learned {
     pub agent: Option<Arc<str>>,
     /// Its signed peer record, verified, as bytes.
     pub record: Option<Bytes>,
+    /// A round-trip time that was measured just now.
+    pub latency: Option<Duration>,
     /// Under which address it sees us.
     pub observed: Option<Multiaddr>,
 }

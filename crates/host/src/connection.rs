@@ -2,7 +2,9 @@
 
 use crate::{entry::Entry, machine::idle::Usage, shared::Shared, streams};
 use futures_util::future::BoxFuture;
-use sinew_core::{AcceptStreams, CloseReason, ConnectionEvent, Lifetime, Muxed, MuxedStream, ObservedAddrs};
+use sinew_core::{
+    AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream, ObservedAddrs,
+};
 use sinew_identity::PeerId;
 use sinew_machine::{CloseCode, Instant, code};
 use sinew_runtime::{Timer, now, timeout};
@@ -58,6 +60,15 @@ fn remember_address(shared: &Shared, entry: &Entry) {
             RECENTLY_CONNECTED,
             now(),
         );
+    }
+}
+
+/// How far the peer was, where its muxer has measured it.
+fn remember_latency(shared: &Shared, entry: &Entry) {
+    let mut learned = Learned::default();
+    learned.latency = entry.muxed.rtt();
+    if learned.latency.is_some() {
+        shared.peerstore().update(&entry.info.peer, &learned, now());
     }
 }
 
@@ -205,6 +216,7 @@ impl Drop for Leave {
         }
         mark_connected(shared, &info.peer);
         remember_address(shared, &self.entry);
+        remember_latency(shared, &self.entry);
         shared
             .feeds
             .changed(info.peer, || shared.table.contains(&info.peer));

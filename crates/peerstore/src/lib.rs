@@ -1,7 +1,7 @@
 //! What a node knows of peers: addresses with their lifetimes, keys, protocols, signed records.
 //!
 //! [`MemoryPeerstore`] keeps it for as long as the process lives, within [`PeerstoreBounds`]. It is the default of a
-//! host.
+//! host. `DiskPeerstore` (feature `disk`) keeps it in a file too, which survives a restart and a crash.
 //!
 //! ```
 //! use sinew_core::{Lifetime, Peerstore};
@@ -19,6 +19,15 @@
 //!
 //! It deliberately decides nothing: whom to dial, and at which of the addresses, is the host's.
 
+mod bounds;
+#[cfg(feature = "disk")]
+mod disk;
+#[cfg(feature = "disk")]
+mod generated;
 mod memory;
+mod peers;
 
-pub use memory::{MemoryPeerstore, PeerstoreBounds};
+pub use bounds::PeerstoreBounds;
+#[cfg(feature = "disk")]
+pub use disk::{DiskError, DiskPeerstore};
+pub use memory::MemoryPeerstore;

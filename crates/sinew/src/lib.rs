@@ -112,6 +112,7 @@
 //! | `identify` | yes | identify and identify/push |
 //! | `ping` | yes | ping |
 //! | `request-response` | yes | typed requests with prost, CBOR and JSON codecs |
+//! | `peerstore` | no | a peerstore on disk, for [`NodeBuilder::peerstore_at`] |
 //! | `perf` | no | throughput between two of your own machines; in no preset |
 //! | `memory` | no | a transport inside one process, for tests |
 //! | `insecure-plaintext` | no | a channel that secures nothing, for tests; in no preset |
@@ -141,7 +142,10 @@ pub use sinew_core::{
 };
 pub use sinew_host::{Limits, Timeouts};
 pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
+#[cfg(feature = "peerstore")]
+pub use sinew_peerstore::{DiskError, DiskPeerstore};
 pub use sinew_peerstore::{MemoryPeerstore, PeerstoreBounds};
+pub use sinew_runtime::now;
 
 /// Addresses: strict parsing, peer suffixes, scopes.
 pub use sinew_addr as addr;

@@ -172,6 +172,22 @@ impl NodeBuilder {
         self
     }
 
+    /// Keeps the knowledge of peers in a file too, so that it survives a restart and a crash. Changes are written every
+    /// ten seconds and when the node ends. Reads the whole file, which blocks.
+    ///
+    /// # Errors
+    /// [`DiskError`](sinew_peerstore::DiskError) when another process has the file open, or the system refuses it. A
+    /// damaged file is no error: it is kept aside, a new one takes its place, and that is logged.
+    #[cfg(feature = "peerstore")]
+    pub fn peerstore_at(
+        mut self,
+        path: impl AsRef<std::path::Path>,
+    ) -> Result<Self, sinew_peerstore::DiskError> {
+        let store = sinew_peerstore::DiskPeerstore::open(path)?;
+        self.host.add(store.clone());
+        Ok(self.peerstore(store))
+    }
+
     /// Sets the limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {

@@ -3,10 +3,15 @@
 use crate::{args::Listening, error::CliError, local, output::Output};
 use serde_json::json;
 use sinew::{ConnectionEvent, Host, ListenEvent};
+use std::path::Path;
 
-pub(crate) async fn run(args: &Listening, output: &Output) -> Result<(), CliError> {
+pub(crate) async fn run(args: &Listening, peerstore: Option<&Path>, output: &Output) -> Result<(), CliError> {
     let signals = local::Signals::watch()?;
-    let host = local::start(local::listener(args)?).await?;
+    let mut builder = local::listener(args)?;
+    if let Some(path) = peerstore {
+        builder = builder.peerstore_at(path).map_err(local::peerstore_error)?;
+    }
+    let host = local::start(builder).await?;
     local::announce(&host, output);
     tokio::select! {
         () = local::until_told(host.clone(), signals, output) => {}

@@ -4,7 +4,7 @@ use crate::{
     Config, PROTOCOL, PingError, SIZE,
     exchange::{self, Failure},
 };
-use sinew_core::{Connection, Host, OpenError, OpenOptions, PeerId, Stream};
+use sinew_core::{Connection, Host, Learned, OpenError, OpenOptions, PeerId, Stream};
 use sinew_machine::{ConnectionId, Instant};
 use sinew_runtime::{now, sleep_until};
 use std::{
@@ -143,7 +143,14 @@ impl Ping {
     ) -> Result<Duration, PingError> {
         let (stream, echo) = echo.map_err(|failure| PingError::new(way.peer(), failure, self.timeout))?;
         *slot = Some(stream);
+        self.remember(&way.peer(), echo);
         Ok(echo)
+    }
+
+    fn remember(&self, peer: &PeerId, latency: Duration) {
+        let mut learned = Learned::default();
+        learned.latency = Some(latency);
+        self.host.peerstore().update(peer, &learned, now());
     }
 }
 

@@ -92,7 +92,10 @@ impl Streams {
 async fn both_sides_ping_over_one_connection() {
     let ((left, left_ping), (right, right_ping)) = (node().await, node().await);
     let peer = connect(&left, &right).await;
-    assert!(left_ping.ping(peer).await.unwrap() < LIMIT);
+    let echo = left_ping.ping(peer).await.unwrap();
+    assert!(echo < LIMIT);
+    let known = left.peerstore().info(&peer, sinew_runtime::now()).unwrap();
+    assert_eq!(known.latency, Some(echo), "kept with the peer");
     assert!(right_ping.ping(left.peer_id()).await.unwrap() < LIMIT);
     let connection = left.connection(&peer).unwrap();
     assert!(left_ping.ping_over(&connection).await.unwrap() < LIMIT);
