@@ -3,7 +3,7 @@
 use crate::{
     Bus, Connection, ConnectionInfo, DialError, DialOptions, DialReport, DialTarget, Event, Fact,
     HandlerError, HandlerOptions, Learned, ListenError, Membership, Observer, OpenError, OpenOptions,
-    Peerstore, ProtocolMatch, Registration, Source, Stream, StreamHandler, Subscription,
+    Peerstore, ProtocolMatch, Registration, Resources, Source, Stream, StreamHandler, Subscription,
 };
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
@@ -51,6 +51,8 @@ pub trait HostBackend: Send + Sync + 'static {
     fn membership(&self) -> Membership;
     /// Takes in what a service found out about a peer.
     fn learn(&self, peer: &PeerId, learned: Learned, source: Source);
+    /// What the node uses of its limits, and what they refused.
+    fn resources(&self) -> Resources;
     /// Ends the node.
     async fn shutdown(&self, grace: Duration);
 }
@@ -322,6 +324,12 @@ impl Host {
     /// Takes in what a service found out about `peer`. Bounded per peer.
     pub fn learn(&self, peer: &PeerId, learned: Learned, source: Source) {
         self.backend.learn(peer, learned, source);
+    }
+
+    /// What the node uses of its limits, and what they refused since it started.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        self.backend.resources()
     }
 
     /// Ends the node: listeners stop, services say goodbye, streams get until the end of `grace`, connections close

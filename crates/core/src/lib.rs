@@ -45,6 +45,7 @@ mod membership;
 mod muxer;
 mod peerstore;
 mod resolver;
+mod resources;
 mod scope;
 mod service;
 mod stream;
@@ -67,6 +68,7 @@ pub use membership::{Membership, PeerState, WatchPeers};
 pub use muxer::{AcceptStreams, MuxError, Muxed, MuxedConnection, MuxedStream, MuxerUpgrade};
 pub use peerstore::{Learned, Lifetime, PeerInfo, Peerstore, Source};
 pub use resolver::{ResolveError, Resolved, Resolver};
+pub use resources::{Refusals, Resources, ScopeKind, Usage};
 pub use scope::{LimitExceeded, Reservation, Resource, ResourceScope, Unlimited};
 pub use service::{
     Registrar, Registration, Service, ServiceConfig, ServiceContext, ServiceError, Shutdown, Spawn,

@@ -7,20 +7,49 @@ use std::{fmt, sync::Arc};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Resource {
-    /// Bytes of memory that a peer can make us hold.
+    /// Bytes that a peer is allowed to make us hold, reserved before it is told so: the growth of receive windows.
     Memory,
+    /// Bytes that have arrived and nobody has read.
+    Unread,
     /// Connections, pending or established.
     Connections,
     /// Streams.
     Streams,
+    /// File descriptors.
+    Descriptors,
+}
+
+impl Resource {
+    /// Every resource.
+    pub const ALL: [Self; 5] = [
+        Self::Memory,
+        Self::Unread,
+        Self::Connections,
+        Self::Streams,
+        Self::Descriptors,
+    ];
+
+    /// A short name for metrics and logs, `connections` for instance.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Unread => "unread",
+            Self::Connections => "connections",
+            Self::Streams => "streams",
+            Self::Descriptors => "descriptors",
+        }
+    }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Memory => "bytes of memory",
+            Self::Unread => "unread bytes",
             Self::Connections => "connections",
             Self::Streams => "streams",
+            Self::Descriptors => "file descriptors",
         })
     }
 }
@@ -35,6 +64,12 @@ pub trait ResourceScope: Send + Sync + fmt::Debug + 'static {
 
     /// Gives back what [`ResourceScope::charge`] took.
     fn release(&self, resource: Resource, amount: u64);
+
+    /// Takes note of how many bytes have arrived on the connection of this scope that nobody has read, and answers
+    /// how many may: its share of what all connections together may leave unread. What has arrived cannot be
+    /// refused; a connection over its share is not read from until its streams are, and asks again now and then,
+    /// because the share grows when others read. The last note holds: at the end of the connection it is zero.
+    fn note_unread(&self, bytes: u64) -> u64;
 }
 
 /// A scope without limits, for tests and for parts that are used alone.
@@ -47,6 +82,10 @@ impl ResourceScope for Unlimited {
     }
 
     fn release(&self, _: Resource, _: u64) {}
+
+    fn note_unread(&self, _: u64) -> u64 {
+        u64::MAX
+    }
 }
 
 /// Something that was charged to a scope; dropping it gives it back.

@@ -18,6 +18,11 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Whether this transport can dial or listen on `addr`. A `/p2p/<peer>` at the end does not matter.
     fn handles(&self, addr: &Multiaddr) -> bool;
 
+    /// File descriptors that one connection takes: one unless told, none where connections share a socket.
+    fn descriptors(&self) -> u64 {
+        1
+    }
+
     /// Connects to `addr`.
     ///
     /// # Errors

@@ -1,14 +1,15 @@
 //! Listeners: accept, gate, give a pending place, hand over. Never a handshake.
 
 use crate::{
+    limits::Place,
     machine::source::Source,
     shared::{OpenListener, Shared},
     upgrade::{Stage, Upgrade},
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    ConnectionEvent, Incoming, Layer, LimitExceeded, ListenAddrs, ListenError, ListenEvent, Listener,
-    ListenerEvent, Refusal, Resource, Role, TransportError, UpgradeError, Verdict,
+    ConnectionEvent, Incoming, Layer, ListenAddrs, ListenError, ListenEvent, Listener, ListenerEvent,
+    Refusal, Role, Transport, TransportError, UpgradeError, Verdict,
 };
 use sinew_machine::Direction;
 use sinew_runtime::{now, sleep};
@@ -55,7 +56,7 @@ pub(crate) async fn listen(shared: &Arc<Shared>, addr: Multiaddr) -> Result<Vec<
     let task = Task {
         shared: shared.clone(),
         key,
-        transport: transport.name(),
+        transport: transport.clone(),
         listener,
     };
     shared.accepting.spawn("listener", async move {
@@ -106,7 +107,7 @@ fn announce(shared: &Shared) {
 struct Task {
     shared: Arc<Shared>,
     key: Multiaddr,
-    transport: &'static str,
+    transport: Arc<dyn Transport>,
     listener: Box<dyn Listener>,
 }
 
@@ -114,7 +115,7 @@ impl Task {
     async fn run(mut self) {
         loop {
             match self.listener.next().await {
-                ListenerEvent::Incoming(incoming) => take(&self.shared, self.transport, incoming),
+                ListenerEvent::Incoming(incoming) => take(&self.shared, &self.transport, incoming),
                 ListenerEvent::AddressAdded(addr) => self.added(addr),
                 ListenerEvent::AddressRemoved(addr) => self.removed(&addr),
                 ListenerEvent::Failed(error) => {
@@ -157,7 +158,7 @@ impl Task {
 }
 
 /// Decides what is known at once, and gives the connection a place and a task.
-fn take(shared: &Arc<Shared>, transport: &'static str, incoming: Box<dyn Incoming>) {
+fn take(shared: &Arc<Shared>, transport: &Arc<dyn Transport>, incoming: Box<dyn Incoming>) {
     let parts = shared.parts();
     if parts.gater.on_accept(incoming.local(), incoming.remote()) == Verdict::Deny {
         failed(
@@ -168,46 +169,49 @@ fn take(shared: &Arc<Shared>, transport: &'static str, incoming: Box<dyn Incomin
         );
         return incoming.refuse(Refusal::Ignore);
     }
-    if parts.inbound.is_full() {
-        let max = parts.limits.inbound_connections as u64;
-        let refused = LimitExceeded::one("established inbound connections", Resource::Connections, max, max);
-        failed(shared, incoming.local(), incoming.remote(), refused.into());
-        return incoming.refuse(Refusal::Reject);
-    }
+    let room = parts.system.has_room(Direction::Inbound);
+    let place = match room.and_then(|()| shared.place(transport.descriptors())) {
+        Ok(place) => place,
+        Err(refused) => {
+            failed(shared, incoming.local(), incoming.remote(), refused.into());
+            return incoming.refuse(Refusal::Reject);
+        }
+    };
     // A crowd of forged addresses takes half of the places at most: from there on, who wants one proves its address.
     if !incoming.is_validated() && shared.pending().is_crowded() {
         return incoming.refuse(Refusal::Retry);
     }
     let (evict, evicted) = oneshot::channel();
     let (id, _evicted_now) = shared.pending().enter(Source::of(incoming.remote()), evict);
-    let place = Place {
+    let waiting = Waiting {
         shared: shared.clone(),
         id,
     };
-    shared
-        .accepting
-        .spawn("upgrade", run(place, transport, incoming, evicted));
+    shared.accepting.spawn(
+        "upgrade",
+        run((waiting, place), transport.name(), incoming, evicted),
+    );
 }
 
-/// A pending place; dropping it frees it.
-struct Place {
+/// A place among the pending connections; dropping it frees it.
+struct Waiting {
     shared: Arc<Shared>,
     id: u64,
 }
 
-impl Drop for Place {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.shared.pending().leave(self.id);
     }
 }
 
 async fn run(
-    place: Place,
+    (waiting, place): (Waiting, Place),
     transport: &'static str,
     incoming: Box<dyn Incoming>,
     evicted: oneshot::Receiver<()>,
 ) {
-    let shared = place.shared.clone();
+    let shared = waiting.shared.clone();
     let (local, remote) = (incoming.local().clone(), incoming.remote().clone());
     let stage = Arc::new(Stage::default());
     let upgrade = Upgrade {
@@ -217,12 +221,12 @@ async fn run(
         expected: None,
         hidden: false,
         transport,
-        scope: shared.connection_scope(),
+        place,
         stage: stage.clone(),
         within: shared.parts().timeouts.inbound,
     };
     let finished = async {
-        let link = incoming.finish(upgrade.scope.clone()).await?;
+        let link = incoming.finish(upgrade.place.scope().clone()).await?;
         upgrade.run(link).await.map(drop)
     };
     let outcome = tokio::select! {

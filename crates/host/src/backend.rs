@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_core::{
     Bus, Connection, ConnectionInfo, DialOptions, DialReport, DialTarget, HandlerError, HostBackend, Learned,
-    Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Registration, Source,
-    Stream,
+    Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Registration, Resources,
+    Source, Stream,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::{CloseCode, ConnectionId, ProtocolId};
@@ -144,6 +144,11 @@ impl HostBackend for Backend {
         if shared.table.contains(peer) {
             shared.feeds.changed(*peer, || shared.table.contains(peer));
         }
+    }
+
+    fn resources(&self) -> Resources {
+        let running = self.shared.running();
+        running.map_or_else(Resources::default, |parts| parts.system.snapshot())
     }
 
     async fn shutdown(&self, grace: Duration) {

@@ -4,14 +4,14 @@ use crate::{
     accept,
     backend::Backend,
     config::{Limits, Timeouts},
-    limits::Scope,
+    limits::System,
     machine::pending::Pending,
     shared::{Parts, Shared},
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
     AllowAll, ConnectionGater, HandlerError, Host, ListenError, MuxerUpgrade, Peerstore, Registrar, Resolver,
-    Resource, SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport,
+    SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport,
 };
 use sinew_identity::Signer;
 use std::{fmt, sync::Arc};
@@ -142,27 +142,14 @@ impl HostBuilder {
             services,
             ..
         } = self;
-        let windows = Scope::new(
-            "receive windows",
-            Resource::Memory,
-            self.limits.window_bytes,
-            None,
-        );
-        let established = |name, max: usize| Scope::new(name, Resource::Connections, max as u64, None);
         let parts = Parts {
-            inbound: established("established inbound connections", self.limits.inbound_connections),
-            outbound: established(
-                "established outbound connections",
-                self.limits.outbound_connections,
-            ),
-            windows,
+            system: System::new(self.limits),
             pending: Pending::new(self.limits.quotas()).into(),
             transports: self.transports,
             security: self.security,
             muxers: self.muxers,
             resolver: self.resolver,
             gater: self.gater,
-            limits: self.limits,
             timeouts: self.timeouts,
         };
         assert!(shared.start(parts), "a builder is consumed by its start");

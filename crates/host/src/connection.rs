@@ -6,11 +6,11 @@ use sinew_core::{
     AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream, ObservedAddrs,
 };
 use sinew_identity::PeerId;
-use sinew_machine::{CloseCode, Instant, code};
+use sinew_machine::{CloseCode, Direction, Instant, code};
 use sinew_runtime::{Timer, now, timeout};
 use std::{
     future::poll_fn,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -53,7 +53,7 @@ pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode) {
 /// An address that we dialled is worth keeping; the one that an inbound connection came from seldom listens.
 fn remember_address(shared: &Shared, entry: &Entry) {
     let info = &entry.info;
-    if info.direction == sinew_machine::Direction::Outbound {
+    if info.direction == Direction::Outbound {
         shared.peerstore().add_addrs(
             &info.peer,
             std::slice::from_ref(&info.remote),
@@ -179,16 +179,14 @@ impl Task {
 
 /// Gives an inbound stream a task of its own, if its connection has room for it.
 fn take_stream(shared: &Arc<Shared>, entry: &Arc<Entry>, mut stream: Box<dyn MuxedStream>) {
-    let max = shared.parts().limits.inbound_streams_per_connection;
     let Some(used) = entry.acquire() else {
         return stream.reset(code::stream::SHUTDOWN);
     };
-    if entry.inbound_streams.fetch_add(1, Ordering::AcqRel) >= max {
-        entry.inbound_streams.fetch_sub(1, Ordering::AcqRel);
-        tracing::debug!(connection = %entry.info.id, peer = %entry.info.peer, max, "too many inbound streams");
+    // What was refused is logged and counted by the scope.
+    let Ok(place) = entry.place.scope().stream(Direction::Inbound) else {
         return stream.reset(code::stream::RESOURCE_LIMIT);
-    }
-    let inbound = streams::Inbound::new(shared.clone(), used);
+    };
+    let inbound = streams::Inbound::new(shared.clone(), used, place);
     shared.handlers.spawn("inbound stream", inbound.serve(stream));
 }
 

@@ -1,10 +1,10 @@
 //! An established connection: who uses it, and the handle that is given out.
 
-use crate::{machine::budget::Budget, shared::Shared, streams};
+use crate::{limits::Place, machine::budget::Budget, shared::Shared, streams};
 use futures_util::future::BoxFuture;
 use sinew_core::{
     CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, NegotiationError, OpenError,
-    OpenOptions, Reservation, Stream,
+    OpenOptions, Stream,
 };
 use sinew_machine::{CloseCode, Instant, ProtocolId, code};
 use std::{
@@ -27,14 +27,12 @@ pub(crate) struct Entry {
     /// Handles and streams.
     users: AtomicUsize,
     last_used: AtomicU64,
-    pub(crate) inbound_streams: AtomicUsize,
-    pub(crate) outbound_streams: AtomicUsize,
     /// The remote is known to take the end of a stream together with its opening.
     pub(crate) finish_early: AtomicBool,
     /// It carries no new stream: it is being closed, or its muxer has no stream ids left.
     spent: AtomicBool,
     /// Its place among the established connections.
-    _place: Reservation,
+    pub(crate) place: Place,
     /// What the remote may waste on negotiations.
     negotiations: Mutex<Budget>,
 }
@@ -43,7 +41,7 @@ impl Entry {
     pub(crate) fn new(
         info: ConnectionInfo,
         muxed: Arc<dyn MuxedConnection>,
-        place: Reservation,
+        place: Place,
         hidden: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -52,11 +50,9 @@ impl Entry {
             hidden,
             users: AtomicUsize::new(0),
             last_used: AtomicU64::new(sinew_runtime::now().0),
-            inbound_streams: AtomicUsize::new(0),
-            outbound_streams: AtomicUsize::new(0),
             finish_early: AtomicBool::new(false),
             spent: AtomicBool::new(false),
-            _place: place,
+            place,
             negotiations: Mutex::new(Budget::new(sinew_runtime::now())),
         })
     }

@@ -1,10 +1,10 @@
 //! What every task of a host sees.
 
 use crate::{
-    config::{Limits, Timeouts},
+    config::Timeouts,
     dial::Flights,
     entry::{Entry, Handle},
-    limits::{Scope, StreamCounts},
+    limits::{Place, System},
     machine::pending::Pending,
     membership::Feeds,
     observed::Observed,
@@ -13,8 +13,8 @@ use crate::{
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    Bus, Connection, ConnectionGater, HandledProtocols, MuxerUpgrade, PeerState, Peerstore, Resolver,
-    ResourceScope, SecureUpgrade, Transport,
+    Bus, Connection, ConnectionGater, HandledProtocols, LimitExceeded, MuxerUpgrade, PeerState, Peerstore,
+    Resolver, SecureUpgrade, Transport,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::ConnectionId;
@@ -37,11 +37,8 @@ pub(crate) struct Parts {
     pub(crate) muxers: Vec<Arc<dyn MuxerUpgrade>>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) gater: Arc<dyn ConnectionGater>,
-    pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
-    pub(crate) inbound: Arc<Scope>,
-    pub(crate) outbound: Arc<Scope>,
-    pub(crate) windows: Arc<Scope>,
+    pub(crate) system: Arc<System>,
     pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,
 }
 
@@ -60,7 +57,6 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     pub(crate) feeds: Feeds,
     pub(crate) flights: Flights,
-    pub(crate) streams: Arc<StreamCounts>,
     pub(crate) observed: Observed,
     pub(crate) listeners: Mutex<BTreeMap<Multiaddr, OpenListener>>,
     /// Listeners and upgrades.
@@ -87,7 +83,6 @@ impl Shared {
             table: Table::new(local),
             feeds: Feeds::default(),
             flights: Flights::default(),
-            streams: Arc::default(),
             observed: Observed::default(),
             listeners: Mutex::default(),
             accepting: TaskScope::new("accepting"),
@@ -130,16 +125,9 @@ impl Shared {
         ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A scope for the receive windows of one connection.
-    pub(crate) fn connection_scope(&self) -> Arc<dyn ResourceScope> {
-        let parts = self.parts();
-        let limit = parts.limits.window_bytes_per_connection;
-        Scope::new(
-            "receive windows of a connection",
-            sinew_core::Resource::Memory,
-            limit,
-            Some(parts.windows.clone()),
-        )
+    /// The place of a new connection that takes so many file descriptors.
+    pub(crate) fn place(&self, descriptors: u64) -> Result<Place, LimitExceeded> {
+        Place::pending(&self.parts().system, descriptors)
     }
 
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending<oneshot::Sender<()>>> {

@@ -7,18 +7,12 @@ use crate::{
     shared::Shared,
 };
 use futures_util::FutureExt;
-use sinew_core::{
-    ConnectionInfo, LimitExceeded, MuxError, MuxedStream, OpenError, OpenOptions, Resource, Stream,
-    StreamEvent,
-};
+use sinew_core::{ConnectionInfo, MuxError, MuxedStream, OpenError, OpenOptions, Stream, StreamEvent};
 use sinew_machine::{Direction, ProtocolId, StreamId, code};
 use sinew_runtime::timeout;
 use std::{
     panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -34,11 +28,13 @@ pub(crate) async fn open(
         return Err(OpenError::NoProtocol);
     }
     let closed = || OpenError::NotConnected(peer);
-    let lease = Lease::outbound(shared, entry.acquire().ok_or_else(closed)?)?;
+    let mut lease = Lease::outbound(shared, entry.acquire().ok_or_else(closed)?)?;
     let io = begin(entry, options.timeout).await?;
     options.finish_early |= entry.finish_early.load(Ordering::Relaxed);
     let negotiated = sinew_multistream::open(io, protocols, &options).await;
     let (protocol, io) = negotiated.map_err(|error| OpenError::Negotiation { peer, error })?;
+    let joined = lease.place.join(&protocol, usize::MAX);
+    joined.map_err(|error| OpenError::Limit { peer, error })?;
     Ok(lease.into_stream(io, protocol))
 }
 
@@ -64,12 +60,12 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     /// A stream whose place among the inbound streams of its connection is taken.
-    pub(crate) fn new(shared: Arc<Shared>, used: Use) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, used: Use, place: StreamPlace) -> Self {
         let lease = Lease {
             shared: shared.clone(),
             used,
             direction: Direction::Inbound,
-            place: None,
+            place,
             told: None,
         };
         Self { shared, lease }
@@ -99,12 +95,8 @@ impl Inbound {
             return io.reset(code::stream::NEGOTIATION_FAILED);
         };
         let max = entry.options.max_streams_per_peer;
-        match self.shared.streams.enter(info.peer, entry.name.clone(), max) {
-            Ok(place) => self.lease.place = Some(place),
-            Err(refused) => {
-                tracing::debug!(connection = %info.id, %refused, "inbound stream refused");
-                return io.reset(code::stream::RESOURCE_LIMIT);
-            }
+        if self.lease.place.join(&entry.name, max).is_err() {
+            return io.reset(code::stream::RESOURCE_LIMIT);
         }
         let stream = self.lease.into_stream(io, protocol);
         run(&entry, stream).await;
@@ -152,40 +144,26 @@ struct Lease {
     shared: Arc<Shared>,
     used: Use,
     direction: Direction,
-    place: Option<StreamPlace>,
+    place: StreamPlace,
     /// Set once subscribers were told of the stream.
     told: Option<(StreamId, ProtocolId)>,
 }
 
 impl Lease {
     fn outbound(shared: &Arc<Shared>, used: Use) -> Result<Self, OpenError> {
-        let max = shared.parts().limits.outbound_streams_per_connection;
         let peer = used.entry.info.peer;
-        let count = used.entry.outbound_streams.fetch_add(1, Ordering::AcqRel);
-        let lease = Self {
+        let place = used.entry.place.scope().stream(Direction::Outbound);
+        Ok(Self {
+            place: place.map_err(|error| OpenError::Limit { peer, error })?,
             shared: shared.clone(),
             used,
             direction: Direction::Outbound,
-            place: None,
             told: None,
-        };
-        if count >= max {
-            let scope = format!("outbound streams of connection {}", lease.info().id);
-            let error = LimitExceeded::one(scope, Resource::Streams, count as u64, max as u64);
-            return Err(OpenError::Limit { peer, error });
-        }
-        Ok(lease)
+        })
     }
 
     fn info(&self) -> &Arc<ConnectionInfo> {
         &self.used.entry.info
-    }
-
-    fn counter(&self) -> &AtomicUsize {
-        match self.direction {
-            Direction::Inbound => &self.used.entry.inbound_streams,
-            Direction::Outbound => &self.used.entry.outbound_streams,
-        }
     }
 
     fn into_stream(mut self, io: Box<dyn MuxedStream>, protocol: ProtocolId) -> Stream {
@@ -206,7 +184,6 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.counter().fetch_sub(1, Ordering::AcqRel);
         if let Some((stream, protocol)) = self.told.take() {
             let (connection, direction) = (self.info().clone(), self.direction);
             self.shared.bus.publish(|| StreamEvent::Closed {

@@ -1,7 +1,7 @@
 //! The table of established connections, and which of several to one peer is used.
 
 use crate::entry::Entry;
-use sinew_core::{ConnectionInfo, LimitExceeded, Resource};
+use sinew_core::ConnectionInfo;
 use sinew_identity::PeerId;
 use sinew_machine::{ConnectionId, Direction};
 use std::{
@@ -70,16 +70,10 @@ impl Table {
             [usize::try_from(self.hasher.hash_one(peer) % shards).expect("less than the number of shards")]
     }
 
-    /// Adds a connection, unless its peer has `max` already.
-    pub(crate) fn insert(&self, entry: Arc<Entry>, max: usize) -> Result<(), LimitExceeded> {
+    /// Adds a connection.
+    pub(crate) fn insert(&self, entry: Arc<Entry>) {
         let peer = entry.info.peer;
         let mut shard = self.write(&peer);
-        let count = shard.get(&peer).map_or(0, |known| known.entries.len());
-        if count >= max {
-            let scope = format!("established connections of peer {peer}");
-            let (used, max) = (count as u64, max as u64);
-            return Err(LimitExceeded::one(scope, Resource::Connections, used, max));
-        }
         let known = shard.entry(peer).or_insert_with(|| Peer {
             generation: 0,
             entries: Vec::with_capacity(1),
@@ -88,7 +82,6 @@ impl Table {
             known.generation = self.generations.fetch_add(1, Ordering::Relaxed);
         }
         known.entries.push(entry);
-        Ok(())
     }
 
     /// Removes a connection.

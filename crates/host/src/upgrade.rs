@@ -3,12 +3,13 @@
 use crate::{
     connection,
     entry::Entry,
+    limits::Place,
     shared::{Parts, Shared},
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    BoxedIo, ConnectionInfo, Layer, LimitExceeded, Link, Muxed, MuxerUpgrade, RawConnection, Reservation,
-    Resource, ResourceScope, Role, SecureRequest, SecureUpgrade, SecurityError, UpgradeError, Verdict,
+    BoxedIo, ConnectionInfo, Layer, Link, Muxed, MuxerUpgrade, RawConnection, Role, SecureRequest,
+    SecureUpgrade, SecurityError, UpgradeError, Verdict,
 };
 use sinew_identity::{PeerId, PublicKey};
 use sinew_machine::{Direction, ProtocolId, code};
@@ -30,7 +31,8 @@ pub(crate) struct Upgrade {
     /// Nobody but the asker is to know of the connection.
     pub(crate) hidden: bool,
     pub(crate) transport: &'static str,
-    pub(crate) scope: Arc<dyn ResourceScope>,
+    /// Its place: pending, until it is established.
+    pub(crate) place: Place,
     pub(crate) stage: Arc<Stage>,
     /// How long the whole may take; whoever runs the upgrade ends it then.
     pub(crate) within: Duration,
@@ -131,7 +133,7 @@ impl Upgrade {
             }
         };
         self.stage.enter(Layer::Muxer);
-        let muxed = muxer.mux(io, self.role, self.scope.clone());
+        let muxed = muxer.mux(io, self.role, self.place.scope().clone());
         let (security, muxer) = (Some(security.protocol()), Some(muxer.protocol()));
         Ok(Upgraded {
             muxed,
@@ -191,7 +193,7 @@ impl Upgrade {
         }
     }
 
-    fn establish(&self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
+    fn establish(mut self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
         let Upgraded {
             muxed,
             peer,
@@ -215,30 +217,13 @@ impl Upgrade {
             connection::farewell(&self.shared, muxed, code::connection::GATED);
             return Err(UpgradeError::Gated(Layer::Muxer));
         }
-        let entry = match self.admit(info, &muxed) {
-            Ok(entry) => entry,
-            Err(refused) => {
-                tracing::debug!(%refused, "connection refused");
-                connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT);
-                return Err(refused.into());
-            }
-        };
+        if let Err(refused) = self.place.establish(info.id, &peer, self.direction) {
+            connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT);
+            return Err(refused.into());
+        }
+        let entry = Entry::new(info, muxed.handle.clone(), self.place, self.hidden);
+        self.shared.table.insert(entry.clone());
         connection::begin(&self.shared, &entry, muxed);
-        Ok(entry)
-    }
-
-    /// Takes the connection's places in the limits and in the table.
-    fn admit(&self, info: ConnectionInfo, muxed: &Muxed) -> Result<Arc<Entry>, LimitExceeded> {
-        let parts = self.parts();
-        let scope = match self.direction {
-            Direction::Inbound => parts.inbound.clone(),
-            Direction::Outbound => parts.outbound.clone(),
-        };
-        let place = Reservation::new(scope, Resource::Connections, 1)?;
-        let entry = Entry::new(info, muxed.handle.clone(), place, self.hidden);
-        self.shared
-            .table
-            .insert(entry.clone(), parts.limits.connections_per_peer)?;
         Ok(entry)
     }
 }

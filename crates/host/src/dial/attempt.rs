@@ -19,7 +19,10 @@ pub(super) async fn run(
     purpose: Purpose,
     candidate: Candidate,
 ) -> Result<Arc<Entry>, AttemptError> {
-    let (scope, stage) = (shared.connection_scope(), Arc::new(Stage::default()));
+    let stage = Arc::new(Stage::default());
+    let place = shared.place(candidate.transport.descriptors());
+    let place = place.map_err(|refused| AttemptError::Upgrade(refused.into()))?;
+    let request = DialRequest::new(peer, purpose, place.scope().clone());
     let within = shared.parts().timeouts.outbound;
     let upgrade = Upgrade {
         shared: shared.clone(),
@@ -31,12 +34,11 @@ pub(super) async fn run(
         expected: peer,
         hidden: purpose == Purpose::Probe,
         transport: candidate.transport.name(),
-        scope: scope.clone(),
+        place,
         stage: stage.clone(),
         within,
     };
     let attempt = async {
-        let request = DialRequest::new(peer, purpose, scope);
         let link = candidate
             .transport
             .dial(&candidate.addr, request)

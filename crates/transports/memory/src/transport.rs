@@ -34,6 +34,10 @@ impl Transport for MemoryTransport {
         "memory"
     }
 
+    fn descriptors(&self) -> u64 {
+        0
+    }
+
     fn handles(&self, addr: &Multiaddr) -> bool {
         addr::number(addr).is_some()
     }

@@ -1,0 +1,299 @@
+//! How much a host admits.
+
+use super::capacity;
+use crate::machine::pending::Quotas;
+
+const MIB: u64 = 1 << 20;
+
+/// The machine that the defaults are for: 4 GiB of memory.
+const USUAL_MEMORY: u64 = 4096 * MIB;
+
+/// The machine that the defaults are for: a limit of 16,384 open files.
+const USUAL_DESCRIPTORS: u64 = 16_384;
+
+/// Memory that a connection may cost: what it leaves unread for its own, what waits to be written, the state of its
+/// security and muxer, and the streams and tasks that usually go with it.
+const OF_A_CONNECTION: u64 = MIB / 2;
+
+/// Memory that an inbound stream may cost: its task, its place in the muxer, and what its handler holds.
+const OF_A_STREAM: u64 = MIB / 4;
+
+/// How much a host admits.
+///
+/// [`Limits::default`] are numbers for a machine with 4 GiB of memory and 16,384 descriptors: the same program
+/// behaves alike everywhere. [`Limits::auto`] asks the machine, and [`Limits::for_machine`] is the formula behind
+/// both. Every number can be changed; none is without effect.
+///
+/// # How to size them
+///
+/// 1. Begin with [`Limits::auto`]. Is the machine shared, give [`Limits::for_machine`] the part that is the node's.
+/// 2. Run with [`Limits::dry_run`] for a day under your own load: nothing is refused, and what would have been is
+///    logged and counted ([`Host::resources`](sinew_core::Host::resources)). Honest peers should cause none.
+/// 3. Raise what was reached, and look at the cost: a connection is taken for half a MiB and an inbound stream for a
+///    quarter, both in the worst case; idle, a connection takes a few KiB. The most that peers can make a node hold is
+///    about `connections × 0.3 MiB + memory + unread`.
+/// 4. Keep `descriptors` above the connections of both directions and twice `pending`, so that it is the tables of
+///    connections that are full first: they make room for newcomers, descriptors cannot.
+///
+/// A limit alone moves the damage to whoever comes next. Therefore pending places are taken from the busiest source,
+/// and a part of the inbound streams is kept for peers that have few.
+///
+/// ```
+/// use sinew_host::Limits;
+///
+/// // A node that may use a quarter of a GiB and 1,024 files.
+/// let mut limits = Limits::for_machine(256 << 20, 1024);
+/// assert_eq!((limits.inbound_connections, limits.descriptors), (192, 768));
+/// limits.connections_per_peer = 2;
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Inbound connections that are not established yet, in all. When full, the busiest source makes room.
+    pub pending: usize,
+    /// Pending inbound connections of one address.
+    pub pending_per_address: usize,
+    /// Pending inbound connections of one subnet: /24 of IPv4, /56 of IPv6, the address itself on loopback.
+    pub pending_per_subnet: usize,
+    /// Established inbound connections.
+    pub inbound_connections: usize,
+    /// Established outbound connections.
+    pub outbound_connections: usize,
+    /// Established connections to or from one peer.
+    pub connections_per_peer: usize,
+    /// Inbound streams in all, those that are being negotiated included.
+    pub inbound_streams: usize,
+    /// Of the inbound streams, how many are kept for peers that have fewer than 16.
+    pub inbound_streams_reserved: usize,
+    /// Inbound streams of one peer, over all of its connections: its share.
+    pub inbound_streams_per_peer: usize,
+    /// Inbound streams of one protocol, of all peers. How many one peer may have is its handler's to say.
+    pub inbound_streams_per_protocol: usize,
+    /// Inbound streams of one connection, those that are being negotiated included.
+    pub inbound_streams_per_connection: usize,
+    /// Outbound streams in all.
+    pub outbound_streams: usize,
+    /// Outbound streams of one connection.
+    pub outbound_streams_per_connection: usize,
+    /// Bytes that peers may be allowed to send beyond what every stream promises: the growth of receive windows.
+    /// Without it streams are slower, and that is all.
+    pub memory: u64,
+    /// Bytes of [`Limits::memory`] for one peer.
+    pub memory_per_peer: u64,
+    /// Bytes of [`Limits::memory`] for one connection.
+    pub memory_per_connection: u64,
+    /// Bytes that may have arrived on all connections together without being read, beyond the first 64 KiB of each
+    /// connection. The share of a connection is what is free of them: one alone gets half, twenty a twenty-first part
+    /// each. A connection over its share is not read from, and after 10 s of that the muxer resets its streams
+    /// that were left unread longest.
+    pub unread: u64,
+    /// File descriptors of connections, pending or established.
+    pub descriptors: u64,
+    /// Only record: what a limit forbids is logged and counted, and done in spite of it. The places of pending
+    /// connections are still bounded. For sizing limits, not for the open internet.
+    pub dry_run: bool,
+}
+
+impl Default for Limits {
+    /// For a machine with 4 GiB of memory and 16,384 descriptors, whatever machine it is.
+    fn default() -> Self {
+        Self::for_machine(USUAL_MEMORY, USUAL_DESCRIPTORS)
+    }
+}
+
+impl Limits {
+    /// For this machine: its memory, or that of the control group if it is less, and the process's limit of open
+    /// files. What cannot be found out (on systems other than Linux, the memory) is taken as for
+    /// [`Limits::default`].
+    ///
+    /// The files of `/proc` and `/sys` are read each time: call it once.
+    #[must_use]
+    pub fn auto() -> Self {
+        let memory = capacity::memory().unwrap_or(USUAL_MEMORY);
+        Self::for_machine(memory, capacity::descriptors().unwrap_or(USUAL_DESCRIPTORS))
+    }
+
+    /// For a machine, or the part of one, with `memory` bytes and `descriptors` open files.
+    ///
+    /// | limit | formula | for 4 GiB and 16,384 files |
+    /// |---|---|---|
+    /// | `descriptors` | three quarters of the files | 12,288 |
+    /// | `pending` | a quarter of `descriptors`, 16 to 256 | 256 |
+    /// | …`_per_address`, …`_per_subnet` | a quarter and a half of `pending` | 64, 128 |
+    /// | `inbound_`, `outbound_connections` | half each of: one for 512 KiB, as far as `descriptors` less twice `pending` reach | 4,096 |
+    /// | `connections_per_peer` | | 8 |
+    /// | `inbound_streams` | one for 256 KiB, at least 512 | 16,384 |
+    /// | …`_reserved`, …`_per_peer`, …`_per_protocol` | a quarter, an eighth, a half of them | 4,096, 2,048, 8,192 |
+    /// | …`_per_connection` | an eighth of them, at most 1,024 | 1,024 |
+    /// | `outbound_streams` | four for an inbound one | 65,536 |
+    /// | …`_per_connection` | | 4,096 |
+    /// | `memory` | an eighth | 512 MiB |
+    /// | …`_per_peer`, …`_per_connection` | a quarter and an eighth of that, at most 64 and 16 MiB | 64, 16 MiB |
+    /// | `unread` | a 256th, at least 1 MiB | 16 MiB |
+    ///
+    /// 256 pending places admit 850 newcomers a second whose upgrade takes three round trips of 100 ms.
+    /// `connections_per_peer`, the memory of one connection and its unread bytes follow go-libp2p.
+    #[must_use]
+    pub fn for_machine(memory: u64, descriptors: u64) -> Self {
+        let descriptors = descriptors / 4 * 3;
+        let pending = (descriptors / 4).clamp(16, 256);
+        let affordable = memory / OF_A_CONNECTION;
+        let connections = affordable.min(descriptors.saturating_sub(2 * pending)) / 2;
+        let connections = count(connections.max(8));
+        let streams = count((memory / OF_A_STREAM).max(512));
+        let pending = count(pending);
+        let growth = memory / 8;
+        Self {
+            pending,
+            pending_per_address: pending / 4,
+            pending_per_subnet: pending / 2,
+            inbound_connections: connections,
+            outbound_connections: connections,
+            connections_per_peer: 8,
+            inbound_streams: streams,
+            inbound_streams_reserved: streams / 4,
+            inbound_streams_per_peer: streams / 8,
+            inbound_streams_per_protocol: streams / 2,
+            inbound_streams_per_connection: (streams / 8).min(1024),
+            outbound_streams: streams.saturating_mul(4),
+            outbound_streams_per_connection: 4096,
+            memory: growth,
+            memory_per_peer: (growth / 4).min(64 * MIB),
+            memory_per_connection: (growth / 8).min(16 * MIB),
+            unread: (memory / 256).max(MIB),
+            descriptors,
+            dry_run: false,
+        }
+    }
+
+    /// For tests of scale and benches, where one machine plays many: nothing is limited per address, subnet or
+    /// peer, and the totals are high.
+    #[must_use]
+    pub fn one_machine_plays_many() -> Self {
+        const MANY: usize = 1 << 20;
+        Self {
+            pending: 65_536,
+            pending_per_address: 65_536,
+            pending_per_subnet: 65_536,
+            inbound_connections: MANY,
+            outbound_connections: MANY,
+            connections_per_peer: MANY,
+            inbound_streams: MANY,
+            inbound_streams_reserved: 0,
+            inbound_streams_per_peer: MANY,
+            inbound_streams_per_protocol: MANY,
+            outbound_streams: MANY,
+            memory_per_peer: u64::MAX,
+            descriptors: MANY as u64,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn quotas(&self) -> Quotas {
+        Quotas {
+            total: self.pending,
+            per_address: self.pending_per_address,
+            per_subnet: self.pending_per_subnet,
+        }
+    }
+}
+
+/// A number of things; nobody has more than four billion of them.
+fn count(number: u64) -> usize {
+    usize::try_from(number.min(u64::from(u32::MAX))).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, MIB};
+
+    #[test]
+    fn the_defaults_are_the_formula_for_the_usual_machine() {
+        let limits = Limits::default();
+        assert_eq!(limits, Limits::for_machine(4096 * MIB, 16_384));
+        assert_eq!(
+            (
+                limits.pending,
+                limits.pending_per_address,
+                limits.pending_per_subnet
+            ),
+            (256, 64, 128)
+        );
+        assert_eq!(
+            (limits.inbound_connections, limits.outbound_connections),
+            (4096, 4096)
+        );
+        let streams = (
+            limits.inbound_streams,
+            limits.inbound_streams_reserved,
+            limits.inbound_streams_per_peer,
+        );
+        assert_eq!(streams, (16_384, 4096, 2048));
+        assert_eq!(
+            (
+                limits.inbound_streams_per_protocol,
+                limits.inbound_streams_per_connection
+            ),
+            (8192, 1024)
+        );
+        assert_eq!((limits.memory, limits.memory_per_peer), (512 * MIB, 64 * MIB));
+        assert_eq!(
+            (limits.memory_per_connection, limits.unread),
+            (16 * MIB, 16 * MIB)
+        );
+        assert_eq!((limits.descriptors, limits.dry_run), (12_288, false));
+    }
+
+    #[test]
+    fn descriptors_never_end_before_connections_do() {
+        for memory in [0, MIB, 64 * MIB, 512 * MIB, 4096 * MIB, u64::MAX] {
+            for descriptors in [256, 1024, 4096, 65_536, 1 << 20, u64::MAX] {
+                let limits = Limits::for_machine(memory, descriptors);
+                let most = limits.inbound_connections + limits.outbound_connections + 2 * limits.pending;
+                assert!(
+                    most as u64 <= limits.descriptors,
+                    "{memory} {descriptors} {limits:?}"
+                );
+                assert!(limits.descriptors < descriptors);
+                assert!(limits.inbound_connections >= 8 && limits.pending >= 16);
+                assert!(limits.inbound_streams_reserved < limits.inbound_streams);
+            }
+        }
+    }
+
+    #[test]
+    fn more_of_a_machine_is_never_less_of_a_limit() {
+        let numbers = |limits: Limits| {
+            [
+                limits.pending as u64,
+                limits.inbound_connections as u64,
+                limits.inbound_streams as u64,
+                limits.memory,
+                limits.memory_per_peer,
+                limits.memory_per_connection,
+                limits.unread,
+                limits.descriptors,
+            ]
+        };
+        let sizes = [64, 128, 1024, 4096, 65_536].map(|memory| memory * MIB);
+        for pair in sizes.windows(2) {
+            for descriptors in [256, 1024, 65_536] {
+                let less = numbers(Limits::for_machine(pair[0], descriptors));
+                let more = numbers(Limits::for_machine(pair[1], 2 * descriptors));
+                assert!(
+                    less.iter().zip(more).all(|(less, more)| *less <= more),
+                    "{less:?} {more:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn this_machine_has_limits() {
+        let limits = Limits::auto();
+        assert!(
+            limits.inbound_connections >= 8 && limits.descriptors > 0,
+            "{limits:?}"
+        );
+    }
+}

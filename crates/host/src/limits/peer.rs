@@ -1,0 +1,81 @@
+//! What one peer uses, over all of its connections.
+
+use super::{
+    meter::{Amounts, Meter},
+    refusals::{Refused, Scope},
+    scopes::Member,
+};
+use crate::config::Limits;
+use sinew_core::ScopeKind;
+use sinew_identity::PeerId;
+use sinew_machine::{Direction, ProtocolId};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// The scope of a peer.
+#[derive(Default, Debug)]
+pub(crate) struct Peer(Mutex<Used>);
+
+/// A peer's scope that somebody holds.
+pub(crate) type PeerScope = Arc<Member<PeerId, Peer>>;
+
+/// What a peer uses.
+#[derive(Default, Debug)]
+pub(crate) struct Used {
+    pub(crate) amounts: Amounts,
+    /// Inbound streams by protocol.
+    pub(crate) protocols: BTreeMap<ProtocolId, u64>,
+}
+
+impl Peer {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Used> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Used {
+    /// Whether the peer may have `asked` more.
+    pub(crate) fn has_room(
+        &self,
+        peer: &PeerId,
+        meter: Meter,
+        asked: u64,
+        limits: &Limits,
+    ) -> Result<(), Refused> {
+        let used = match meter {
+            // Limited together: a peer that is dialled and dials has as many as one that only dials.
+            Meter::Connections(_) => {
+                self.amounts[Meter::Connections(Direction::Inbound)]
+                    + self.amounts[Meter::Connections(Direction::Outbound)]
+            }
+            meter => self.amounts[meter],
+        };
+        Refused::unless_fits(&Name(peer), meter, asked, used, limit(limits, meter))
+    }
+}
+
+fn limit(limits: &Limits, meter: Meter) -> u64 {
+    match meter {
+        Meter::Connections(_) => limits.connections_per_peer as u64,
+        Meter::Streams(Direction::Inbound) => limits.inbound_streams_per_peer as u64,
+        Meter::Memory => limits.memory_per_peer,
+        Meter::Streams(Direction::Outbound) | Meter::Descriptors => u64::MAX,
+    }
+}
+
+struct Name<'a>(&'a PeerId);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "peer {}", self.0)
+    }
+}
+
+impl Scope for Name<'_> {
+    fn kind(&self) -> ScopeKind {
+        ScopeKind::Peer
+    }
+}
