@@ -7,7 +7,8 @@ use crate::{
 };
 use serde_json::json;
 use sinew::{
-    Connection, DialOptions, DiskError, Host, Keypair, Multiaddr, Node, NodeBuilder, StartError, addr,
+    AddressPolicy, Connection, DialOptions, DiskError, Host, Keypair, Multiaddr, Node, NodeBuilder,
+    StartError, addr,
     identity::{Existing, KeyFile, KeyFormat},
 };
 use std::{
@@ -94,8 +95,9 @@ pub(crate) fn listener(args: &Listening) -> Result<NodeBuilder, CliError> {
     Ok(args.listen.iter().cloned().fold(builder, NodeBuilder::listen_on))
 }
 
-/// Starts a node.
+/// Starts a node. A name on the command line is the word of whoever typed it, wherever it leads.
 pub(crate) async fn start(builder: NodeBuilder) -> Result<Host, CliError> {
+    let builder = builder.address_policy(AddressPolicy::LocalNames);
     builder.start().await.map_err(|error| {
         let hint = match &error {
             StartError::Host(_) => "choose another address with --listen, or port 0 for any free port",

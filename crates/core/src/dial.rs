@@ -1,10 +1,16 @@
 //! Dials: whom, how, and what became of each address.
 
-use crate::{Connection, LimitExceeded, ResolveError, Role, TransportError, UpgradeError};
+mod attempt;
+mod report;
+
+pub use attempt::{Attempt, AttemptError, DialStage};
+pub use report::DialReport;
+
+use crate::{LimitExceeded, Role};
 use multiaddr::Multiaddr;
 use sinew_identity::PeerId;
 use sinew_machine::{Blame, Culpable};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Whom to dial, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,7 +72,7 @@ pub enum Purpose {
     Direct,
     /// A new direct connection, now, from the listening port, in this role of the handshake whoever dials.
     Punch(Role),
-    /// Always a new connection from a fresh local port.
+    /// Always a new connection from a fresh local port, to exactly these addresses, that nobody but the asker sees.
     Probe,
 }
 
@@ -78,6 +84,9 @@ pub struct DialOptions {
     pub purpose: Purpose,
     /// How long all addresses together may take.
     pub timeout: Duration,
+    /// The addresses are the word of others, not the application's own: what a stranger must not make this node
+    /// dial is refused.
+    pub hearsay: bool,
 }
 
 impl Default for DialOptions {
@@ -86,6 +95,7 @@ impl Default for DialOptions {
         Self {
             purpose: Purpose::Use,
             timeout: Duration::from_secs(15),
+            hearsay: false,
         }
     }
 }
@@ -102,6 +112,13 @@ impl DialOptions {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets [`DialOptions::hearsay`].
+    #[must_use]
+    pub fn hearsay(mut self) -> Self {
+        self.hearsay = true;
         self
     }
 }
@@ -142,14 +159,22 @@ impl Culpable for DialError {
     fn blame(&self) -> Blame {
         match self {
             Self::NoAddresses(_) => Blame::Network,
-            Self::Failed { attempts, .. } => attempts
-                .iter()
-                .find_map(Attempt::error)
-                .map_or(Blame::Network, Culpable::blame),
+            Self::Failed { attempts, .. } => blame(attempts),
             Self::Limit(_) => Blame::Limit,
             Self::NoTarget | Self::OwnPeerId | Self::DifferentPeers | Self::NotRunning => Blame::Local,
         }
     }
+}
+
+/// Whose fault it is that every address failed: that of the attempt which got furthest. Who broke a rule was reached;
+/// what the network lost was at least sent; a limit or this node itself is to blame only if nothing was.
+fn blame(attempts: &[Attempt]) -> Blame {
+    let all = || attempts.iter().filter_map(Attempt::error).map(Culpable::blame);
+    let furthest = [Blame::Peer, Blame::Network, Blame::Limit, Blame::Local];
+    let found = furthest
+        .into_iter()
+        .find(|blame| all().any(|other| other == *blame));
+    found.unwrap_or(Blame::Network)
 }
 
 fn target(peer: Option<PeerId>) -> String {
@@ -160,109 +185,41 @@ fn lines(attempts: &[Attempt]) -> String {
     attempts.iter().map(|attempt| format!("\n  {attempt}")).collect()
 }
 
-/// What became of one address of a dial.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The address, after names were resolved.
-    pub addr: Multiaddr,
-    /// When it was started, counted from the beginning of the dial.
-    pub started: Duration,
-    /// How long it took.
-    pub took: Duration,
-    /// `Ok` for the address that won.
-    pub outcome: Result<(), Arc<AttemptError>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::{Attempt, AttemptError, DialError};
+    use crate::{TransportError, UpgradeError};
+    use sinew_machine::{Blame, Culpable};
+    use std::{io, time::Duration};
 
-impl Attempt {
-    /// What became of `addr`.
-    #[must_use]
-    pub fn new(
-        addr: Multiaddr,
-        started: Duration,
-        took: Duration,
-        outcome: Result<(), AttemptError>,
-    ) -> Self {
-        Self {
-            addr,
-            started,
-            took,
-            outcome: outcome.map_err(Arc::new),
+    fn blame(errors: Vec<AttemptError>) -> Blame {
+        let addr = || "/ip4/192.0.2.1/tcp/1".parse().expect("an address");
+        let attempts = errors.into_iter().map(|error| Attempt::refused(addr(), error));
+        let attempts = attempts.collect();
+        DialError::Failed { peer: None, attempts }.blame()
+    }
+
+    #[test]
+    fn the_attempt_that_got_furthest_says_whose_fault_it_is() {
+        let lost = || AttemptError::Transport(TransportError::Io(io::ErrorKind::ConnectionRefused.into()));
+        let gated = || AttemptError::Upgrade(UpgradeError::Evicted);
+        let lie = || {
+            let error = crate::NegotiationError::Malformed("no multistream");
+            let layer = crate::Layer::SecurityNegotiation;
+            AttemptError::Upgrade(UpgradeError::Negotiation { layer, error })
+        };
+        for (errors, expected) in [
+            (vec![], Blame::Network),
+            (vec![AttemptError::NoTransport, AttemptError::Gated], Blame::Local),
+            (vec![AttemptError::NoTransport, gated()], Blame::Limit),
+            (vec![AttemptError::NoTransport, lost(), gated()], Blame::Network),
+            (vec![lost(), lie(), AttemptError::Gated], Blame::Peer),
+            (
+                vec![AttemptError::BackedOff(Duration::from_secs(5))],
+                Blame::Network,
+            ),
+        ] {
+            assert_eq!(blame(errors), expected);
         }
-    }
-
-    /// Why it failed, if it did.
-    #[must_use]
-    pub fn error(&self) -> Option<&AttemptError> {
-        self.outcome.as_ref().err().map(AsRef::as_ref)
-    }
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.error() {
-            Some(error) => write!(f, "{}: {error} (after {:?})", self.addr, self.took),
-            None => write!(f, "{}: connected (after {:?})", self.addr, self.took),
-        }
-    }
-}
-
-/// Why one address failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AttemptError {
-    /// Its name was not resolved.
-    #[error(transparent)]
-    Resolve(#[from] ResolveError),
-    /// No transport of this node dials it.
-    #[error("no transport of this node dials such an address")]
-    NoTransport,
-    /// It is no address that can be dialled: too long, or with another peer in it than was asked for.
-    #[error("not a usable address: {0}")]
-    BadAddress(&'static str),
-    /// The connection gater forbids it.
-    #[error("refused by the connection gater")]
-    Gated,
-    /// The transport did not get through.
-    #[error("{0}")]
-    Transport(#[source] TransportError),
-    /// It connected, and the connection was not completed.
-    #[error("{0}")]
-    Upgrade(#[source] UpgradeError),
-    /// Nothing came of it in time.
-    #[error("no connection within {0:?}")]
-    Timeout(Duration),
-    /// Another address was quicker.
-    #[error("given up: another address was quicker")]
-    Superseded,
-}
-
-impl Culpable for AttemptError {
-    fn blame(&self) -> Blame {
-        match self {
-            Self::Resolve(error) => error.blame(),
-            Self::NoTransport | Self::BadAddress(_) | Self::Gated | Self::Superseded => Blame::Local,
-            Self::Transport(error) => error.blame(),
-            Self::Upgrade(error) => error.blame(),
-            Self::Timeout(_) => Blame::Network,
-        }
-    }
-}
-
-/// A dial, explained: every address, in the order in which they were started, and the outcome.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DialReport {
-    /// Each address. Empty where an existing connection was used.
-    pub attempts: Vec<Attempt>,
-    /// What the dial came to.
-    pub outcome: Result<Connection, DialError>,
-}
-
-impl DialReport {
-    /// A report of a dial.
-    #[must_use]
-    pub fn new(attempts: Vec<Attempt>, outcome: Result<Connection, DialError>) -> Self {
-        Self { attempts, outcome }
     }
 }

@@ -194,6 +194,20 @@ pub enum UpgradeError {
     ShuttingDown,
 }
 
+impl UpgradeError {
+    /// The layer that it failed at.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        match self {
+            Self::Transport(_) => Layer::Transport,
+            Self::Negotiation { layer, .. } | Self::Gated(layer) | Self::Timeout { layer, .. } => *layer,
+            Self::Security(_) | Self::OwnPeerId => Layer::Security,
+            // What is complete is refused at its end.
+            _ => Layer::Muxer,
+        }
+    }
+}
+
 impl Culpable for UpgradeError {
     fn blame(&self) -> Blame {
         match self {

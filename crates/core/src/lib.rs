@@ -54,7 +54,7 @@ mod upgrade;
 
 pub use bus::{Bus, Event, Fact, Lagged, Observer, Subscription};
 pub use connection::{Connection, ConnectionBackend, ConnectionInfo, OpenOptions};
-pub use dial::{Attempt, AttemptError, DialError, DialOptions, DialReport, DialTarget, Purpose};
+pub use dial::{Attempt, AttemptError, DialError, DialOptions, DialReport, DialStage, DialTarget, Purpose};
 pub use error::{
     CloseReason, HandlerError, Layer, ListenError, NegotiationError, OpenError, SecurityError, StreamClosed,
     StreamReset, TransportError, UpgradeError,

@@ -18,7 +18,8 @@ pub enum Lifetime {
 /// Keeps what is known of peers. Bounded in peers, and per peer in addresses and protocols: the address that
 /// ends soonest goes first.
 pub trait Peerstore: Send + Sync + fmt::Debug + 'static {
-    /// Adds addresses of `peer`, without `/p2p` at the end. Unusable ones are left out.
+    /// Adds addresses of `peer`, without `/p2p` at the end. Unusable ones are left out. It is the application's word:
+    /// a service that heard of them from others says so to [`crate::Host::learn`] instead.
     fn add_addrs(&self, peer: &PeerId, addrs: &[Multiaddr], lifetime: Lifetime, now: Instant);
 
     /// The addresses that are still believed, those that last longest first.
@@ -99,14 +100,16 @@ pub struct Learned {
     pub observed: Option<Multiaddr>,
 }
 
-/// Where knowledge comes from.
+/// Where knowledge comes from. It decides which addresses are believed: a stranger does not make a node dial into its
+/// own network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Source {
-    /// The application said so.
+    /// The application said so: every address is believed.
     Application,
-    /// The peer itself, on this connection.
+    /// The peer itself, on this connection: addresses of local networks are believed if it is in one.
     Identify(ConnectionId),
-    /// A discovery or routing service, by name.
+    /// A discovery or routing service, by name: anybody on the Internet may have said so, and public addresses alone
+    /// are believed.
     Discovery(&'static str),
 }

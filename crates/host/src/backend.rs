@@ -1,6 +1,6 @@
 //! What a `Host` handle calls.
 
-use crate::{accept, connection, dial, shared::Shared, shutdown, streams};
+use crate::{accept, connection, dial, machine::policy, shared::Shared, shutdown, streams};
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_core::{
@@ -122,6 +122,7 @@ impl HostBackend for Backend {
 
     fn learn(&self, peer: &PeerId, mut learned: Learned, source: Source) {
         let (shared, now) = (&self.shared, now());
+        trust(shared, peer, &mut learned, source);
         shared.peerstore().add_addrs(peer, &learned.addrs, LEARNED, now);
         shared.peerstore().update(peer, &learned, now);
         if let Source::Identify(id) = source
@@ -154,4 +155,25 @@ impl HostBackend for Backend {
     async fn shutdown(&self, grace: Duration) {
         shutdown::run(&self.shared, grace).await;
     }
+}
+
+/// Leaves out the addresses that whoever tells of them may not make this node dial.
+fn trust(shared: &Shared, peer: &PeerId, learned: &mut Learned, source: Source) {
+    let connection = match source {
+        Source::Application => return,
+        Source::Identify(id) => shared.table.find(peer, id),
+        _ => None,
+    };
+    let from = connection.as_ref().map(|entry| &entry.info.remote);
+    let policy = shared
+        .running()
+        .map(|parts| parts.address_policy)
+        .unwrap_or_default();
+    learned.addrs.retain(|addr| {
+        let trusted = policy::may_tell(policy, from, addr);
+        if !trusted {
+            tracing::debug!(%peer, %addr, "not kept: it is not for this peer to say");
+        }
+        trusted
+    });
 }

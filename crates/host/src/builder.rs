@@ -2,8 +2,10 @@
 
 use crate::{
     accept,
+    address_policy::AddressPolicy,
     backend::Backend,
     config::{Limits, Timeouts},
+    dial::DialSlots,
     limits::System,
     machine::pending::Pending,
     shared::{Parts, Shared},
@@ -24,6 +26,7 @@ pub struct HostBuilder {
     muxers: Vec<Arc<dyn MuxerUpgrade>>,
     resolver: Option<Arc<dyn Resolver>>,
     gater: Arc<dyn ConnectionGater>,
+    address_policy: AddressPolicy,
     limits: Limits,
     timeouts: Timeouts,
     listen: Vec<Multiaddr>,
@@ -42,6 +45,7 @@ impl HostBuilder {
             muxers: Vec::new(),
             resolver: None,
             gater: Arc::new(AllowAll),
+            address_policy: AddressPolicy::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             listen: Vec::new(),
@@ -82,6 +86,13 @@ impl HostBuilder {
     #[must_use]
     pub fn gater(mut self, gater: impl ConnectionGater) -> Self {
         self.gater = Arc::new(gater);
+        self
+    }
+
+    /// Sets which addresses are dialled on whose word; public ones only unless told.
+    #[must_use]
+    pub fn address_policy(mut self, policy: AddressPolicy) -> Self {
+        self.address_policy = policy;
         self
     }
 
@@ -150,6 +161,8 @@ impl HostBuilder {
             muxers: self.muxers,
             resolver: self.resolver,
             gater: self.gater,
+            address_policy: self.address_policy,
+            dial_slots: DialSlots::new(self.limits.dials),
             timeouts: self.timeouts,
         };
         assert!(shared.start(parts), "a builder is consumed by its start");

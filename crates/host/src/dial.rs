@@ -1,20 +1,27 @@
 //! Dialling: whom, over which addresses, and one flight for all who want the same.
 
+mod admit;
 mod attempt;
+mod names;
 mod progress;
 mod race;
+mod slot;
 
-use crate::{entry::Entry, shared::Shared};
+pub(crate) use slot::DialSlots;
+
+use crate::{
+    entry::Entry,
+    machine::{backoff::Backoff, black_hole::BlackHoles, plan},
+    shared::Shared,
+};
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Shared as SharedFuture, WeakShared, join_all},
+    future::{BoxFuture, Shared as SharedFuture, WeakShared},
 };
 use multiaddr::Multiaddr;
 use progress::Progress;
-use race::{Candidate, Race};
-use sinew_core::{
-    AttemptError, DialError, DialOptions, DialReport, DialTarget, Purpose, ResolveError, Resolved, Verdict,
-};
+use race::Race;
+use sinew_core::{DialError, DialOptions, DialReport, DialTarget, Purpose};
 use sinew_identity::PeerId;
 use sinew_runtime::{now, timeout};
 use std::{
@@ -25,10 +32,12 @@ use std::{
 /// Addresses taken from one caller or one peer; more are left out.
 const MAX_GIVEN: usize = 64;
 
-/// The dials that go on, by whom they are for and what for.
+/// The dials that go on, by whom they are for and what for, and what earlier ones have taught.
 #[derive(Default)]
 pub(crate) struct Flights {
     flights: Mutex<HashMap<Key, (WeakFlight, Progress)>>,
+    backoff: Mutex<Backoff>,
+    black_holes: Mutex<BlackHoles>,
 }
 
 type Flight = SharedFuture<BoxFuture<'static, Outcome>>;
@@ -41,20 +50,31 @@ struct Key {
     /// Empty: those of the peerstore.
     addrs: Vec<Multiaddr>,
     purpose: Purpose,
+    hearsay: bool,
+}
+
+impl Key {
+    /// Whether the application wants just these addresses: then what earlier dials have taught does not count.
+    fn is_told_where(&self) -> bool {
+        !self.addrs.is_empty() && !self.hearsay
+    }
+
+    /// Whether others may join the dial, and its outcome says something of the ways to the peer.
+    fn is_ordinary(&self) -> bool {
+        matches!(self.purpose, Purpose::Use | Purpose::Direct)
+    }
 }
 
 /// What a dial came to; a failed one says more in its [`Progress`].
 type Outcome = Option<Arc<Entry>>;
 
-impl Flights {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (WeakFlight, Progress)>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Dials, or uses what is there.
 pub(crate) async fn dial(shared: &Arc<Shared>, target: DialTarget, options: DialOptions) -> DialReport {
-    let key = match check(shared, target, options.purpose) {
+    let key = match check(shared, target, &options) {
         Ok(key) => key,
         Err(error) => return DialReport::new(Vec::new(), Err(error)),
     };
@@ -64,16 +84,9 @@ pub(crate) async fn dial(shared: &Arc<Shared>, target: DialTarget, options: Dial
     if shared.running().is_none() {
         return DialReport::new(Vec::new(), Err(DialError::NotRunning));
     }
-    if key.addrs.is_empty()
-        && shared
-            .peerstore()
-            .addrs(&key.peer.expect("checked above"), now())
-            .is_empty()
-    {
-        return DialReport::new(
-            Vec::new(),
-            Err(DialError::NoAddresses(key.peer.expect("checked above"))),
-        );
+    let unknown = |peer: &PeerId| shared.peerstore().addrs(peer, now()).is_empty();
+    if let Some(peer) = key.peer.filter(|peer| key.addrs.is_empty() && unknown(peer)) {
+        return DialReport::new(Vec::new(), Err(DialError::NoAddresses(peer)));
     }
     let peer = key.peer;
     let (flight, progress) = join(shared, key);
@@ -97,7 +110,7 @@ pub(crate) async fn dial(shared: &Arc<Shared>, target: DialTarget, options: Dial
 }
 
 /// Whom and where: the peer that the addresses name, and the addresses without it.
-fn check(shared: &Shared, target: DialTarget, purpose: Purpose) -> Result<Key, DialError> {
+fn check(shared: &Shared, target: DialTarget, options: &DialOptions) -> Result<Key, DialError> {
     let (mut peer, given) = match target {
         DialTarget::Peer(peer) => (Some(peer), None),
         DialTarget::PeerAt(peer, addrs) => (Some(peer), Some(addrs)),
@@ -120,7 +133,12 @@ fn check(shared: &Shared, target: DialTarget, purpose: Purpose) -> Result<Key, D
     if peer == Some(shared.local) {
         return Err(DialError::OwnPeerId);
     }
-    Ok(Key { peer, addrs, purpose })
+    Ok(Key {
+        peer,
+        addrs,
+        purpose: options.purpose,
+        hearsay: options.hearsay,
+    })
 }
 
 /// A connection that serves the purpose already.
@@ -136,117 +154,31 @@ fn existing(shared: &Arc<Shared>, key: &Key) -> Option<sinew_core::Connection> {
 
 /// Joins the flight to the same target, or starts one. Punches and probes fly alone.
 fn join(shared: &Arc<Shared>, key: Key) -> (Flight, Progress) {
-    let alone = matches!(key.purpose, Purpose::Punch(_) | Purpose::Probe);
-    let mut flights = shared.flights.lock();
+    let mut flights = lock(&shared.flights.flights);
     let known = flights
         .get(&key)
         .and_then(|(flight, progress)| Some((flight.upgrade()?, progress.clone())));
-    if let Some(known) = known.filter(|_| !alone) {
+    if let Some(known) = known {
         return known;
     }
     let progress = Progress::default();
     let flight = fly(shared.clone(), key.clone(), progress.clone())
         .boxed()
         .shared();
-    if !alone && let Some(weak) = flight.downgrade() {
+    if key.is_ordinary()
+        && let Some(weak) = flight.downgrade()
+    {
         flights.retain(|_, (flight, _)| flight.upgrade().is_some());
         flights.insert(key, (weak, progress.clone()));
     }
     (flight, progress)
 }
 
-/// Resolves, asks the gater, ranks, and races.
+/// Resolves, admits, plans, and races.
 async fn fly(shared: Arc<Shared>, key: Key, progress: Progress) -> Outcome {
-    let Key { peer, addrs, purpose } = key;
-    let given = match (addrs.is_empty(), peer) {
-        (true, Some(peer)) => shared.peerstore().addrs(&peer, now()),
-        _ => addrs,
-    };
-    let looked_up = join_all(given.iter().map(|addr| look_up(&shared, peer, addr, &progress))).await;
-    let resolved = looked_up.into_iter().flatten();
-    let mut candidates = Vec::new();
-    for addr in crate::machine::plan::order(resolved) {
-        match admit(&shared, peer, &addr) {
-            Ok(candidate) => candidates.push(candidate),
-            Err(error) => progress.failed(addr, error),
-        }
-    }
-    Race {
-        shared,
-        peer,
-        purpose,
-        progress,
-    }
-    .run(candidates)
-    .await
-}
-
-/// The addresses behind the names in `addr`; while they are looked up, `addr` stands in the report.
-async fn look_up(
-    shared: &Shared,
-    peer: Option<PeerId>,
-    addr: &Multiaddr,
-    progress: &Progress,
-) -> Vec<Multiaddr> {
-    if sinew_addr::dns_name(addr).is_none() {
-        return vec![addr.clone()];
-    }
-    let step = progress.started(addr.clone());
-    match resolve(shared, peer, addr).await {
-        Ok(found) => {
-            progress.replaced(step);
-            found
-        }
-        Err(error) => {
-            progress.done(step, Err(error));
-            Vec::new()
-        }
-    }
-}
-
-/// Asks the resolver.
-async fn resolve(
-    shared: &Shared,
-    peer: Option<PeerId>,
-    addr: &Multiaddr,
-) -> Result<Vec<Multiaddr>, AttemptError> {
-    let resolver = shared.parts().resolver.as_ref();
-    let resolver = resolver.ok_or_else(|| ResolveError::NoResolver(addr.clone()))?;
-    // A dnsaddr that names its peer holds the addresses of others too; those are left out.
-    let asked = match peer {
-        Some(peer) => sinew_addr::join_peer(addr.clone(), &peer).unwrap_or_else(|_| addr.clone()),
-        None => addr.clone(),
-    };
-    let found = resolver.resolve(&asked).await?;
-    let fits = |Resolved { addr, name, .. }: Resolved| {
-        let (addr, named) = sinew_addr::split_peer(&addr);
-        let fits = named.is_none() || peer.is_none() || named == peer;
-        fits.then(|| match name {
-            Some(name) => sinew_addr::with_server_name(addr, &name),
-            None => addr,
-        })
-    };
-    let found: Vec<_> = found.into_iter().filter_map(fits).collect();
-    if found.is_empty() {
-        Err(ResolveError::NotFound(addr.to_string()).into())
-    } else {
-        Ok(found)
-    }
-}
-
-/// What is known before anything is sent: whether the gater and a transport take the address.
-fn admit(shared: &Shared, peer: Option<PeerId>, addr: &Multiaddr) -> Result<Candidate, AttemptError> {
-    let parts = shared.parts();
-    if sinew_addr::check(addr).is_err() {
-        return Err(AttemptError::BadAddress("longer than an address may be"));
-    }
-    if parts.gater.on_dial(peer.as_ref(), addr) == Verdict::Deny {
-        return Err(AttemptError::Gated);
-    }
-    let transport = parts.transports.iter().find(|transport| transport.handles(addr));
-    let transport = transport.ok_or(AttemptError::NoTransport)?.clone();
-    Ok(Candidate {
-        addr: addr.clone(),
-        transport,
-    })
+    let found = names::look_up(&shared, &key, &progress).await;
+    let candidates = admit::all(&shared, &key, found, &progress);
+    let addrs: Vec<_> = candidates.iter().map(|candidate| &candidate.addr).collect();
+    let plan = plan::plan(&addrs, matches!(key.purpose, Purpose::Punch(_)));
+    Race::new(shared, key, progress, plan).run(candidates).await
 }

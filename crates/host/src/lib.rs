@@ -28,6 +28,7 @@
 //! service by name.
 
 mod accept;
+mod address_policy;
 mod backend;
 mod builder;
 mod config;
@@ -45,5 +46,6 @@ mod streams;
 mod table;
 mod upgrade;
 
+pub use address_policy::AddressPolicy;
 pub use builder::{HostBuilder, StartError};
 pub use config::{Limits, Timeouts};

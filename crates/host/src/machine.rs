@@ -1,7 +1,12 @@
 //! The decisions of the host that need no task: pure, and timed by argument.
 
+pub(crate) mod backoff;
+pub(crate) mod black_hole;
 pub(crate) mod budget;
 pub(crate) mod idle;
 pub(crate) mod pending;
 pub(crate) mod plan;
+pub(crate) mod policy;
+pub(crate) mod schedule;
+pub(crate) mod slots;
 pub(crate) mod source;

@@ -1,8 +1,9 @@
 //! What every task of a host sees.
 
 use crate::{
+    address_policy::AddressPolicy,
     config::Timeouts,
-    dial::Flights,
+    dial::{DialSlots, Flights},
     entry::{Entry, Handle},
     limits::{Place, System},
     machine::pending::Pending,
@@ -37,6 +38,8 @@ pub(crate) struct Parts {
     pub(crate) muxers: Vec<Arc<dyn MuxerUpgrade>>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) gater: Arc<dyn ConnectionGater>,
+    pub(crate) address_policy: AddressPolicy,
+    pub(crate) dial_slots: DialSlots,
     pub(crate) timeouts: Timeouts,
     pub(crate) system: Arc<System>,
     pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,

@@ -134,13 +134,13 @@ pub use node::{Node, NodeBuilder, StartError};
 pub use sinew_addr::AddrError;
 pub use sinew_core::{
     self, Attempt, AttemptError, Blame, CloseCode, CloseReason, Connection, ConnectionEvent, ConnectionGater,
-    ConnectionId, ConnectionInfo, Culpable, DialError, DialOptions, DialReport, DialTarget, Direction,
-    HandledProtocols, HandlerError, HandlerOptions, Host, Instant, Lifetime, ListenAddrs, ListenError,
-    ListenEvent, Membership, Multiaddr, NegotiationError, ObservedAddrs, OpenError, OpenOptions, PeerInfo,
-    PeerState, Peerstore, ProtocolId, ProtocolMatch, Purpose, Stream, StreamEvent, StreamHandler,
+    ConnectionId, ConnectionInfo, Culpable, DialError, DialOptions, DialReport, DialStage, DialTarget,
+    Direction, HandledProtocols, HandlerError, HandlerOptions, Host, Instant, Lifetime, ListenAddrs,
+    ListenError, ListenEvent, Membership, Multiaddr, NegotiationError, ObservedAddrs, OpenError, OpenOptions,
+    PeerInfo, PeerState, Peerstore, ProtocolId, ProtocolMatch, Purpose, Stream, StreamEvent, StreamHandler,
     StreamReset, Verdict, code,
 };
-pub use sinew_host::{Limits, Timeouts};
+pub use sinew_host::{AddressPolicy, Limits, Timeouts};
 pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
 #[cfg(feature = "peerstore")]
 pub use sinew_peerstore::{DiskError, DiskPeerstore};

@@ -4,7 +4,7 @@ use crate::{Host, Multiaddr};
 use sinew_core::{
     ConnectionGater, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport,
 };
-use sinew_host::{HostBuilder, Limits, Timeouts};
+use sinew_host::{AddressPolicy, HostBuilder, Limits, Timeouts};
 use sinew_identity::{Signer, SigningError};
 use std::sync::Arc;
 
@@ -162,6 +162,13 @@ impl NodeBuilder {
     #[must_use]
     pub fn gater(mut self, gater: impl ConnectionGater) -> Self {
         self.host = self.host.gater(gater);
+        self
+    }
+
+    /// Sets which addresses are dialled on whose word; public ones only unless told.
+    #[must_use]
+    pub fn address_policy(mut self, policy: AddressPolicy) -> Self {
+        self.host = self.host.address_policy(policy);
         self
     }
 

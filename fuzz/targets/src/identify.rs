@@ -41,8 +41,5 @@ fn believe(message: Message, extent: Extent) {
             .iter()
             .all(|addr| sinew_addr::peer(addr).is_none())
     );
-    for remote in ["/ip4/127.0.0.1/tcp/1", "/ip4/8.8.8.8/tcp/1"] {
-        let remote = sinew_addr::parse(remote).expect("an address");
-        assert!(info.usable_addrs(&remote).len() <= MAX_ADDRS);
-    }
+    assert!(info.addrs().len() <= MAX_ADDRS);
 }

@@ -61,6 +61,8 @@ pub struct Limits {
     pub outbound_connections: usize,
     /// Established connections to or from one peer.
     pub connections_per_peer: usize,
+    /// Addresses that are dialled at once, in all; others wait for their turn.
+    pub dials: usize,
     /// Inbound streams in all, those that are being negotiated included.
     pub inbound_streams: usize,
     /// Of the inbound streams, how many are kept for peers that have fewer than 16.
@@ -122,6 +124,7 @@ impl Limits {
     /// | …`_per_address`, …`_per_subnet` | a quarter and a half of `pending` | 64, 128 |
     /// | `inbound_`, `outbound_connections` | half each of: one for 512 KiB, as far as `descriptors` less twice `pending` reach | 4,096 |
     /// | `connections_per_peer` | | 8 |
+    /// | `dials` | as many as `pending`, at most 160 | 160 |
     /// | `inbound_streams` | one for 256 KiB, at least 512 | 16,384 |
     /// | …`_reserved`, …`_per_peer`, …`_per_protocol` | a quarter, an eighth, a half of them | 4,096, 2,048, 8,192 |
     /// | …`_per_connection` | an eighth of them, at most 1,024 | 1,024 |
@@ -132,7 +135,7 @@ impl Limits {
     /// | `unread` | a 256th, at least 1 MiB | 16 MiB |
     ///
     /// 256 pending places admit 850 newcomers a second whose upgrade takes three round trips of 100 ms.
-    /// `connections_per_peer`, the memory of one connection and its unread bytes follow go-libp2p.
+    /// `connections_per_peer`, `dials`, the memory of one connection and its unread bytes follow go-libp2p.
     #[must_use]
     pub fn for_machine(memory: u64, descriptors: u64) -> Self {
         let descriptors = descriptors / 4 * 3;
@@ -150,6 +153,7 @@ impl Limits {
             inbound_connections: connections,
             outbound_connections: connections,
             connections_per_peer: 8,
+            dials: pending.min(160),
             inbound_streams: streams,
             inbound_streams_reserved: streams / 4,
             inbound_streams_per_peer: streams / 8,
@@ -178,6 +182,7 @@ impl Limits {
             inbound_connections: MANY,
             outbound_connections: MANY,
             connections_per_peer: MANY,
+            dials: 65_536,
             inbound_streams: MANY,
             inbound_streams_reserved: 0,
             inbound_streams_per_peer: MANY,
@@ -242,6 +247,7 @@ mod tests {
             (16 * MIB, 16 * MIB)
         );
         assert_eq!((limits.descriptors, limits.dry_run), (12_288, false));
+        assert_eq!((limits.connections_per_peer, limits.dials), (8, 160));
     }
 
     #[test]

@@ -1,38 +1,37 @@
 //! One address of a dial: transport, upgrade, table.
 
-use super::race::Candidate;
+use super::{Key, admit::Candidate};
 use crate::{
     entry::Entry,
     shared::Shared,
     upgrade::{Stage, Upgrade},
 };
 use sinew_core::{AttemptError, DialRequest, Layer, Purpose, Role, UpgradeError};
-use sinew_identity::PeerId;
 use sinew_machine::Direction;
 use sinew_runtime::timeout;
 use std::sync::Arc;
 
-/// Dials one address within its own deadline.
+/// Dials one address within its own deadline. `connected` is called once the transport is through.
 pub(super) async fn run(
     shared: &Arc<Shared>,
-    peer: Option<PeerId>,
-    purpose: Purpose,
-    candidate: Candidate,
+    key: &Key,
+    candidate: &Candidate,
+    connected: impl Fn(),
 ) -> Result<Arc<Entry>, AttemptError> {
     let stage = Arc::new(Stage::default());
     let place = shared.place(candidate.transport.descriptors());
     let place = place.map_err(|refused| AttemptError::Upgrade(refused.into()))?;
-    let request = DialRequest::new(peer, purpose, place.scope().clone());
+    let request = DialRequest::new(key.peer, key.purpose, place.scope().clone());
     let within = shared.parts().timeouts.outbound;
     let upgrade = Upgrade {
         shared: shared.clone(),
         direction: Direction::Outbound,
-        role: match purpose {
+        role: match key.purpose {
             Purpose::Punch(role) => role,
             _ => Role::Dialer,
         },
-        expected: peer,
-        hidden: purpose == Purpose::Probe,
+        expected: key.peer,
+        hidden: key.purpose == Purpose::Probe,
         transport: candidate.transport.name(),
         place,
         stage: stage.clone(),
@@ -44,6 +43,7 @@ pub(super) async fn run(
             .dial(&candidate.addr, request)
             .await
             .map_err(AttemptError::Transport)?;
+        connected();
         upgrade.run(link).await.map_err(AttemptError::Upgrade)
     };
     timeout(within, attempt)

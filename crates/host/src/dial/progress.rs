@@ -1,10 +1,12 @@
 //! What became of each address of a dial so far, shared by all who wait for it.
 
-use multiaddr::Multiaddr;
 use sinew_core::{Attempt, AttemptError};
 use sinew_machine::Instant;
 use sinew_runtime::now;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// The attempts of one dial. Clones are the same dial.
 #[derive(Clone)]
@@ -14,11 +16,17 @@ pub(super) struct Progress {
 }
 
 struct Step {
-    addr: Multiaddr,
-    started: Instant,
-    done: Option<Attempt>,
-    /// The addresses behind its names stand for it.
-    replaced: bool,
+    attempt: Attempt,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running(Instant),
+    Ended,
+    /// The addresses behind its name stand for it.
+    Replaced,
 }
 
 impl Default for Progress {
@@ -35,62 +43,80 @@ impl Progress {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An address is started; the number is for [`Progress::done`].
-    pub(super) fn started(&self, addr: Multiaddr) -> usize {
+    /// An address that waits for its turn, or that was refused. The number is for the other calls.
+    pub(super) fn add(&self, attempt: Attempt) -> usize {
         let mut steps = self.lock();
-        steps.push(Step {
-            addr,
-            started: now(),
-            done: None,
-            replaced: false,
-        });
+        let state = match attempt.outcome {
+            Ok(()) => State::Waiting,
+            Err(_) => State::Ended,
+        };
+        steps.push(Step { attempt, state });
         steps.len() - 1
     }
 
-    /// An address came to something.
-    pub(super) fn done(&self, index: usize, outcome: Result<(), AttemptError>) {
+    /// How long the dial has gone on.
+    pub(super) fn elapsed(&self) -> Duration {
+        now() - self.begun
+    }
+
+    /// An address is started.
+    pub(super) fn start(&self, index: usize) {
         let step = &mut self.lock()[index];
-        step.done = Some(self.attempt(step, outcome));
+        step.state = State::Running(now());
+        step.attempt.started = Some(self.elapsed());
+    }
+
+    /// An address came to something.
+    pub(super) fn end(&self, index: usize, outcome: Result<(), AttemptError>) {
+        self.lock()[index].end(outcome);
     }
 
     /// The names of an address were resolved: what they stand for is listed from here on.
-    pub(super) fn replaced(&self, index: usize) {
-        self.lock()[index].replaced = true;
+    pub(super) fn replace(&self, index: usize) {
+        self.lock()[index].state = State::Replaced;
     }
 
-    /// An address failed before it was started.
-    pub(super) fn failed(&self, addr: Multiaddr, error: AttemptError) {
-        let index = self.started(addr);
-        self.done(index, Err(error));
-    }
-
-    /// Whatever is not done is given up: another address was quicker.
-    pub(super) fn supersede(&self) {
-        for step in self
-            .lock()
-            .iter_mut()
-            .filter(|step| step.done.is_none() && !step.replaced)
-        {
-            step.done = Some(self.attempt(step, Err(AttemptError::Superseded)));
+    /// Whatever has not ended is given up: another address was quicker. Gives those that were under way.
+    pub(super) fn supersede(&self) -> Vec<usize> {
+        let mut under_way = Vec::new();
+        for (index, step) in self.lock().iter_mut().enumerate() {
+            if matches!(step.state, State::Running(_)) {
+                under_way.push(index);
+            }
+            if matches!(step.state, State::Waiting | State::Running(_)) {
+                step.end(Err(AttemptError::Superseded));
+            }
         }
+        under_way
     }
 
-    /// Everything so far; what is not done has run out of time.
+    /// Everything so far; what has not ended has run out of time.
     pub(super) fn attempts(&self) -> Vec<Attempt> {
-        let timed_out = |step: &Step| self.attempt(step, Err(AttemptError::Timeout(now() - step.started)));
-        self.lock()
-            .iter()
-            .filter(|step| !step.replaced)
-            .map(|step| step.done.clone().unwrap_or_else(|| timed_out(step)))
-            .collect()
+        let steps = self.lock();
+        let listed = steps.iter().filter(|step| step.state != State::Replaced);
+        listed.map(Step::told).collect()
+    }
+}
+
+impl Step {
+    fn end(&mut self, outcome: Result<(), AttemptError>) {
+        if let State::Running(since) = self.state {
+            self.attempt.took = now() - since;
+        }
+        self.state = State::Ended;
+        self.attempt.outcome = outcome.map_err(Arc::new);
     }
 
-    fn attempt(&self, step: &Step, outcome: Result<(), AttemptError>) -> Attempt {
-        Attempt::new(
-            step.addr.clone(),
-            step.started - self.begun,
-            now() - step.started,
-            outcome,
-        )
+    fn told(&self) -> Attempt {
+        let mut told = Self {
+            attempt: self.attempt.clone(),
+            state: self.state,
+        };
+        match self.state {
+            State::Waiting => told.end(Err(AttemptError::NotStarted)),
+            State::Running(since) => told.end(Err(AttemptError::Timeout(now() - since))),
+            State::Ended | State::Replaced => {}
+        }
+        told.attempt
     }
 }

@@ -3,6 +3,8 @@
 mod connections;
 mod dialling;
 mod limits;
+mod net;
+mod planning;
 mod probes;
 mod rig;
 mod scale;

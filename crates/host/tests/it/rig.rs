@@ -1,6 +1,6 @@
 //! Hosts over the memory transport.
 
-use sinew_core::{Host, Multiaddr, Stream};
+use sinew_core::{Host, Multiaddr, Stream, Transport};
 use sinew_host::HostBuilder;
 use sinew_identity::Keypair;
 use sinew_memory::MemoryTransport;
@@ -15,9 +15,18 @@ pub(crate) fn builder() -> HostBuilder {
 
 /// As [`builder`], with a key.
 pub(crate) fn with_key(key: Keypair) -> HostBuilder {
+    with(key, MemoryTransport::new())
+}
+
+/// A builder with a transport of the test's, plaintext and yamux.
+pub(crate) fn builder_over(transport: impl Transport) -> HostBuilder {
+    with(Keypair::generate(), transport)
+}
+
+fn with(key: Keypair, transport: impl Transport) -> HostBuilder {
     let plaintext = InsecurePlaintext::new(key.public());
     HostBuilder::new(Arc::new(key))
-        .transport(MemoryTransport::new())
+        .transport(transport)
         .security(plaintext)
         .muxer(Yamux::default())
 }

@@ -2,7 +2,7 @@
 
 use crate::{MAX_PROTOCOLS, Message};
 use bytes::Bytes;
-use sinew_addr::{Multiaddr, Scope};
+use sinew_addr::Multiaddr;
 use sinew_identity::{PeerId, PublicKey};
 use sinew_machine::{Blame, ConnectionId, Culpable, ProtocolId};
 use sinew_record::{PeerRecord, PeerRecordError};
@@ -131,43 +131,17 @@ impl Info {
         })
     }
 
-    /// The addresses under which the peer may be dialled: those it signed, else those it says it listens on.
-    ///
-    /// What a peer that came from `remote` cannot know to be of use to us is left out: an address of its own machine
-    /// unless it is on ours, an address of a private network unless it is on one. So nobody makes us dial into our network.
+    /// The addresses under which the peer says it can be dialled: those it signed, else those it says it listens on.
+    /// Which of them a node takes its word for is for the host to decide.
     #[must_use]
-    pub fn usable_addrs(&self, remote: &Multiaddr) -> Vec<Multiaddr> {
-        let signed = match &self.record {
-            Record::Valid { record, .. } => Some(record.addrs()),
-            _ => None,
-        };
-        let from = sinew_addr::scope(remote);
-        let usable = |addr: &Multiaddr| reaches(from, sinew_addr::scope(addr));
-        match signed {
-            Some(addrs) => addrs
-                .iter()
-                .filter_map(|addr| without_peer(addr, self.peer))
-                .filter(usable)
-                .collect(),
-            None => self
-                .listen_addrs
-                .iter()
-                .filter(|addr| usable(addr))
-                .cloned()
-                .collect(),
+    pub fn addrs(&self) -> Vec<Multiaddr> {
+        match &self.record {
+            Record::Valid { record, .. } => {
+                let signed = record.addrs().iter();
+                signed.filter_map(|addr| without_peer(addr, self.peer)).collect()
+            }
+            _ => self.listen_addrs.clone(),
         }
-    }
-}
-
-/// Whether a peer that came from `from` may name an address of scope `to`. Names and transports without an IP address
-/// have no scope.
-fn reaches(from: Option<Scope>, to: Option<Scope>) -> bool {
-    let near = !matches!(from, Some(Scope::Global));
-    match to {
-        None | Some(Scope::Global) => true,
-        Some(Scope::Loopback) => matches!(from, None | Some(Scope::Loopback)),
-        Some(Scope::LinkLocal | Scope::Private | Scope::UniqueLocal | Scope::CarrierNat) => near,
-        Some(_) => false,
     }
 }
 
@@ -216,10 +190,10 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::{Extent, Info, Record, RecordError, reaches};
+    use super::{Extent, Info, Record, RecordError};
     use crate::Message;
     use bytes::Bytes;
-    use sinew_addr::{Multiaddr, Scope, join_peer, parse};
+    use sinew_addr::{Multiaddr, join_peer, parse};
     use sinew_identity::Keypair;
     use sinew_machine::{Blame, ConnectionId, Culpable};
     use sinew_record::PeerRecord;
@@ -277,15 +251,14 @@ mod tests {
             ..listening(&[addr("/ip4/8.8.8.8/tcp/1")])
         };
         let seal = |key: &Keypair| PeerRecord::seal(key, 7, std::slice::from_ref(&signed)).expect("sealed");
-        let remote = addr("/ip4/1.1.1.1/tcp/1");
         let info = check(message(seal(&own)), &own);
         assert!(matches!(&info.record, Record::Valid { record, .. } if record.seq() == 7));
-        assert_eq!(info.usable_addrs(&remote), std::slice::from_ref(&signed));
+        assert_eq!(info.addrs(), std::slice::from_ref(&signed));
         let info = check(message(seal(&other)), &own);
         assert!(
             matches!(&info.record, Record::Refused(error) if matches!(**error, RecordError::OtherPeer(_)))
         );
-        assert_eq!(info.usable_addrs(&remote), [addr("/ip4/8.8.8.8/tcp/1")]);
+        assert_eq!(info.addrs(), [addr("/ip4/8.8.8.8/tcp/1")]);
         let mut forged = seal(&own);
         *forged.last_mut().expect("bytes") ^= 1;
         let info = check(message(forged), &own);
@@ -314,25 +287,5 @@ mod tests {
         let info = |extent| Info::check(Message::default(), key.public(), ID, extent).expect("no key");
         assert_eq!(info(Extent::Whole).protocols.as_deref(), Some(&[][..]));
         assert_eq!(info(Extent::Changes).protocols, None);
-    }
-
-    #[test]
-    fn strangers_do_not_name_addresses_of_our_network() {
-        let (far, local, machine) = (Some(Scope::Global), Some(Scope::Private), Some(Scope::Loopback));
-        for (from, to, allowed) in [
-            (far, far, true),
-            (far, local, false),
-            (far, machine, false),
-            (far, None, true),
-            (local, local, true),
-            (local, machine, false),
-            (machine, machine, true),
-            (machine, local, true),
-            (None, machine, true),
-            (machine, Some(Scope::Multicast), false),
-            (local, Some(Scope::Unspecified), false),
-        ] {
-            assert_eq!(reaches(from, to), allowed, "{from:?} {to:?}");
-        }
     }
 }

@@ -107,7 +107,7 @@ impl Shared {
         if let Record::Refused(error) = &info.record {
             tracing::debug!(peer = %info.peer, %error, blame = %error.blame(), "a peer record is left aside");
         }
-        let learned = learned(&info, connection);
+        let learned = learned(&info);
         self.host
             .learn(&info.peer, learned, Source::Identify(info.connection));
         self.host.bus().publish(|| Identified {
@@ -131,9 +131,9 @@ impl Shared {
     }
 }
 
-fn learned(info: &Info, connection: &ConnectionInfo) -> Learned {
+fn learned(info: &Info) -> Learned {
     let mut learned = Learned::default();
-    learned.addrs = info.usable_addrs(&connection.remote);
+    learned.addrs = info.addrs();
     learned.protocols.clone_from(&info.protocols);
     learned.key = Some(info.key.clone());
     learned.agent.clone_from(&info.agent_version);

@@ -144,16 +144,20 @@ async fn each_connection_is_asked_and_asked_again_after_a_return() {
         a.host.disconnect(&peer);
         sleep(Duration::from_secs(1)).await;
     }
-    let direct = || DialOptions::default().purpose(sinew_core::Purpose::Probe);
+    // By address alone, each dial makes a connection.
     let mut kept = Vec::new();
     for _ in 0..3 {
-        kept.push(a.host.dial(b.addr.clone(), direct()).await.expect("connects"));
+        let connection = a.host.dial(b.addr.clone(), DialOptions::default()).await;
+        kept.push(connection.expect("connects"));
     }
     let mut told = [a.next().await, a.next().await, a.next().await].map(|told| told.info.connection);
     told.sort_unstable();
     let mut ids: Vec<_> = kept.iter().map(|connection| connection.info().id).collect();
     ids.sort_unstable();
     assert_eq!(told[..], ids[..]);
+    let probe = DialOptions::default().purpose(sinew_core::Purpose::Probe);
+    let _probe = a.host.dial(b.addr.clone(), probe).await.expect("connects");
+    assert!(a.hears_nothing().await, "a probe is nobody's but its asker's");
 }
 
 #[tokio::test(start_paused = true)]
