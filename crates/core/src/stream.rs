@@ -1,6 +1,6 @@
 //! Streams, as applications and protocols use them.
 
-use crate::{ConnectionInfo, MuxedStream};
+use crate::{ConnectionInfo, MuxedStream, Traffic};
 use bytes::{Bytes, BytesMut};
 use sinew_identity::PeerId;
 use sinew_machine::{CloseCode, ProtocolId, StreamId};
@@ -29,6 +29,7 @@ pub struct Stream {
     io: Box<dyn MuxedStream>,
     protocol: ProtocolId,
     connection: Arc<ConnectionInfo>,
+    traffic: Option<Arc<Traffic>>,
     _lease: StreamLease,
 }
 
@@ -45,8 +46,16 @@ impl Stream {
             io,
             protocol,
             connection,
+            traffic: None,
             _lease: lease,
         }
+    }
+
+    /// Has the bytes of the stream counted.
+    #[must_use]
+    pub fn metered(mut self, traffic: Option<Arc<Traffic>>) -> Self {
+        self.traffic = traffic;
+        self
     }
 
     /// Who is at the other end.
@@ -81,7 +90,7 @@ impl Stream {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn read_chunk(&mut self) -> io::Result<Option<Bytes>> {
-        poll_fn(|cx| self.io.poll_chunk(cx, CHUNK)).await
+        poll_fn(|cx| self.poll_chunk(cx, CHUNK)).await
     }
 
     /// Fills `buf`.
@@ -93,7 +102,7 @@ impl Stream {
     /// Dropping the future loses what was read into `buf`.
     pub async fn read_exact(&mut self, mut buf: &mut [u8]) -> io::Result<()> {
         while !buf.is_empty() {
-            let chunk = poll_fn(|cx| self.io.poll_chunk(cx, buf.len())).await?;
+            let chunk = poll_fn(|cx| self.poll_chunk(cx, buf.len())).await?;
             let chunk = chunk.ok_or(io::ErrorKind::UnexpectedEof)?;
             let (head, rest) = buf.split_at_mut(chunk.len());
             head.copy_from_slice(&chunk);
@@ -135,7 +144,7 @@ impl Stream {
     /// Dropping the future may leave a part of it written.
     pub async fn write_chunk(&mut self, mut chunk: Bytes) -> io::Result<()> {
         while !chunk.is_empty() {
-            poll_fn(|cx| self.io.poll_write_chunk(cx, &mut chunk)).await?;
+            poll_fn(|cx| self.poll_write_chunk(cx, &mut chunk)).await?;
         }
         Ok(())
     }
@@ -199,7 +208,11 @@ impl Stream {
     /// # Errors
     /// As [`Stream::read_chunk`].
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<Bytes>>> {
-        self.io.poll_chunk(cx, max)
+        let polled = self.io.poll_chunk(cx, max);
+        if let (Some(traffic), Poll::Ready(Ok(Some(chunk)))) = (&self.traffic, &polled) {
+            traffic.add_read(chunk.len());
+        }
+        polled
     }
 
     /// Writes without copying: takes what fits off the front of `chunk`.
@@ -207,7 +220,16 @@ impl Stream {
     /// # Errors
     /// As [`Stream::write_chunk`].
     pub fn poll_write_chunk(&mut self, cx: &mut Context<'_>, chunk: &mut Bytes) -> Poll<io::Result<()>> {
-        self.io.poll_write_chunk(cx, chunk)
+        let before = chunk.len();
+        let polled = self.io.poll_write_chunk(cx, chunk);
+        self.wrote(before - chunk.len());
+        polled
+    }
+
+    fn wrote(&self, bytes: usize) {
+        if let Some(traffic) = self.traffic.as_ref().filter(|_| bytes > 0) {
+            traffic.add_written(bytes);
+        }
     }
 }
 
@@ -217,13 +239,22 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if let Some(traffic) = self.traffic.as_ref().filter(|_| polled.is_ready()) {
+            traffic.add_read(buf.filled().len() - before);
+        }
+        polled
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        if let Poll::Ready(Ok(bytes)) = polled {
+            self.wrote(bytes);
+        }
+        polled
     }
 
     fn poll_write_vectored(
@@ -231,7 +262,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        if let Poll::Ready(Ok(bytes)) = polled {
+            self.wrote(bytes);
+        }
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

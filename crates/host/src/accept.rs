@@ -213,6 +213,7 @@ async fn run(
 ) {
     let shared = waiting.shared.clone();
     let (local, remote) = (incoming.local().clone(), incoming.remote().clone());
+    let started = now();
     let stage = Arc::new(Stage::default());
     let upgrade = Upgrade {
         shared: shared.clone(),
@@ -234,6 +235,8 @@ async fn run(
         after = deadline(&shared, &stage) => Err(UpgradeError::Timeout { layer: stage.layer(), after }),
         _ = evicted => Err(UpgradeError::Evicted),
     };
+    let meter = &shared.parts().meter;
+    meter.accepted(transport, now() - started, outcome.as_ref().copied());
     if let Err(error) = outcome {
         failed(&shared, &local, &remote, error);
     }

@@ -12,8 +12,8 @@ use crate::{
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    AllowAll, ConnectionGater, HandlerError, Host, ListenError, MuxerUpgrade, Peerstore, Registrar, Resolver,
-    SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport,
+    AllowAll, ConnectionGater, HandlerError, Host, ListenError, Meter, MuxerUpgrade, Peerstore, Registrar,
+    Resolver, SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport, Unmetered,
 };
 use sinew_identity::Signer;
 use std::{fmt, sync::Arc};
@@ -27,6 +27,7 @@ pub struct HostBuilder {
     resolver: Option<Arc<dyn Resolver>>,
     gater: Arc<dyn ConnectionGater>,
     address_policy: AddressPolicy,
+    meter: Arc<dyn Meter>,
     limits: Limits,
     timeouts: Timeouts,
     listen: Vec<Multiaddr>,
@@ -46,6 +47,7 @@ impl HostBuilder {
             resolver: None,
             gater: Arc::new(AllowAll),
             address_policy: AddressPolicy::default(),
+            meter: Arc::new(Unmetered),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             listen: Vec::new(),
@@ -93,6 +95,13 @@ impl HostBuilder {
     #[must_use]
     pub fn address_policy(mut self, policy: AddressPolicy) -> Self {
         self.address_policy = policy;
+        self
+    }
+
+    /// Sets what counts what the host does; nothing does unless told.
+    #[must_use]
+    pub fn meter(mut self, meter: impl Meter) -> Self {
+        self.meter = Arc::new(meter);
         self
     }
 
@@ -163,6 +172,7 @@ impl HostBuilder {
             gater: self.gater,
             address_policy: self.address_policy,
             dial_slots: DialSlots::new(self.limits.dials),
+            meter: self.meter,
             timeouts: self.timeouts,
         };
         assert!(shared.start(parts), "a builder is consumed by its start");

@@ -29,6 +29,7 @@ const RECENTLY_CONNECTED: Lifetime = Lifetime::For(Duration::from_secs(15 * 60))
 pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
     let info = &entry.info;
     tracing::debug!(connection = %info.id, peer = %info.peer, direction = %info.direction, remote = %info.remote, "connected");
+    shared.parts().meter.connection_opened(info);
     if !entry.hidden {
         mark_connected(shared, &info.peer);
         remember_address(shared, entry);
@@ -207,6 +208,7 @@ impl Drop for Leave {
         tracing::debug!(connection = %info.id, peer = %info.peer, %reason, "disconnected");
         // Before it leaves: a dial meanwhile does not take it.
         self.entry.spend();
+        shared.parts().meter.connection_closed(info, &reason);
         shared.table.remove(info);
         publish_observed(shared, shared.observed.remove(info.id));
         if self.entry.hidden {

@@ -14,8 +14,8 @@ use crate::{
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    Bus, Connection, ConnectionGater, HandledProtocols, LimitExceeded, MuxerUpgrade, PeerState, Peerstore,
-    Resolver, SecureUpgrade, Transport,
+    Bus, Connection, ConnectionGater, HandledProtocols, LimitExceeded, Meter, MuxerUpgrade, PeerState,
+    Peerstore, Resolver, SecureUpgrade, Transport,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::ConnectionId;
@@ -40,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) gater: Arc<dyn ConnectionGater>,
     pub(crate) address_policy: AddressPolicy,
     pub(crate) dial_slots: DialSlots,
+    pub(crate) meter: Arc<dyn Meter>,
     pub(crate) timeouts: Timeouts,
     pub(crate) system: Arc<System>,
     pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,

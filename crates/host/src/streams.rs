@@ -35,7 +35,8 @@ pub(crate) async fn open(
     let (protocol, io) = negotiated.map_err(|error| OpenError::Negotiation { peer, error })?;
     let joined = lease.place.join(&protocol, usize::MAX);
     joined.map_err(|error| OpenError::Limit { peer, error })?;
-    Ok(lease.into_stream(io, protocol))
+    let name = protocol.clone();
+    Ok(lease.into_stream(io, protocol, &name))
 }
 
 /// Has the muxer open a stream. A remote that answers none of its streams keeps the muxer waiting: no longer than
@@ -67,6 +68,7 @@ impl Inbound {
             direction: Direction::Inbound,
             place,
             told: None,
+            counted: None,
         };
         Self { shared, lease }
     }
@@ -98,7 +100,7 @@ impl Inbound {
         if self.lease.place.join(&entry.name, max).is_err() {
             return io.reset(code::stream::RESOURCE_LIMIT);
         }
-        let stream = self.lease.into_stream(io, protocol);
+        let stream = self.lease.into_stream(io, protocol, &entry.name);
         run(&entry, stream).await;
     }
 }
@@ -147,6 +149,8 @@ struct Lease {
     place: StreamPlace,
     /// Set once subscribers were told of the stream.
     told: Option<(StreamId, ProtocolId)>,
+    /// Set once the meter was told of it: the name that it is counted under.
+    counted: Option<ProtocolId>,
 }
 
 impl Lease {
@@ -159,6 +163,7 @@ impl Lease {
             used,
             direction: Direction::Outbound,
             told: None,
+            counted: None,
         })
     }
 
@@ -166,7 +171,8 @@ impl Lease {
         &self.used.entry.info
     }
 
-    fn into_stream(mut self, io: Box<dyn MuxedStream>, protocol: ProtocolId) -> Stream {
+    /// `name` is what the stream is counted under.
+    fn into_stream(mut self, io: Box<dyn MuxedStream>, protocol: ProtocolId, name: &ProtocolId) -> Stream {
         let connection = self.info().clone();
         let (stream, direction) = (io.id(), self.direction);
         if !self.used.entry.hidden {
@@ -178,12 +184,18 @@ impl Lease {
             });
             self.told = Some((stream, protocol.clone()));
         }
-        Stream::new(io, protocol, connection, Box::new(self))
+        let meter = &self.shared.parts().meter;
+        let traffic = meter.stream_opened(&connection, direction, name);
+        self.counted = Some(name.clone());
+        Stream::new(io, protocol, connection, Box::new(self)).metered(traffic)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if let Some(name) = self.counted.take() {
+            self.shared.parts().meter.stream_closed(self.direction, &name);
+        }
         if let Some((stream, protocol)) = self.told.take() {
             let (connection, direction) = (self.info().clone(), self.direction);
             self.shared.bus.publish(|| StreamEvent::Closed {

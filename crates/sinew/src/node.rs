@@ -2,7 +2,7 @@
 
 use crate::{Host, Multiaddr};
 use sinew_core::{
-    ConnectionGater, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport,
+    ConnectionGater, Meter, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport,
 };
 use sinew_host::{AddressPolicy, HostBuilder, Limits, Timeouts};
 use sinew_identity::{Signer, SigningError};
@@ -169,6 +169,13 @@ impl NodeBuilder {
     #[must_use]
     pub fn address_policy(mut self, policy: AddressPolicy) -> Self {
         self.host = self.host.address_policy(policy);
+        self
+    }
+
+    /// Sets what counts what the node does.
+    #[must_use]
+    pub fn meter(mut self, meter: impl Meter) -> Self {
+        self.host = self.host.meter(meter);
         self
     }
 

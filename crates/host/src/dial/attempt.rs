@@ -8,7 +8,7 @@ use crate::{
 };
 use sinew_core::{AttemptError, DialRequest, Layer, Purpose, Role, UpgradeError};
 use sinew_machine::Direction;
-use sinew_runtime::timeout;
+use sinew_runtime::{now, timeout};
 use std::sync::Arc;
 
 /// Dials one address within its own deadline. `connected` is called once the transport is through.
@@ -46,9 +46,16 @@ pub(super) async fn run(
         connected();
         upgrade.run(link).await.map_err(AttemptError::Upgrade)
     };
-    timeout(within, attempt)
-        .await
-        .unwrap_or_else(|_| Err(timed_out(&stage, within)))
+    let started = now();
+    let outcome = timeout(within, attempt).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&stage, within)));
+    let meter = &shared.parts().meter;
+    meter.attempted(
+        candidate.transport.name(),
+        now() - started,
+        outcome.as_ref().map(|_| ()),
+    );
+    outcome
 }
 
 fn timed_out(stage: &Stage, after: std::time::Duration) -> AttemptError {

@@ -3,6 +3,7 @@
 mod connections;
 mod dialling;
 mod limits;
+mod metering;
 mod net;
 mod planning;
 mod probes;
