@@ -47,6 +47,8 @@ pub trait HostBackend: Send + Sync + 'static {
     fn disconnect(&self, peer: &PeerId, code: CloseCode) -> usize;
     /// Keeps the connections to a peer from being closed for being idle or to make room, for as long as a tag is set.
     fn protect(&self, peer: &PeerId, tag: &'static str, on: bool);
+    /// Takes note of whether something that was tried on a connection came to nothing.
+    fn doubt(&self, peer: &PeerId, id: ConnectionId, doubtful: bool);
     /// Follows who is connected.
     fn membership(&self) -> Membership;
     /// Takes in what a service found out about a peer.
@@ -293,6 +295,13 @@ impl Host {
     /// Takes back a tag of [`Host::protect`].
     pub fn unprotect(&self, peer: &PeerId, tag: &'static str) {
         self.backend.protect(peer, tag, false);
+    }
+
+    /// Takes note that something that was tried on a connection came to nothing (`true`: a ping without an answer,
+    /// say), or that it worked. While the last word is that it did not, new streams to the peer take another
+    /// connection if there is one. A stream that the peer opens, answers or leaves unanswered is such a word too.
+    pub fn doubt(&self, peer: &PeerId, id: ConnectionId, doubtful: bool) {
+        self.backend.doubt(peer, id, doubtful);
     }
 
     /// Receives every event of type `E` from now on: [`crate::ConnectionEvent`], [`crate::StreamEvent`],

@@ -1,6 +1,11 @@
 //! The task of an established connection: bytes, inbound streams, idleness, and the end.
 
-use crate::{entry::Entry, machine::idle::Usage, shared::Shared, streams};
+use crate::{
+    entry::{Entry, Worth},
+    machine::idle::Usage,
+    shared::Shared,
+    streams,
+};
 use futures_util::future::BoxFuture;
 use sinew_core::{
     AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream, ObservedAddrs,
@@ -164,7 +169,7 @@ impl Task {
         let usage = Usage {
             in_use: protected || entry.is_used(),
             last_used: entry.last_used(),
-            spare: entry.hidden || shared.table.is_spare(info),
+            spare: entry.hidden || shared.table.is_spare(entry),
         };
         let now = now();
         let policy = shared.parts().timeouts.idle_policy();
@@ -180,7 +185,7 @@ impl Task {
 
 /// Gives an inbound stream a task of its own, if its connection has room for it.
 fn take_stream(shared: &Arc<Shared>, entry: &Arc<Entry>, mut stream: Box<dyn MuxedStream>) {
-    let Some(used) = entry.acquire() else {
+    let Some(used) = entry.acquire(Worth::Negotiating) else {
         return stream.reset(code::stream::SHUTDOWN);
     };
     // What was refused is logged and counted by the scope.
@@ -210,6 +215,7 @@ impl Drop for Leave {
         self.entry.spend();
         shared.parts().meter.connection_closed(info, &reason);
         shared.table.remove(info);
+        shared.places().leave(info.id);
         publish_observed(shared, shared.observed.remove(info.id));
         if self.entry.hidden {
             return;

@@ -5,6 +5,7 @@ mod dialling;
 mod limits;
 mod metering;
 mod net;
+mod places;
 mod planning;
 mod probes;
 mod rig;
