@@ -183,17 +183,19 @@ impl<W> Connection<W> {
 
     /// Resets the streams that were left unread longest until what lies unread is within its bound.
     fn reset_unread(&mut self, now: Instant) {
-        let over = self.unread >= self.config.max_unread;
-        self.clock.watch_unread(now, over, self.config.unread_patience);
+        self.watch_unread(now);
         if self.clock.unread_by.is_none_or(|by| by > now) {
             return;
         }
-        while self.unread >= self.config.max_unread {
+        while self.is_overfull() {
+            let before = self.unread;
             let unread = self.streams.iter().filter(|(_, stream)| !stream.inbox.is_empty());
             let Some((&id, _)) = unread.min_by_key(|(id, stream)| (stream.unread_since, **id)) else {
                 break;
             };
             self.reset(now, id, code::stream::GARBAGE_COLLECTED);
+            // What it held is free for others and for this connection.
+            self.share = self.share.saturating_add(before - self.unread);
         }
         self.clock.unread_by = None;
     }

@@ -52,6 +52,8 @@ pub struct Connection<W> {
     pub(crate) partial_len: usize,
     pub(crate) body: Option<Body>,
     pub(crate) unread: usize,
+    /// What others leave it of what may lie unread.
+    pub(crate) share: usize,
     pub(crate) budget: Budget,
     pub(crate) late: Late<u32>,
     pub(crate) memory: Box<dyn Memory>,
@@ -98,6 +100,7 @@ impl<W> Connection<W> {
             partial_len: 0,
             body: None,
             unread: 0,
+            share: usize::MAX,
             budget: Budget::new(now),
             late: Late::default(),
             memory,
@@ -129,7 +132,7 @@ impl<W> Connection<W> {
     /// Whether bytes from the socket are welcome. `false`: too much lies unread, or answers wait to be taken.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.end.is_none() && self.unread < self.config.max_unread && self.control.len() < MAX_CONTROL
+        self.end.is_none() && !self.is_overfull() && self.control.len() < MAX_CONTROL
     }
 
     /// Streams that exist, in either direction.
@@ -142,6 +145,24 @@ impl<W> Connection<W> {
     #[must_use]
     pub fn unread(&self) -> usize {
         self.unread
+    }
+
+    /// At most `bytes` of payload may lie unread from now on, beside what [`Config::max_unread`] allows: the
+    /// connection's share of what all may leave unread.
+    pub fn allow_unread(&mut self, now: Instant, bytes: usize) {
+        self.share = bytes;
+        self.watch_unread(now);
+    }
+
+    /// Whether as much lies unread as may.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.unread >= self.share.min(self.config.max_unread)
+    }
+
+    /// Starts or ends the patience with what lies unread.
+    pub(crate) fn watch_unread(&mut self, now: Instant) {
+        let (over, patience) = (self.is_overfull(), self.config.unread_patience);
+        self.clock.watch_unread(now, over, patience);
     }
 
     /// Tokens left of the budget for useless frames.

@@ -118,7 +118,7 @@ impl<W> Connection<W> {
 
     /// The credit to return on `id`, after its window was fitted to its reader.
     fn replenish(&mut self, now: Instant, id: u32) -> u32 {
-        let cap = self.config.max_window;
+        let (cap, overfull) = (self.config.max_window, self.is_overfull());
         let Some(stream) = self.streams.get_mut(&id) else {
             return 0;
         };
@@ -127,6 +127,8 @@ impl<W> Connection<W> {
         }
         let before = stream.window.size();
         match stream.window.tuning(now, self.clock.rtt) {
+            // Granted credit stays; less of it is returned while too much lies unread.
+            _ if overfull => stream.window.shrink(),
             Tuning::Keep => {}
             Tuning::Grow => stream.window.set_size(stream.window.grown(cap)),
             Tuning::Shrink => stream.window.shrink(),
