@@ -341,6 +341,12 @@ impl Host {
         self.backend.resources()
     }
 
+    /// Events that slow [subscribers](Host::subscribe) have lost since the node started.
+    #[must_use]
+    pub fn events_dropped(&self) -> u64 {
+        self.backend.bus().dropped()
+    }
+
     /// Ends the node: listeners stop, services say goodbye, streams get until the end of `grace`, connections close
     /// with a code, and no task is left.
     ///

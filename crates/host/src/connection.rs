@@ -19,6 +19,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use tracing::Instrument;
 
 /// How long a connection that is refused after its handshake may take to say so.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -44,7 +45,10 @@ pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
         shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
     }
     let task = Task::new(shared.clone(), entry.clone(), muxed);
-    shared.connections.spawn("connection", task.run());
+    let span = tracing::debug_span!("connection", id = %info.id, peer = %info.peer);
+    shared
+        .connections
+        .spawn("connection", task.run().instrument(span));
 }
 
 /// Closes a connection that never came into the table.
@@ -192,8 +196,12 @@ fn take_stream(shared: &Arc<Shared>, entry: &Arc<Entry>, mut stream: Box<dyn Mux
     let Ok(place) = entry.place.scope().stream(Direction::Inbound) else {
         return stream.reset(code::stream::RESOURCE_LIMIT);
     };
+    let info = &entry.info;
+    let span = tracing::debug_span!("stream", connection = %info.id, peer = %info.peer, id = %stream.id());
     let inbound = streams::Inbound::new(shared.clone(), used, place);
-    shared.handlers.spawn("inbound stream", inbound.serve(stream));
+    shared
+        .handlers
+        .spawn("inbound stream", inbound.serve(stream).instrument(span));
 }
 
 /// Takes a connection out of everything that knows it.

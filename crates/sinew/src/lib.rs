@@ -115,6 +115,7 @@
 //! | `peerstore` | no | a peerstore on disk, for [`NodeBuilder::peerstore_at`] |
 //! | `perf` | no | throughput between two of your own machines; in no preset |
 //! | `memory` | no | a transport inside one process, for tests |
+//! | `metrics` | no | counters in the form that Prometheus reads, and a service that answers with them |
 //! | `insecure-plaintext` | no | a channel that secures nothing, for tests; in no preset |
 //!
 //! # What it deliberately does not do
@@ -160,6 +161,8 @@ pub use sinew_dns as dns;
 pub use sinew_identify as identify;
 #[cfg(feature = "memory")]
 pub use sinew_memory as memory;
+#[cfg(feature = "metrics")]
+pub use sinew_metrics as metrics;
 #[cfg(feature = "noise")]
 pub use sinew_noise as noise;
 #[cfg(feature = "perf")]

@@ -10,5 +10,6 @@ mod planning;
 mod probes;
 mod rig;
 mod scale;
+mod spans;
 mod streams;
 mod validation;
