@@ -7,6 +7,7 @@ mod end;
 mod inbox;
 mod late;
 mod outbox;
+mod room;
 
 pub use batch::Batch;
 pub use budget::{BUDGET, Budget, Spent};
@@ -14,6 +15,7 @@ pub use end::{End, Fault, Refused, StreamError, Ticket};
 pub use inbox::Inbox;
 pub use late::Late;
 pub use outbox::Outbox;
+pub use room::Room;
 
 use bytes::Bytes;
 use sinew_machine::{CloseCode, Instant};

@@ -153,7 +153,7 @@ impl<W> Connection<W> {
     /// Whether there is nothing left to do: the connection has ended, and its goodbye left or cannot.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        let sent = !self.wants_transmit() && self.in_batch == 0;
+        let sent = !self.wants_transmit() && self.room.in_batch() == 0;
         self.end
             .is_some_and(|end| self.clock.expired || sent || matches!(end, End::Lost | End::Remote(_)))
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{Config, Fault};
 use sinew_machine::{CloseCode, Instant};
-use sinew_session::machine::{Budget, Fault as _, Late};
+use sinew_session::machine::{Budget, Fault as _, Late, Room};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -75,9 +75,7 @@ pub struct Connection<W> {
     pub(crate) control: VecDeque<[u8; HEADER]>,
     pub(crate) round: VecDeque<u32>,
     pub(crate) unsent: VecDeque<u32>,
-    pub(crate) writers: VecDeque<u32>,
-    pub(crate) queued: usize,
-    pub(crate) in_batch: usize,
+    pub(crate) room: Room<u32>,
     pub(crate) goodbye: Option<CloseCode>,
 
     pub(crate) clock: Clock,
@@ -91,6 +89,7 @@ impl<W> Connection<W> {
         let first = if side == Side::Client { 1 } else { 2 };
         Self {
             clock: Clock::new(now, &config),
+            room: Room::new(config.send_buffer),
             config,
             side,
             streams: BTreeMap::new(),
@@ -116,9 +115,6 @@ impl<W> Connection<W> {
             control: VecDeque::new(),
             round: VecDeque::new(),
             unsent: VecDeque::new(),
-            writers: VecDeque::new(),
-            queued: 0,
-            in_batch: 0,
             goodbye: None,
         }
     }
@@ -228,14 +224,10 @@ impl<W> Connection<W> {
     pub fn shrink(&mut self) {
         self.late.forget();
         self.woken.shrink_to_fit();
-        for queue in [
-            &mut self.backlog,
-            &mut self.round,
-            &mut self.unsent,
-            &mut self.writers,
-        ] {
+        for queue in [&mut self.backlog, &mut self.round, &mut self.unsent] {
             queue.shrink_to_fit();
         }
+        self.room.shrink();
         self.control.shrink_to_fit();
         self.clock.shrink();
     }
@@ -251,7 +243,7 @@ impl<W> Connection<W> {
         self.control.clear();
         self.round.clear();
         for stream in self.streams.values_mut() {
-            self.queued -= stream.outbox.clear();
+            self.room.unqueue(stream.outbox.clear());
         }
     }
 
@@ -340,7 +332,7 @@ impl<W> std::fmt::Debug for Connection<W> {
             .field("side", &self.side)
             .field("streams", &self.streams.len())
             .field("unread", &self.unread)
-            .field("queued", &self.queued)
+            .field("queued", &self.room.queued())
             .field("end", &self.end)
             .finish_non_exhaustive()
     }
