@@ -114,6 +114,7 @@
 //! | `request-response` | yes | typed requests with prost, CBOR and JSON codecs |
 //! | `peerstore` | no | a peerstore on disk, for [`NodeBuilder::peerstore_at`] |
 //! | `perf` | no | throughput between two of your own machines; in no preset |
+//! | `mplex` | no | the mplex muxer, for peers that have nothing else; in no preset |
 //! | `memory` | no | a transport inside one process, for tests |
 //! | `metrics` | no | counters in the form that Prometheus reads, and a service that answers with them |
 //! | `insecure-plaintext` | no | a channel that secures nothing, for tests; in no preset |
@@ -163,6 +164,8 @@ pub use sinew_identify as identify;
 pub use sinew_memory as memory;
 #[cfg(feature = "metrics")]
 pub use sinew_metrics as metrics;
+#[cfg(feature = "mplex")]
+pub use sinew_mplex as mplex;
 #[cfg(feature = "noise")]
 pub use sinew_noise as noise;
 #[cfg(feature = "perf")]

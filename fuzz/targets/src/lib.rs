@@ -13,6 +13,7 @@
 mod addr;
 mod identify;
 mod identity;
+mod mplex;
 mod multistream;
 mod record;
 mod request_response;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     target("noise_transport", security::noise_transport),
     target("plaintext_exchange", security::plaintext_exchange),
     target("yamux", yamux::machine),
+    target("mplex", mplex::machine),
     target("identify", identify::message),
     target("request_response", request_response::message),
 ];
