@@ -116,6 +116,7 @@
 //! | `perf` | no | throughput between two of your own machines; in no preset |
 //! | `mplex` | no | the mplex muxer, for peers that have nothing else; in no preset |
 //! | `memory` | no | a transport inside one process, for tests |
+//! | `config` | no | a node described in a TOML file: the module [`config`] |
 //! | `metrics` | no | counters in the form that Prometheus reads, and a service that answers with them |
 //! | `insecure-plaintext` | no | a channel that secures nothing, for tests; in no preset |
 //!
@@ -124,6 +125,8 @@
 //! It is no re-export of everything: the crates behind it (`sinew-tcp`, `sinew-noise`, `sinew-yamux`, ...) can be
 //! used alone, against `sinew-core` only.
 
+#[cfg(feature = "config")]
+pub mod config;
 mod node;
 
 /// Runs the program of the README when the documentation is tested.

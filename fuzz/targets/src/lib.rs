@@ -11,6 +11,7 @@
 //! What it deliberately does not do: say what decoded messages mean. That is for the tests of each crate.
 
 mod addr;
+mod config;
 mod identify;
 mod identity;
 mod mplex;
@@ -55,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     target("mplex", mplex::machine),
     target("identify", identify::message),
     target("request_response", request_response::message),
+    target("config", config::text),
 ];
 
 /// The target of that name.

@@ -47,6 +47,8 @@ const OF_A_STREAM: u64 = MIB / 4;
 /// limits.connections_per_peer = 2;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Limits {
     /// Inbound connections that are not established yet, in all. When full, the busiest source makes room.
