@@ -1,12 +1,16 @@
 //! `cargo xtask interop`: Sinew against real peers, each a small program on another libp2p library (interop/README.md).
 
+mod batch;
 mod cases;
+mod certificates;
 mod known;
 mod node;
+mod pair;
 mod peers;
 mod report;
 mod runner;
 mod setup;
+mod stack;
 mod steps;
 
 use std::{fs, io, num::NonZero, path::PathBuf};
@@ -71,6 +75,8 @@ pub(crate) enum InteropError {
     UnknownPeer { id: String, known: String },
     #[error("{id} could not be set up")]
     Setup { id: String, source: setup::SetupError },
+    #[error("the certificates of secure WebSockets cannot be made")]
+    Certificates(#[source] rcgen::Error),
     #[error("no test has the text {filter:?} in its id")]
     NoTest { filter: String },
     #[error("{failed} test(s) failed; the logs of both sides are in {}", logs.display())]
@@ -115,6 +121,7 @@ fn run_tests(places: &peers::Places, args: &RunArgs) -> Result<(), InteropError>
             });
         }
     }
+    certificates::write(places)?;
     let absent = setup::run_all(&cases, places, &args.require)?;
     // What earlier runs left there; it need not be.
     let _ = fs::remove_dir_all(places.logs());

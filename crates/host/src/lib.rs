@@ -39,7 +39,6 @@ mod limits;
 mod machine;
 mod membership;
 mod observed;
-mod places;
 mod registry;
 mod shared;
 mod shutdown;

@@ -56,6 +56,13 @@ pub(crate) enum Action {
         #[serde(deserialize_with = "parsed")]
         peer: PeerId,
         bytes: usize,
+        #[serde(default)]
+        code: u32,
+    },
+    Close {
+        #[serde(deserialize_with = "parsed")]
+        peer: PeerId,
+        code: u32,
     },
     Events {
         kind: String,

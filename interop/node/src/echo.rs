@@ -1,10 +1,10 @@
 //! `/sinew/test/echo/1.0.0`: served on every inbound stream, and driven by the echo, streams and reset commands.
 
-use std::{io, sync::Arc};
+use std::{error::Error, io, sync::Arc};
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
 use serde_json::json;
-use sinew::{CloseCode, Host, OpenError, PeerId, Stream, StreamReset};
+use sinew::{CloseCode, CloseReason, Host, OpenError, PeerId, Stream, StreamClosed, StreamReset};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
@@ -25,12 +25,26 @@ pub(crate) async fn serve(mut stream: Stream, journal: Arc<Journal>) {
     match copy_back(&mut stream, &mut bytes).await {
         Ok(()) => journal.record("served", json!({ "bytes": bytes })),
         Err(error) => {
-            let reset = error
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<StreamReset>());
-            let kind = if reset.is_some() { "reset" } else { "failed" };
-            journal.record(kind, json!({ "bytes": bytes, "error": error.to_string() }));
+            let (kind, code) = ending(&error);
+            let code = code.map(|code| code.0);
+            journal.record(
+                kind,
+                json!({ "bytes": bytes, "error": error.to_string(), "code": code }),
+            );
         }
+    }
+}
+
+/// Whether the stream was reset or its connection ended, and with which code.
+fn ending(error: &io::Error) -> (&'static str, Option<CloseCode>) {
+    let cause = error.get_ref();
+    if let Some(StreamReset(code)) = cause.and_then(|cause| cause.downcast_ref()) {
+        return ("reset", Some(*code));
+    }
+    match cause.and_then(|cause| cause.downcast_ref()) {
+        Some(StreamClosed(CloseReason::Remote(code))) => ("cut", Some(*code)),
+        Some(StreamClosed(_)) => ("cut", None),
+        None => ("failed", None),
     }
 }
 
@@ -71,15 +85,23 @@ pub(crate) async fn streams(host: &Host, peer: PeerId, count: u64, at_once: usiz
     Ok(json!({ "streams": count }))
 }
 
-/// Sends `bytes` bytes, reads half of them back, and resets the stream.
-pub(crate) async fn reset(host: &Host, peer: PeerId, bytes: usize) -> Outcome {
+/// A stream that the other side serves until it ends.
+pub(crate) async fn held(host: &Host, peer: PeerId) -> Result<Stream, Box<dyn Error + Send + Sync>> {
+    let mut stream = open(host, peer).await?;
+    stream.write_all(&[0]).await?;
+    stream.read_u8().await?;
+    Ok(stream)
+}
+
+/// Sends `bytes` bytes, reads half of them back, and resets the stream with this code.
+pub(crate) async fn reset(host: &Host, peer: PeerId, bytes: usize, code: CloseCode) -> Outcome {
     let mut stream = open(host, peer).await?;
     let mut sent = vec![0; bytes];
     data::fill(0, 0, &mut sent);
     stream.write_all(&sent).await?;
     let mut read = vec![0; bytes / 2];
     stream.read_exact(&mut read).await?;
-    stream.reset(CloseCode::NONE);
+    stream.reset(code);
     Ok(json!({ "sent": bytes, "read": read.len() }))
 }
 

@@ -5,32 +5,17 @@ mod data;
 mod echo;
 mod journal;
 mod node;
+mod stack;
 
 use std::{error::Error, process::ExitCode};
 
-use clap::{Parser, ValueEnum};
-use sinew::Keypair;
-
-/// RSA keys have the size that every libp2p stack takes.
-const RSA_BITS: usize = 2048;
+use clap::Parser;
 
 /// A Sinew node for the interop suite (interop/README.md).
 #[derive(Debug, Parser)]
 enum Args {
     /// Do what the lines on stdin ask for, until stdin ends.
-    Control {
-        /// The type of the identity key.
-        #[arg(long, value_enum, default_value = "ed25519")]
-        key: Key,
-    },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Key {
-    Ed25519,
-    Secp256k1,
-    Ecdsa,
-    Rsa,
+    Control(stack::Args),
 }
 
 #[tokio::main]
@@ -40,8 +25,8 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    let Args::Control { key } = Args::parse();
-    match run(key).await {
+    let Args::Control(args) = Args::parse();
+    match run(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("interop-node: {}", control::chain(error.as_ref()));
@@ -50,12 +35,6 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(key: Key) -> Result<(), Box<dyn Error>> {
-    let keypair = match key {
-        Key::Ed25519 => Keypair::generate(),
-        Key::Secp256k1 => Keypair::generate_secp256k1(),
-        Key::Ecdsa => Keypair::generate_ecdsa(),
-        Key::Rsa => Keypair::generate_rsa(RSA_BITS)?,
-    };
-    node::Node::start(keypair).await?.run().await
+async fn run(args: &stack::Args) -> Result<(), Box<dyn Error>> {
+    node::Node::start(args).await?.run().await
 }

@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sinew::{
-    ConnectionEvent, Host, Keypair, Multiaddr, Node as Sinew, PeerId, Stream,
+    CloseCode, CloseReason, ConnectionEvent, ConnectionInfo, Host, Multiaddr, PeerId, Stream,
     identify::{Extent, Identified, Info, Record},
     ping::Ping,
 };
@@ -17,6 +17,7 @@ use crate::{
     control::{self, Action, Outcome, Request},
     echo,
     journal::Journal,
+    stack,
 };
 
 /// How long streams get to end when stdin has ended: nobody waits for them any more.
@@ -31,10 +32,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a node with the preset of most applications, and serves echo.
-    pub(crate) async fn start(key: Keypair) -> Result<Self, Box<dyn Error>> {
-        let builder = Sinew::builder(key);
-        let ping = builder.ping();
+    /// Starts a node on the stack that the arguments name, and serves echo.
+    pub(crate) async fn start(args: &stack::Args) -> Result<Self, Box<dyn Error>> {
+        let (builder, ping) = stack::build(args)?;
         let host = builder.start().await?;
         let journal = Arc::new(Journal::default());
         let state = journal.clone();
@@ -74,11 +74,17 @@ impl Node {
     fn note(&self, event: &ConnectionEvent) {
         match event {
             ConnectionEvent::Opened(connection) => {
-                self.journal
-                    .record("connected", json!({ "peer": connection.peer.to_string() }));
+                self.journal.record("connected", connected_json(connection));
             }
             ConnectionEvent::Closed(connection, reason) => {
-                let event = json!({ "peer": connection.peer.to_string(), "cause": reason.to_string() });
+                let event = json!({
+                    "peer": connection.peer.to_string(),
+                    "cause": reason.to_string(),
+                    "code": match reason {
+                        CloseReason::Remote(code) => Some(code.0),
+                        _ => None,
+                    },
+                });
                 self.journal.record("disconnected", event);
             }
             ConnectionEvent::InboundFailed { error, .. } => {
@@ -105,11 +111,20 @@ impl Node {
                 at_once,
                 bytes,
             } => echo::streams(&self.host, peer, count, at_once, bytes).await,
-            Action::Reset { peer, bytes } => echo::reset(&self.host, peer, bytes).await,
+            Action::Reset { peer, bytes, code } => {
+                echo::reset(&self.host, peer, bytes, CloseCode(code)).await
+            }
+            Action::Close { peer, code } => self.close(peer, CloseCode(code)).await,
             Action::Events { kind, count } => {
                 Ok(json!({ "events": self.journal.wait(&kind, count, |_| true).await }))
             }
         }
+    }
+
+    /// Closes the connections to `peer`, with a stream open that lives on at the other side until it hears of it.
+    async fn close(&self, peer: PeerId, code: CloseCode) -> Outcome {
+        let _stream = echo::held(&self.host, peer).await?;
+        Ok(json!({ "closed": self.host.disconnect_with(&peer, code) }))
     }
 
     async fn listen(&self, addr: Multiaddr) -> Outcome {
@@ -166,6 +181,15 @@ fn kind(extent: Extent) -> &'static str {
     }
 }
 
+fn connected_json(connection: &ConnectionInfo) -> Value {
+    json!({
+        "peer": connection.peer.to_string(),
+        "transport": connection.transport,
+        "security": connection.security.as_ref().map(ToString::to_string),
+        "muxer": connection.muxer.as_ref().map(ToString::to_string),
+    })
+}
+
 fn identified_json(info: &Info) -> Value {
     let protocols = info.protocols.iter().flat_map(|protocols| protocols.iter());
     json!({
@@ -177,5 +201,9 @@ fn identified_json(info: &Info) -> Value {
         "observed_addr": info.observed_addr.as_ref().map(ToString::to_string),
         "key_type": info.key.key_type().to_string().to_lowercase(),
         "signed_record": matches!(info.record, Record::Valid { .. }),
+        "record_refused": match &info.record {
+            Record::Refused(error) => Some(control::chain(error.as_ref())),
+            _ => None,
+        },
     })
 }

@@ -13,8 +13,6 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::peers::{Peer, Places};
-
 /// How long a program may take to say who it is: node starts in about a second, more when both cores are busy.
 const START: Duration = Duration::from_secs(20);
 
@@ -84,6 +82,11 @@ struct Who {
     peer: String,
 }
 
+#[derive(Deserialize)]
+struct Events {
+    events: Vec<Value>,
+}
+
 /// A running program; dropping it ends its process group.
 pub(crate) struct Node {
     role: &'static str,
@@ -96,7 +99,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts the program with a key of this type, its logs in `folder`, and learns its peer id.
+    /// Starts the program, its logs in `folder`, and learns its peer id.
     pub(crate) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         role: &'static str,
@@ -126,21 +129,37 @@ impl Node {
         Ok(node)
     }
 
-    /// The command that starts a peer's program with a key of this type.
-    pub(crate) fn command(peer: &Peer, places: &Places, key_type: &str) -> Command {
-        let mut parts = peer.command.iter().map(|part| places.fill(part));
-        // As with every program: a relative path is looked up in the folder that it starts in.
-        let mut command = Command::new(places.root.join(parts.next().unwrap_or_default()));
-        command
-            .args(parts)
-            .args(["--key", key_type])
-            .current_dir(&places.root);
-        command
-    }
-
     /// Its peer id.
     pub(crate) fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// How many events of this kind there have been.
+    pub(crate) fn count(&mut self, kind: &str) -> Result<usize, StepError> {
+        self.events(kind, 0, START).map(|events| events.len())
+    }
+
+    /// The first event of this kind after as many others; waits for it until the limit.
+    pub(crate) fn event_after(
+        &mut self,
+        kind: &str,
+        others: usize,
+        limit: Duration,
+    ) -> Result<Value, StepError> {
+        let mut events = self.events(kind, others + 1, limit)?;
+        Ok(events.swap_remove(others))
+    }
+
+    fn events(&mut self, kind: &str, count: usize, limit: Duration) -> Result<Vec<Value>, StepError> {
+        let found: Events = self.ask("events", json!({ "kind": kind, "count": count }), limit)?;
+        if found.events.len() < count {
+            return Err(self.differs(
+                "events",
+                format!("{count} or more"),
+                found.events.len().to_string(),
+            ));
+        }
+        Ok(found.events)
     }
 
     /// Asks for something to be done, and waits for the answer until the limit.

@@ -1,6 +1,7 @@
 //! The peers as data (interop/peers.toml), and where everything lies.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -13,18 +14,28 @@ use super::InteropError;
 pub(super) const OURS: &str = "sinew";
 
 /// One peer program; interop/peers.toml says what the fields mean.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Peer {
     pub(crate) id: String,
-    pub(crate) library: String,
     pub(crate) needs: Vec<String>,
-    pub(crate) setup: Vec<String>,
+    pub(crate) setup: Vec<Vec<String>>,
     #[serde(default)]
     pub(crate) inputs: Vec<PathBuf>,
     pub(crate) stamp: Option<PathBuf>,
     pub(crate) command: Vec<String>,
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
     pub(crate) key_types: Vec<String>,
+    pub(crate) transports: Vec<String>,
+    #[serde(default)]
+    pub(crate) dial_only: Vec<String>,
+    pub(crate) security: Vec<String>,
+    pub(crate) muxers: Vec<String>,
+    pub(crate) early_muxers: Vec<String>,
+    pub(crate) private: bool,
+    pub(crate) secure_websocket: String,
+    pub(crate) codes: bool,
     pub(crate) agent: String,
     pub(crate) sends_record: bool,
     pub(crate) reads_record: bool,
@@ -108,9 +119,15 @@ impl Places {
         self.target.join("interop/logs")
     }
 
-    /// A part of a command, with its placeholder replaced.
+    /// Where the certificates for secure WebSockets lie.
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.target.join("interop/tls")
+    }
+
+    /// A part of a command, with its placeholders replaced.
     pub(crate) fn fill(&self, part: &str) -> String {
         part.replace("{target}", &self.target.to_string_lossy())
+            .replace("{tls}", &self.tls().to_string_lossy())
     }
 }
 
@@ -129,7 +146,7 @@ mod tests {
             .iter()
             .map(|peer| peer.id.as_str())
             .collect();
-        assert_eq!(others, ["rust", "js"]);
+        assert_eq!(others, ["go", "rust", "js", "py"]);
     }
 
     #[test]
@@ -138,7 +155,7 @@ mod tests {
         let error = peers.select(&["ruby".to_owned()]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no peer is called ruby; interop/peers.toml has sinew, rust, js"
+            "no peer is called ruby; interop/peers.toml has sinew, go, rust, js, py"
         );
     }
 

@@ -38,7 +38,7 @@ fn summary(done: &[Done<'_>]) -> Summary {
         match one.outcome {
             Outcome::Passed => summary.passed += 1,
             Outcome::Failed(_) | Outcome::Surprise => summary.failed += 1,
-            Outcome::Known | Outcome::Skipped(_) => summary.skipped += 1,
+            Outcome::Known(_) | Outcome::Skipped(_) => summary.skipped += 1,
         }
     }
     summary
@@ -79,7 +79,7 @@ fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "ok",
         Outcome::Failed(_) => "FAILED",
-        Outcome::Known => "known",
+        Outcome::Known(_) => "known",
         Outcome::Surprise => "SURPRISE",
         Outcome::Skipped(_) => "skipped",
     }
@@ -100,8 +100,8 @@ fn remarks(done: &[Done<'_>]) -> String {
         let remark = match &one.outcome {
             Outcome::Failed(error) => error.as_str(),
             Outcome::Surprise => "passed in spite of interop/known.toml",
-            Outcome::Skipped(reason) => reason.as_str(),
-            Outcome::Passed | Outcome::Known => continue,
+            Outcome::Skipped(reason) | Outcome::Known(reason) => reason.as_str(),
+            Outcome::Passed => continue,
         };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{} {}: {remark}", word(&one.outcome), one.case.id());
@@ -133,7 +133,7 @@ mod tests {
             .map(|case| {
                 let outcome = match (case.dialer.id.as_str(), &case.test) {
                     ("js", Test::Ping) => Outcome::Failed("no answer".to_owned()),
-                    ("js", _) => Outcome::Known,
+                    ("js", _) => Outcome::Known("slow".to_owned()),
                     _ => Outcome::Passed,
                 };
                 Done {
@@ -151,7 +151,8 @@ mod tests {
         );
         assert_eq!(
             remarks(&done),
-            "FAILED js x sinew (tcp, noise, yamux) ping: no answer\n"
+            "FAILED js x sinew (tcp, noise, yamux) ping: no answer\n\
+             known js x sinew (tcp, noise, yamux) echo: slow\n"
         );
         assert_eq!(summary(&done).to_string(), "2 passed, 1 failed, 1 skipped");
     }

@@ -3,14 +3,20 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     error::Error,
-    fs,
     num::NonZero,
+    path::PathBuf,
     sync::Mutex,
-    thread,
+    thread::{self, Scope},
     time::{Duration, Instant},
 };
 
-use super::{cases::Case, known::Known, peers::Places, setup::Absent, steps};
+use super::{
+    batch::{Batch, Running, Turn, batches},
+    cases::Case,
+    known::Known,
+    peers::Places,
+    setup::Absent,
+};
 
 /// How one test ended.
 #[derive(Debug)]
@@ -19,8 +25,8 @@ pub(crate) enum Outcome {
     Passed,
     /// Not as it should.
     Failed(String),
-    /// Not as it should, by a known bug of the peer.
-    Known,
+    /// Not as it should, by a known bug of the peer: what is wrong with it.
+    Known(String),
     /// A known bug of the peer did not show.
     Surprise,
     /// Not run, for this reason.
@@ -43,7 +49,7 @@ pub(crate) struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Runs each test `repeat` times, `jobs` tests at a time, and returns them in their order.
+    /// Runs each test `repeat` times, `jobs` batches at a time, and returns them in their order.
     pub(crate) fn run<'a>(
         &self,
         cases: &[Case<'a>],
@@ -53,21 +59,19 @@ impl Runner<'_> {
         let jobs = jobs
             .or_else(|| thread::available_parallelism().ok())
             .map_or(1, NonZero::get);
-        let all: Vec<Case<'a>> = cases
-            .iter()
-            .flat_map(|case| vec![case.clone(); repeat.get()])
-            .collect();
-        let total = all.len();
-        let waiting: Mutex<VecDeque<_>> = Mutex::new(all.into_iter().enumerate().collect());
+        let total = cases.len() * repeat.get();
+        let waiting = Mutex::new(batches(cases, repeat));
         let done = Mutex::new(BTreeMap::new());
+        let finish = |number, finished| {
+            let mut done = lock(&done);
+            done.insert(number, finished);
+            announce(&done[&number], done.len(), total);
+        };
         thread::scope(|scope| {
-            for _ in 0..jobs.min(total) {
+            for _ in 0..jobs {
                 scope.spawn(|| {
-                    while let Some((number, case)) = next(&waiting) {
-                        let finished = self.run_one(case, number);
-                        let mut done = lock(&done);
-                        done.insert(number, finished);
-                        announce(&done[&number], done.len(), total);
+                    while let Some(batch) = next(&waiting) {
+                        self.run_batch(batch, &finish);
                     }
                 });
             }
@@ -78,17 +82,29 @@ impl Runner<'_> {
             .collect()
     }
 
-    fn run_one<'a>(&self, case: Case<'a>, number: usize) -> Done<'a> {
-        let started = Instant::now();
-        let outcome = match self.reason_to_skip(&case) {
-            Some(reason) => Outcome::Skipped(reason),
-            None => self.outcome(&case, number),
-        };
-        Done {
-            case,
-            outcome,
-            took: started.elapsed(),
-        }
+    /// Runs the tests of a batch in the same processes; after a failure, and for a known bug, in fresh ones.
+    fn run_batch<'a>(&self, batch: Batch<'a>, finish: &dyn Fn(usize, Done<'a>)) {
+        thread::scope(|scope| {
+            let mut running = None;
+            let mut cases = batch.cases.into_iter().zip(batch.first..).peekable();
+            while let Some((case, number)) = cases.next() {
+                let started = Instant::now();
+                let turn = Turn {
+                    case: &case,
+                    logs: self.logs(&case, number),
+                    is_last: cases.peek().is_none(),
+                };
+                let outcome = match self.reason_to_skip(&case) {
+                    Some(reason) => Outcome::Skipped(reason),
+                    None => self.outcome(scope, &mut running, turn),
+                };
+                let took = started.elapsed();
+                finish(number, Done { case, outcome, took });
+            }
+            if let Some(running) = running {
+                running.discard();
+            }
+        });
     }
 
     fn reason_to_skip(&self, case: &Case<'_>) -> Option<String> {
@@ -96,21 +112,37 @@ impl Runner<'_> {
         absent(&case.dialer.id).or_else(|| absent(&case.listener.id))
     }
 
-    fn outcome(&self, case: &Case<'_>, number: usize) -> Outcome {
-        let folder = self
-            .places
-            .logs()
-            .join(format!("{number:03} {}", case.id().replace(['(', ')', ','], "")));
-        let result = steps::run(case, self.places, &folder);
-        let known = self.known.reason(case).is_some();
-        match result {
-            Ok(()) => {
-                let _ = fs::remove_dir_all(&folder);
-                if known { Outcome::Surprise } else { Outcome::Passed }
+    fn outcome<'a, 'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        running: &mut Option<Running<'a>>,
+        mut turn: Turn<'_, 'a>,
+    ) -> Outcome {
+        let bug = self.known.bug(turn.case);
+        // What a known bug leaves behind must not meet another test.
+        let mut own = None;
+        let running = if bug.is_some() { &mut own } else { running };
+        turn.is_last |= bug.is_some();
+        let ready = match running.take() {
+            Some(running) => Ok(running),
+            None => Running::start(scope, &turn, self.places),
+        };
+        let result = ready.and_then(|running| running.run_test(&turn));
+        match (result, bug) {
+            (Ok(left), None) => {
+                *running = left;
+                Outcome::Passed
             }
-            Err(_) if known => Outcome::Known,
-            Err(error) => Outcome::Failed(chain(&error)),
+            (Ok(_), Some(bug)) if bug.sometimes => Outcome::Passed,
+            (Ok(_), Some(_)) => Outcome::Surprise,
+            (Err(_), Some(bug)) => Outcome::Known(bug.reason.clone()),
+            (Err(error), None) => Outcome::Failed(chain(&error)),
         }
+    }
+
+    fn logs(&self, case: &Case<'_>, number: usize) -> PathBuf {
+        let id = case.id().replace(['(', ')', ','], "");
+        self.places.logs().join(format!("{number:03} {id}"))
     }
 }
 
@@ -129,7 +161,7 @@ fn announce(done: &Done<'_>, count: usize, total: usize) {
     let (word, detail) = match &done.outcome {
         Outcome::Passed => ("ok", ""),
         Outcome::Failed(error) => ("FAILED", error.as_str()),
-        Outcome::Known => ("known", "a bug of the peer (interop/known.toml)"),
+        Outcome::Known(_) => ("known", "a bug of the peer (interop/known.toml)"),
         Outcome::Surprise => ("SURPRISE", "passed in spite of interop/known.toml"),
         Outcome::Skipped(reason) => ("skipped", reason.as_str()),
     };

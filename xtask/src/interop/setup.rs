@@ -80,9 +80,11 @@ pub(crate) fn run(peer: &Peer, places: &Places) -> Result<(), SetupError> {
     {
         return Ok(());
     }
-    eprintln!("setting up {} ({})", peer.id, peer.library);
+    eprintln!("setting up {}", peer.id);
     let started = Instant::now();
-    run_command(peer, places)?;
+    for command in &peer.setup {
+        run_command(command, places)?;
+    }
     if let Some(stamp) = stamp {
         fs::write(&stamp, state).map_err(|source| SetupError::File { path: stamp, source })?;
     }
@@ -90,9 +92,9 @@ pub(crate) fn run(peer: &Peer, places: &Places) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// What the result of the set-up depends on: its command and the content of its inputs.
+/// What the result of the set-up depends on: its commands and the content of its inputs.
 fn state(peer: &Peer, places: &Places) -> Result<Vec<u8>, SetupError> {
-    let mut state = peer.setup.join(" ").into_bytes();
+    let mut state = peer.setup.concat().join(" ").into_bytes();
     for input in &peer.inputs {
         let path = places.root.join(input);
         let content = fs::read(&path).map_err(|source| SetupError::File { path, source })?;
@@ -101,8 +103,8 @@ fn state(peer: &Peer, places: &Places) -> Result<Vec<u8>, SetupError> {
     Ok(state)
 }
 
-fn run_command(peer: &Peer, places: &Places) -> Result<(), SetupError> {
-    let parts: Vec<String> = peer.setup.iter().map(|part| places.fill(part)).collect();
+fn run_command(command: &[String], places: &Places) -> Result<(), SetupError> {
+    let parts: Vec<String> = command.iter().map(|part| places.fill(part)).collect();
     let [program, args @ ..] = parts.as_slice() else {
         return Ok(());
     };
@@ -160,21 +162,17 @@ fn is_program(folder: &Path, tool: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{interop::peers, workspace};
 
     fn peer(needs: &[&str], setup: &[&str]) -> Peer {
         let owned = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect();
+        let peers = peers::load(&Places::new(workspace::root())).unwrap();
         Peer {
-            id: "test".to_owned(),
-            library: "none".to_owned(),
             needs: owned(needs),
-            setup: owned(setup),
+            setup: vec![owned(setup)],
             inputs: Vec::new(),
             stamp: None,
-            command: Vec::new(),
-            key_types: Vec::new(),
-            agent: String::new(),
-            sends_record: false,
-            reads_record: false,
+            ..peers.ours().unwrap().clone()
         }
     }
 

@@ -1,22 +1,16 @@
 //! How each test goes: what is asked of which side, and what must come of it.
 
-use std::{
-    path::Path,
-    thread::{self, Scope},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    cases::{Case, Test},
-    node::{Node, StepError},
-    peers::{Peer, Places},
+    cases::Test,
+    node::StepError,
+    pair::{Pair, SHORT, Side, expect_eq},
+    stack::Stack,
 };
-
-/// For everything that takes some round trips.
-const SHORT: Duration = Duration::from_secs(15);
 
 /// For 16 MiB or 200 streams, also when the machine is busy.
 const LONG: Duration = Duration::from_secs(60);
@@ -26,6 +20,9 @@ const ECHO: &str = "/sinew/test/echo/1.0.0";
 
 /// An Ed25519 peer id whose key none of the programs has.
 const STRANGER: &str = "12D3KooWJtVtwYX5f2VEQwfBTfFrfUhUCC171jqrnFE9HfKiBwYc";
+
+/// Codes of a reset and of a close: an application's, and one that the libraries send themselves (rate limited).
+const CODES: [u32; 2] = [7, 0x1003];
 
 /// Sizes of the echo test, each with the SHA-256 of the pattern of that size (interop/README.md).
 const ECHOES: [(u64, &str); 3] = [
@@ -42,24 +39,6 @@ const ECHOES: [(u64, &str); 3] = [
         "923c1f94dd2c174e325a97d4710b96e2c67490a8d617b4323d922af2c681db27",
     ),
 ];
-
-/// Two sides with a connection between them.
-struct Pair<'a> {
-    case: &'a Case<'a>,
-    dialer: Node,
-    listener: Node,
-    addr: String,
-}
-
-#[derive(Deserialize)]
-struct Listening {
-    addrs: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Dialled {
-    peer: String,
-}
 
 #[derive(Deserialize)]
 struct Pinged {
@@ -88,177 +67,192 @@ struct Streamed {
     streams: u64,
 }
 
-/// Runs one test in processes of its own; their logs go to `folder`.
-pub(crate) fn run(case: &Case<'_>, places: &Places, folder: &Path) -> Result<(), StepError> {
-    thread::scope(|scope| {
-        let pair = start(scope, case, places, folder)?;
-        match &case.test {
-            Test::WrongPeer => pair.wrong_peer(),
-            test => pair.connected(test),
+#[derive(Deserialize)]
+struct Ended {
+    code: Option<u32>,
+}
+
+/// Runs one test, and gives the pair back if it can be used on.
+pub(super) fn run<'a>(mut pair: Pair<'a>, test: &Test) -> Result<Option<Pair<'a>>, StepError> {
+    if *test == Test::WrongPeer {
+        wrong_peer(&mut pair)?;
+    }
+    pair.connect()?;
+    match test {
+        Test::WrongPeer | Test::Ping => both_ways(&mut pair, ping)?,
+        Test::Identify => identify(&mut pair)?,
+        Test::Push => push(&mut pair)?,
+        Test::Echo => both_ways(&mut pair, echo)?,
+        Test::Streams => both_ways(&mut pair, streams)?,
+        Test::Reset => both_ways(&mut pair, reset)?,
+        Test::ResetCode => both_ways(&mut pair, reset_code)?,
+        Test::CloseCode => close_code(&mut pair)?,
+        Test::Key(_) => {
+            identify(&mut pair)?;
+            both_ways(&mut pair, ping)?;
         }
-    })
-}
-
-fn start<'a, 'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    case: &'a Case<'a>,
-    places: &Places,
-    folder: &Path,
-) -> Result<Pair<'a>, StepError> {
-    let node = |role, peer| Node::start(scope, role, Node::command(peer, places, case.key_type()), folder);
-    let mut listener = node("listener", case.listener)?;
-    let dialer = node("dialer", case.dialer)?;
-    let addr = listen(&mut listener)?;
-    Ok(Pair {
-        case,
-        dialer,
-        listener,
-        addr,
-    })
-}
-
-/// Listens on a free port, and gives the address with the peer id.
-fn listen(node: &mut Node) -> Result<String, StepError> {
-    let listening: Listening = node.ask("listen", json!({ "addr": "/ip4/127.0.0.1/tcp/0" }), SHORT)?;
-    let first = listening.addrs.into_iter().next();
-    first.ok_or_else(|| node.differs("new listen addresses", "one", "none"))
+        Test::Leave => {
+            both_ways(&mut pair, ping)?;
+            return leave(pair).map(|()| None);
+        }
+    }
+    Ok(Some(pair))
 }
 
 fn without_peer(addr: &str) -> &str {
     addr.rsplit_once("/p2p/").map_or(addr, |(addr, _)| addr)
 }
 
-impl Pair<'_> {
-    fn connected(mut self, test: &Test) -> Result<(), StepError> {
-        let dialled: Dialled = self.dialer.ask("dial", json!({ "addr": self.addr }), SHORT)?;
-        expect_eq(
-            &self.dialer,
-            "the peer that was dialled",
-            self.listener.peer(),
-            &dialled.peer,
-        )?;
-        let Self {
-            case,
-            dialer,
-            listener,
-            addr,
-        } = &mut self;
-        match test {
-            Test::Identify => identify(case, dialer, listener, addr)?,
-            Test::Key(_) => {
-                identify(case, dialer, listener, addr)?;
-                both_ways(dialer, listener, ping)?;
-            }
-            Test::Push => both_ways(dialer, listener, push)?,
-            Test::Echo => both_ways(dialer, listener, echo)?,
-            Test::Streams => both_ways(dialer, listener, streams)?,
-            Test::Reset => both_ways(dialer, listener, reset)?,
-            Test::Ping | Test::Leave | Test::WrongPeer => both_ways(dialer, listener, ping)?,
-        }
-        if *test == Test::Leave {
-            self.leave()
-        } else {
-            self.stop()
-        }
-    }
-
-    /// Refused where the address names another peer; the same address with the right name still works.
-    fn wrong_peer(mut self) -> Result<(), StepError> {
-        let wrong = format!("{}/p2p/{STRANGER}", without_peer(&self.addr));
-        match self
+/// Refused where the address names another peer.
+fn wrong_peer(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    let wrong = format!("{}/p2p/{STRANGER}", without_peer(&pair.addr));
+    match pair.dial(&wrong) {
+        Err(StepError::Refused { .. }) => Ok(()),
+        Err(error) => Err(error),
+        Ok(peer) => Err(pair
             .dialer
-            .ask::<Dialled>("dial", json!({ "addr": wrong }), SHORT)
-        {
-            Err(StepError::Refused { .. }) => self.connected(&Test::WrongPeer),
-            Err(error) => Err(error),
-            Ok(dialled) => Err(self
-                .dialer
-                .differs("a dial of the wrong peer id", "an error", dialled.peer)),
-        }
+            .node
+            .differs("a dial of the wrong peer id", "an error", peer)),
     }
+}
 
-    /// The dialler's process ends; the listener notices and lives on.
-    fn leave(mut self) -> Result<(), StepError> {
-        self.dialer.stop()?;
-        let _: Value = self
-            .listener
-            .ask("events", json!({ "kind": "disconnected", "count": 1 }), SHORT)?;
-        self.listener.stop()
-    }
-
-    fn stop(self) -> Result<(), StepError> {
-        self.dialer.stop()?;
-        self.listener.stop()
-    }
+/// The dialler's process ends; the listener notices and lives on.
+fn leave(mut pair: Pair<'_>) -> Result<(), StepError> {
+    // A dial of the wrong peer may have left such an event, too.
+    let before = pair.listener.node.count("disconnected")?;
+    pair.dialer.node.stop()?;
+    pair.listener.node.event_after("disconnected", before, SHORT)?;
+    pair.listener.node.stop()
 }
 
 /// Asks something of one side about the other, then the other way round.
 fn both_ways(
-    dialer: &mut Node,
-    listener: &mut Node,
-    step: impl Fn(&mut Node, &mut Node) -> Result<(), StepError>,
+    pair: &mut Pair<'_>,
+    step: impl Fn(&mut Side<'_>, &mut Side<'_>) -> Result<(), StepError>,
 ) -> Result<(), StepError> {
-    step(dialer, listener)?;
-    step(listener, dialer)
+    step(&mut pair.dialer, &mut pair.listener)?;
+    step(&mut pair.listener, &mut pair.dialer)
 }
 
-fn ping(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
-    let pinged: Pinged = asker.ask("ping", json!({ "peer": other.peer(), "count": 5 }), SHORT)?;
-    expect_eq(asker, "answered pings", &5, &pinged.micros.len())
+fn ping(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+    let request = json!({ "peer": other.node.peer(), "count": 5 });
+    let pinged: Pinged = asker.node.ask("ping", request, SHORT)?;
+    expect_eq(&asker.node, "answered pings", &5, &pinged.micros.len())
 }
 
-/// The asker is told of an address that the other side begins to listen on while they are connected.
-fn push(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
-    let _: Identified = asker.ask("identify", json!({ "peer": other.peer() }), SHORT)?;
-    let addr = listen(other)?;
-    let request = json!({ "peer": other.peer(), "addr": without_peer(&addr) });
+/// Each side is told of an address that the other begins to listen on while they are connected.
+fn push(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    let stack = pair.stack.clone();
+    both_ways(pair, |asker, other| pushed(asker, other, &stack))
+}
+
+fn pushed(asker: &mut Side<'_>, other: &mut Side<'_>, stack: &Stack) -> Result<(), StepError> {
+    let request = json!({ "peer": other.node.peer() });
+    let _: Identified = asker.node.ask("identify", request, SHORT)?;
+    if other.about.dial_only.contains(&stack.transport) {
+        return Ok(());
+    }
+    let addr = other.listen(stack)?;
+    let addr = asker.spelled(without_peer(&addr));
+    let request = json!({ "peer": other.node.peer(), "addr": addr });
     // A push may leave out what has not changed.
-    let _: Value = asker.ask("identify", request, SHORT)?;
+    let _: Value = asker.node.ask("identify", request, SHORT)?;
     Ok(())
 }
 
-fn echo(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
+fn echo(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
     for (bytes, sha256) in ECHOES {
-        let echoed: Echoed = asker.ask("echo", json!({ "peer": other.peer(), "bytes": bytes }), LONG)?;
-        expect_eq(asker, "bytes that came back", &bytes, &echoed.bytes)?;
-        expect_eq(asker, "SHA-256 of what came back", sha256, &echoed.sha256)?;
+        let request = json!({ "peer": other.node.peer(), "bytes": bytes });
+        let echoed: Echoed = asker.node.ask("echo", request, LONG)?;
+        expect_eq(&asker.node, "bytes that came back", &bytes, &echoed.bytes)?;
+        expect_eq(&asker.node, "SHA-256 of what came back", sha256, &echoed.sha256)?;
     }
     Ok(())
 }
 
-fn streams(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
-    let request = json!({ "peer": other.peer(), "count": 200, "at_once": 50, "bytes": 1000 });
-    let streamed: Streamed = asker.ask("streams", request, LONG)?;
-    expect_eq(asker, "streams", &200, &streamed.streams)
+fn streams(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+    let request = json!({ "peer": other.node.peer(), "count": 200, "at_once": 50, "bytes": 1000 });
+    let streamed: Streamed = asker.node.ask("streams", request, LONG)?;
+    expect_eq(&asker.node, "streams", &200, &streamed.streams)
 }
 
 /// The other side sees a reset and no end, and the connection is as good as before.
-fn reset(asker: &mut Node, other: &mut Node) -> Result<(), StepError> {
-    let _: Value = asker.ask(
-        "reset",
-        json!({ "peer": other.peer(), "bytes": 64 * 1024 }),
-        SHORT,
-    )?;
-    let _: Value = other.ask("events", json!({ "kind": "reset", "count": 1 }), SHORT)?;
+fn reset(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+    reset_with(asker, other, None)?;
     ping(asker, other)
 }
 
-fn identify(case: &Case<'_>, dialer: &mut Node, listener: &mut Node, addr: &str) -> Result<(), StepError> {
-    let of_listener = identified(case, dialer, listener, case.listener)?;
-    let of_dialer = identified(case, listener, dialer, case.dialer)?;
-    let wanted = without_peer(addr);
-    if !of_listener.listen_addrs.iter().any(|addr| addr == wanted) {
-        return Err(dialer.differs("listen addresses", wanted, of_listener.listen_addrs.join(" ")));
+fn reset_code(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+    CODES
+        .into_iter()
+        .try_for_each(|code| reset_with(asker, other, Some(code)))
+}
+
+/// Without a code the other side may see any: libraries that know codes send one of their own.
+fn reset_with(asker: &mut Side<'_>, other: &mut Side<'_>, code: Option<u32>) -> Result<(), StepError> {
+    let before = other.node.count("reset")?;
+    let mut request = json!({ "peer": other.node.peer(), "bytes": 64 * 1024 });
+    if let Some(code) = code {
+        request["code"] = code.into();
+    }
+    let _: Value = asker.node.ask("reset", request, SHORT)?;
+    let event = other.node.event_after("reset", before, SHORT)?;
+    match code {
+        Some(code) => expect_code(other, "the code of the reset", code, event),
+        None => Ok(()),
+    }
+}
+
+/// Each side closes the connection with a code; the other finds it on its stream.
+fn close_code(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    for code in CODES {
+        pair.connect()?;
+        closed_with(&mut pair.dialer, &mut pair.listener, code)?;
+        pair.disconnected();
+        pair.connect()?;
+        closed_with(&mut pair.listener, &mut pair.dialer, code)?;
+        pair.disconnected();
+    }
+    Ok(())
+}
+
+fn closed_with(asker: &mut Side<'_>, other: &mut Side<'_>, code: u32) -> Result<(), StepError> {
+    let cuts = other.node.count("cut")?;
+    let ends = other.node.count("disconnected")?;
+    let request = json!({ "peer": other.node.peer(), "code": code });
+    let _: Value = asker.node.ask("close", request, SHORT)?;
+    let event = other.node.event_after("cut", cuts, SHORT)?;
+    other.node.event_after("disconnected", ends, SHORT)?;
+    expect_code(other, "the code of the connection's end", code, event)
+}
+
+fn expect_code(side: &Side<'_>, what: &'static str, code: u32, event: Value) -> Result<(), StepError> {
+    let text = event.to_string();
+    match serde_json::from_value(event) {
+        Ok(Ended { code: Some(found) }) => expect_eq(&side.node, what, &code, &found),
+        _ => Err(side.node.differs(what, code.to_string(), text)),
+    }
+}
+
+fn identify(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    let of_listener = identified(&mut pair.dialer, &pair.listener, &pair.stack, &pair.key_type)?;
+    let of_dialer = identified(&mut pair.listener, &pair.dialer, &pair.stack, &pair.key_type)?;
+    let wanted = without_peer(&pair.addr);
+    let listens = |addr: &String| pair.dialer.spelled(addr) == wanted;
+    if !of_listener.listen_addrs.iter().any(listens) {
+        let found = of_listener.listen_addrs.join(" ");
+        return Err(pair.dialer.node.differs("listen addresses", wanted, found));
     }
     // Only a listener has addresses that a record could hold.
-    let record = case.listener.sends_record && case.dialer.reads_record;
+    let record = pair.listener.about.sends_record && pair.dialer.about.reads_record;
     expect_eq(
-        dialer,
+        &pair.dialer.node,
         "a signed peer record seen",
         &record,
         &of_listener.signed_record,
     )?;
-    if of_dialer.signed_record && !case.dialer.sends_record {
+    if of_dialer.signed_record && !pair.dialer.about.sends_record {
+        let listener = &pair.listener.node;
         return Err(listener.differs("a signed peer record seen", "none", "one"));
     }
     Ok(())
@@ -266,41 +260,34 @@ fn identify(case: &Case<'_>, dialer: &mut Node, listener: &mut Node, addr: &str)
 
 /// What the asker learnt of the other side, checked for what holds on both sides.
 fn identified(
-    case: &Case<'_>,
-    asker: &mut Node,
-    other: &Node,
-    other_peer: &Peer,
+    asker: &mut Side<'_>,
+    other: &Side<'_>,
+    stack: &Stack,
+    key_type: &str,
 ) -> Result<Identified, StepError> {
-    let info: Identified = asker.ask("identify", json!({ "peer": other.peer() }), SHORT)?;
-    expect_eq(asker, "the peer identified", other.peer(), &info.peer)?;
-    expect_eq(asker, "the type of its key", case.key_type(), &info.key_type)?;
-    if !info.agent.starts_with(&other_peer.agent) {
-        return Err(asker.differs("the agent", other_peer.agent.as_str(), info.agent));
-    }
-    if !info.observed_addr.starts_with("/ip4/127.0.0.1/tcp/") {
-        return Err(asker.differs(
+    let request = json!({ "peer": other.node.peer() });
+    let info: Identified = asker.node.ask("identify", request, SHORT)?;
+    expect_eq(&asker.node, "the peer identified", other.node.peer(), &info.peer)?;
+    expect_eq(&asker.node, "the type of its key", key_type, &info.key_type)?;
+    let begins = [
+        ("the agent", other.about.agent.as_str(), &info.agent),
+        (
             "the address observed of it",
-            "/ip4/127.0.0.1/tcp/",
-            info.observed_addr,
-        ));
+            stack.observed_prefix(),
+            &info.observed_addr,
+        ),
+    ];
+    for (what, expected, found) in begins {
+        if !found.starts_with(expected) {
+            return Err(asker.node.differs(what, expected, found));
+        }
     }
     for protocol in [ECHO, "/ipfs/ping/1.0.0", "/ipfs/id/1.0.0"] {
         if !info.protocols.iter().any(|known| known == protocol) {
-            return Err(asker.differs("its protocols", protocol, info.protocols.join(" ")));
+            return Err(asker
+                .node
+                .differs("its protocols", protocol, info.protocols.join(" ")));
         }
     }
     Ok(info)
-}
-
-fn expect_eq<T: PartialEq + ToString + ?Sized>(
-    node: &Node,
-    what: &'static str,
-    expected: &T,
-    found: &T,
-) -> Result<(), StepError> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(node.differs(what, expected.to_string(), found.to_string()))
-    }
 }

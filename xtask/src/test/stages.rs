@@ -32,7 +32,10 @@ pub(super) fn all(members: &[Member], ci: bool) -> Vec<Stage> {
     ];
     if ci {
         stages.push(stage("demo", ["cargo run --locked --release -- demo"]));
-        stages.push(stage("real peers", ["cargo xtask interop run --require rust,js"]));
+        stages.push(stage(
+            "real peers",
+            ["cargo xtask interop run --require go,rust,js,py"],
+        ));
     }
     stages
 }

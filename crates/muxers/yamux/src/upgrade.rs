@@ -36,11 +36,10 @@ impl MuxerUpgrade for Yamux {
             Role::Listener => Side::Server,
         };
         let memory = Box::new(Growth {
-            scope: scope.clone(),
+            scope,
             reserved: None,
         });
-        let machine = Connection::new(self.config.clone(), side, now(), memory);
-        sinew_session::mux(io, machine, scope)
+        sinew_session::mux(io, Connection::new(self.config.clone(), side, now(), memory))
     }
 }
 

@@ -130,12 +130,8 @@ impl Ping {
     async fn ask(&self, mut stream: Stream) -> Result<(Stream, Duration), Failure> {
         let mut payload = [0; SIZE];
         sinew_crypto::random(&mut payload);
-        let (peer, connection) = (stream.peer(), stream.connection().id);
-        let echo = exchange::ask(&mut stream, payload, self.timeout).await;
-        if matches!(echo, Ok(_) | Err(Failure::TimedOut)) {
-            self.host.doubt(&peer, connection, echo.is_err());
-        }
-        Ok((stream, echo?))
+        let echo = exchange::ask(&mut stream, payload, self.timeout).await?;
+        Ok((stream, echo))
     }
 
     /// Puts a stream that answered back for the next ping.
@@ -174,7 +170,7 @@ impl Way {
     }
 
     async fn open(&self, host: &Host) -> Result<Stream, OpenError> {
-        let options = OpenOptions::default().limited().background();
+        let options = OpenOptions::default().limited();
         match self {
             Self::Any(peer) => host.new_stream_with(peer, [PROTOCOL], options).await,
             Self::Over(connection) => connection.open_with([PROTOCOL], options).await,

@@ -1,28 +1,19 @@
 // A js-libp2p node for the interop suite: commands come as JSON lines on stdin, answers go to stdout.
 
 import { createInterface } from 'node:readline'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify, identifyPush } from '@libp2p/identify'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import manifest from '../package.json' with { type: 'json' }
 import { ECHO, MAX_STREAMS, echo, reset, serve, streams } from './echo.js'
 import { Journal } from './journal.js'
-
-// The names that the library gives to the key types of the control protocol.
-const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
+import { options } from './stack.js'
 
 const journal = new Journal()
 const node = await createLibp2p({
-  privateKey: await key(process.argv.slice(2)),
-  transports: [tcp()],
-  connectionEncrypters: [noise()],
-  streamMuxers: [yamux()],
+  ...await options(process.argv.slice(2)),
   services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
 })
 
@@ -30,7 +21,8 @@ node.addEventListener('peer:identify', ({ detail }) => {
   journal.record('identified', identified(detail))
 })
 node.addEventListener('connection:open', ({ detail }) => {
-  journal.record('connected', { peer: detail.remotePeer.toString() })
+  const { remotePeer, encryption, multiplexer } = detail
+  journal.record('connected', { peer: remotePeer.toString(), ...layers(encryption, multiplexer) })
 })
 node.addEventListener('connection:close', ({ detail }) => {
   journal.record('disconnected', { peer: detail.remotePeer.toString() })
@@ -96,15 +88,9 @@ async function run ({ id, do: action, ...args }) {
   }
 }
 
-async function key (args) {
-  let type = 'ed25519'
-  while (args.length > 0) {
-    const arg = args.shift()
-    if (arg !== '--key') throw new Error(`unknown argument ${arg}`)
-    type = args.shift()
-  }
-  if (KEY_TYPES[type] == null) throw new Error(`unknown key type ${type}: one of ${Object.keys(KEY_TYPES)}`)
-  return generateKeyPair(KEY_TYPES[type])
+// QUIC names itself in the place of both.
+function layers (security, muxer) {
+  return security === 'native' ? {} : { security, muxer }
 }
 
 function identified (info) {

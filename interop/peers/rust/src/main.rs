@@ -1,11 +1,12 @@
 //! A rust-libp2p node for the interop suite: commands come as JSON lines on stdin, answers go to stdout.
 
+mod args;
 mod control;
 mod data;
 mod echo;
 mod journal;
-mod keys;
 mod node;
+mod stack;
 
 use std::process::ExitCode;
 
@@ -22,8 +23,8 @@ async fn main() -> ExitCode {
         .with_ansi(false)
         .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(log).with(levels).init();
-    let result = match keys::from_args(std::env::args().skip(1)) {
-        Ok(key) => node::run(key).await,
+    let result = match args::Args::parse(std::env::args().skip(1)) {
+        Ok(args) => node::run(&args).await,
         Err(error) => Err(error.into()),
     };
     match result {

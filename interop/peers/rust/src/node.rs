@@ -6,11 +6,8 @@ use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm, SwarmBuilder,
     core::transport::ListenerId,
-    identify,
-    identity::Keypair,
-    noise, ping,
+    identify, ping,
     swarm::{ConnectionId, NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
-    tcp, yamux,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -19,9 +16,11 @@ use tokio::{
 };
 
 use crate::{
+    args::Args,
     control::{Action, Request, answer, ready},
     echo,
     journal::Journal,
+    stack,
 };
 
 /// Between two pings: the library pings on its own schedule, and the ping command waits for the next ones.
@@ -59,10 +58,10 @@ struct Node {
 }
 
 /// Runs until stdin ends.
-pub async fn run(key: Keypair) -> Result<(), Box<dyn Error>> {
+pub async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let journal = Arc::new(Journal::default());
     let mut node = Node {
-        swarm: build(key, journal.clone())?,
+        swarm: build(args, journal.clone())?,
         journal,
         identified: HashMap::new(),
         waiting: Vec::new(),
@@ -82,16 +81,13 @@ pub async fn run(key: Keypair) -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn build(key: Keypair, journal: Arc<Journal>) -> Result<Swarm<Behaviour>, Box<dyn Error>> {
-    let identify = identify::Config::new("/sinew/interop/1.0.0".to_owned(), key.public())
+fn build(args: &Args, journal: Arc<Journal>) -> Result<Swarm<Behaviour>, Box<dyn Error>> {
+    let identify = identify::Config::new("/sinew/interop/1.0.0".to_owned(), args.key.public())
         .with_push_listen_addr_updates(true);
-    Ok(SwarmBuilder::with_existing_identity(key)
+    let transport = stack::build(args)?;
+    Ok(SwarmBuilder::with_existing_identity(args.key.clone())
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            noise::Config::new,
-            yamux::Config::default,
-        )?
+        .with_other_transport(|_| transport)?
         .with_behaviour(|_| Behaviour {
             echo: echo::Behaviour::new(journal),
             identify: identify::Behaviour::new(identify),

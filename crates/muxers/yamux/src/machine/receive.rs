@@ -34,7 +34,11 @@ impl<W> Connection<W> {
                 return Err(fault);
             }
         }
-        self.watch_unread(now);
+        self.clock.watch_unread(
+            now,
+            self.unread >= self.config.max_unread,
+            self.config.unread_patience,
+        );
         Ok(())
     }
 

@@ -1,0 +1,106 @@
+//! A node with the transport, the security and the muxer that the arguments name, and nothing else.
+
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use sinew::{
+    HostBuilder, Keypair, Node, Signer, identify,
+    noise::Noise,
+    ping::{self, Ping},
+    tcp::TcpTransport,
+    yamux::Yamux,
+};
+
+/// RSA keys have the size that every libp2p stack takes.
+const RSA_BITS: usize = 2048;
+
+type Error = Box<dyn std::error::Error>;
+
+/// What the node is made of.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The type of the identity key.
+    #[arg(long, value_enum, default_value = "ed25519")]
+    key: Key,
+    /// The transport, the security and the muxer.
+    #[arg(long, default_value = "tcp/noise/yamux")]
+    stack: Stack,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Key {
+    Ed25519,
+    Secp256k1,
+    Ecdsa,
+    Rsa,
+}
+
+/// One of each layer.
+#[derive(Clone, Debug)]
+struct Stack {
+    transport: String,
+    upgrade: Option<(String, String)>,
+}
+
+impl FromStr for Stack {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut layers = text.split('/').map(str::to_owned);
+        let (transport, security, muxer) = (layers.next(), layers.next(), layers.next());
+        match (transport, security, muxer, layers.next()) {
+            (Some(transport), None, None, None) => Ok(Self {
+                transport,
+                upgrade: None,
+            }),
+            (Some(transport), Some(security), Some(muxer), None) => Ok(Self {
+                transport,
+                upgrade: Some((security, muxer)),
+            }),
+            _ => Err("a stack is a transport, or a transport, a security and a muxer".to_owned()),
+        }
+    }
+}
+
+/// A builder of that node, and its ping service.
+pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
+    let key = keypair(args.key)?;
+    let mut builder = add_transport(Node::bare(key.clone()), &args.stack.transport)?;
+    if let Some((security, muxer)) = &args.stack.upgrade {
+        builder = add_security(builder, security, &key)?;
+        builder = add_muxer(builder, muxer)?;
+    }
+    builder.add(identify::Config::default());
+    let ping = builder.add(ping::Config::default());
+    Ok((builder, ping))
+}
+
+fn add_transport(builder: HostBuilder, name: &str) -> Result<HostBuilder, Error> {
+    match name {
+        "tcp" => Ok(builder.transport(TcpTransport::new())),
+        other => Err(format!("unknown transport {other}").into()),
+    }
+}
+
+fn add_security(builder: HostBuilder, name: &str, key: &dyn Signer) -> Result<HostBuilder, Error> {
+    match name {
+        "noise" => Ok(builder.security(Noise::new(key)?)),
+        other => Err(format!("unknown security {other}").into()),
+    }
+}
+
+fn add_muxer(builder: HostBuilder, name: &str) -> Result<HostBuilder, Error> {
+    match name {
+        "yamux" => Ok(builder.muxer(Yamux::default())),
+        other => Err(format!("unknown muxer {other}").into()),
+    }
+}
+
+fn keypair(kind: Key) -> Result<Keypair, Error> {
+    Ok(match kind {
+        Key::Ed25519 => Keypair::generate(),
+        Key::Secp256k1 => Keypair::generate_secp256k1(),
+        Key::Ecdsa => Keypair::generate_ecdsa(),
+        Key::Rsa => Keypair::generate_rsa(RSA_BITS)?,
+    })
+}

@@ -1,0 +1,80 @@
+// A go-libp2p node for the interop suite: commands come as JSON lines on stdin, answers go to stdout.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// A line of stdin can be this long.
+const maxLine = 1 << 20
+
+func main() {
+	key := flag.String("key", "ed25519", "the type of the identity key")
+	stack := flag.String("stack", "tcp/noise/yamux", "the transport, the security and the muxer")
+	psk := flag.String("psk", "", "the key of the private network, in hex")
+	tls := flag.String("tls", "", "the folder of the certificates for wss")
+	flag.Parse()
+	if err := run(*key, *stack, *psk, *tls); err != nil {
+		fmt.Fprintln(os.Stderr, "interop-peer-go:", err)
+		os.Exit(1)
+	}
+}
+
+func run(key, stack, psk, tls string) error {
+	node, err := start(key, stack, psk, tls)
+	if err != nil {
+		return err
+	}
+	print(map[string]any{"ready": map[string]string{
+		"peer": node.host.ID().String(), "library": "go-libp2p", "version": libraryVersion(),
+	}})
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var request request
+		if err := json.Unmarshal(lines.Bytes(), &request); err != nil {
+			return err
+		}
+		go answer(node, request)
+	}
+	return lines.Err()
+}
+
+// A command with all that any command takes.
+type request struct {
+	ID     uint64 `json:"id"`
+	Do     string `json:"do"`
+	Addr   string `json:"addr"`
+	Peer   string `json:"peer"`
+	Count  int    `json:"count"`
+	AtOnce int    `json:"at_once"`
+	Bytes  int    `json:"bytes"`
+	Code   uint32 `json:"code"`
+	Kind   string `json:"kind"`
+}
+
+func answer(node *node, request request) {
+	result, err := node.act(request)
+	if err != nil {
+		print(map[string]any{"id": request.ID, "error": err.Error()})
+	} else {
+		print(map[string]any{"id": request.ID, "ok": result})
+	}
+}
+
+var stdout sync.Mutex
+
+func print(line any) {
+	text, err := json.Marshal(line)
+	if err != nil {
+		panic(err) // only what this program made itself
+	}
+	stdout.Lock()
+	defer stdout.Unlock()
+	fmt.Println(string(text))
+}

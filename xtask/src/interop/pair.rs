@@ -1,0 +1,211 @@
+//! Two running peers, and the connection between them.
+
+use std::{path::Path, process::Command, thread::Scope, time::Duration};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    cases::Case,
+    node::{Node, StepError},
+    peers::{OURS, Peer, Places},
+    stack::Stack,
+};
+
+/// For everything that takes some round trips.
+pub(super) const SHORT: Duration = Duration::from_secs(15);
+
+/// The key of the private network, in hex.
+const PRE_SHARED_KEY: &str = "73696e65772d696e7465726f702d70726976617465206e6574776f726b20303031";
+
+/// One side: the running program, and what is known of it.
+pub(super) struct Side<'a> {
+    pub(super) node: Node,
+    pub(super) about: &'a Peer,
+}
+
+/// Two sides of a stack.
+pub(super) struct Pair<'a> {
+    pub(super) dialer: Side<'a>,
+    pub(super) listener: Side<'a>,
+    pub(super) stack: Stack,
+    pub(super) key_type: String,
+    /// Where the listener listens, with its peer id, as the dialler spells it.
+    pub(super) addr: String,
+    is_connected: bool,
+}
+
+#[derive(Deserialize)]
+struct Listening {
+    addrs: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Dialled {
+    peer: String,
+}
+
+/// What a side says of a connection; a library that does not tell leaves a field out.
+#[derive(Deserialize)]
+struct Connected {
+    transport: Option<String>,
+    security: Option<String>,
+    muxer: Option<String>,
+    early_muxer: Option<bool>,
+}
+
+impl<'a> Pair<'a> {
+    /// Starts both programs, their logs in `folder`; the listener listens.
+    pub(super) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        case: &Case<'a>,
+        places: &Places,
+        folder: &Path,
+    ) -> Result<Self, StepError> {
+        let side = |role, about: &'a Peer| {
+            let node = Node::start(scope, role, command(case, about, places), folder)?;
+            Ok(Side { node, about })
+        };
+        let mut listener = side("listener", case.listener)?;
+        let dialer = side("dialer", case.dialer)?;
+        let addr = listener.listen(&case.stack)?;
+        Ok(Self {
+            addr: dialer.spelled(&addr),
+            dialer,
+            listener,
+            stack: case.stack.clone(),
+            key_type: case.key_type().to_owned(),
+            is_connected: false,
+        })
+    }
+
+    /// Connects them unless they are, and checks that the connection is made of what the test names.
+    pub(super) fn connect(&mut self) -> Result<(), StepError> {
+        if self.is_connected {
+            return Ok(());
+        }
+        let before = [
+            self.dialer.node.count("connected")?,
+            self.listener.node.count("connected")?,
+        ];
+        let addr = self.addr.clone();
+        let peer = self.dial(&addr)?;
+        expect_eq(
+            &self.dialer.node,
+            "the peer that was dialled",
+            self.listener.node.peer(),
+            &peer,
+        )?;
+        let early = is_early(&self.stack, self.dialer.about, self.listener.about);
+        for (side, before) in [&mut self.dialer, &mut self.listener].into_iter().zip(before) {
+            let event = side.node.event_after("connected", before, SHORT)?;
+            side.check_connected(event, &self.stack, early)?;
+        }
+        self.is_connected = true;
+        Ok(())
+    }
+
+    /// Dials an address; gives the peer that is there.
+    pub(super) fn dial(&mut self, addr: &str) -> Result<String, StepError> {
+        let dialled: Dialled = self.dialer.node.ask("dial", json!({ "addr": addr }), SHORT)?;
+        Ok(dialled.peer)
+    }
+
+    /// Notes that the connection has ended.
+    pub(super) fn disconnected(&mut self) {
+        self.is_connected = false;
+    }
+
+    /// Ends both programs.
+    pub(super) fn stop(self) -> Result<(), StepError> {
+        self.dialer.node.stop()?;
+        self.listener.node.stop()
+    }
+}
+
+impl Side<'_> {
+    /// Listens on a free port, and gives the address with the peer id.
+    pub(super) fn listen(&mut self, stack: &Stack) -> Result<String, StepError> {
+        let addr = stack.listen_addr(&self.about.secure_websocket);
+        let listening: Listening = self.node.ask("listen", json!({ "addr": addr }), SHORT)?;
+        let first = listening.addrs.into_iter().next();
+        first.ok_or_else(|| self.node.differs("new listen addresses", "one", "none"))
+    }
+
+    /// The address in this side's spelling.
+    pub(super) fn spelled(&self, addr: &str) -> String {
+        let spelling = &self.about.secure_websocket;
+        addr.replace("/tls/ws", spelling).replace("/wss", spelling)
+    }
+
+    /// What this side says of a connection is what it was asked for; ours has to say everything.
+    fn check_connected(&self, event: Value, stack: &Stack, early: bool) -> Result<(), StepError> {
+        let text = event.to_string();
+        let Ok(found) = serde_json::from_value::<Connected>(event) else {
+            return Err(self.node.differs("a connected event", "its fields", text));
+        };
+        let layers = [
+            ("the transport", Some(stack.transport.as_str()), found.transport),
+            ("the security", stack.security_id(), found.security),
+            ("the muxer", stack.muxer_id(), found.muxer),
+        ];
+        for (what, expected, found) in layers {
+            let is_told = self.about.id == OURS || found.is_some();
+            if is_told && expected != found.as_deref() {
+                let text = |layer: Option<&str>| layer.unwrap_or("none").to_owned();
+                return Err(self.node.differs(what, text(expected), text(found.as_deref())));
+            }
+        }
+        match found.early_muxer {
+            Some(found) => expect_eq(&self.node, "the muxer settled in the handshake", &early, &found),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The command that starts a side's program.
+fn command(case: &Case<'_>, about: &Peer, places: &Places) -> Command {
+    let mut parts = about.command.iter().map(|part| places.fill(part));
+    // As with every program: a relative path is looked up in the folder that it starts in.
+    let mut command = Command::new(places.root.join(parts.next().unwrap_or_default()));
+    command
+        .args(parts)
+        .args(["--key", case.key_type(), "--stack", &case.stack.argument()])
+        .envs(
+            about
+                .environment
+                .iter()
+                .map(|(name, value)| (name, places.fill(value))),
+        )
+        .current_dir(&places.root);
+    if case.stack.private {
+        command.args(["--psk", PRE_SHARED_KEY]);
+    }
+    if case.stack.transport == "wss" {
+        command.arg("--tls").arg(places.tls());
+    }
+    command
+}
+
+/// Whether the handshake of the security settles the muxer.
+fn is_early(stack: &Stack, dialer: &Peer, listener: &Peer) -> bool {
+    stack.upgrade.as_ref().is_some_and(|upgrade| {
+        [dialer, listener]
+            .iter()
+            .all(|peer| peer.early_muxers.contains(&upgrade.security))
+    })
+}
+
+/// An error that says what was expected, unless that is what was found.
+pub(super) fn expect_eq<T: PartialEq + ToString + ?Sized>(
+    node: &Node,
+    what: &'static str,
+    expected: &T,
+    found: &T,
+) -> Result<(), StepError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(node.differs(what, expected.to_string(), found.to_string()))
+    }
+}
