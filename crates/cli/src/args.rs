@@ -2,7 +2,7 @@
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use sinew::{Multiaddr, PeerId, addr};
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Run, ping, identify and measure libp2p nodes, and send files between them.
 #[derive(Parser, Debug)]
@@ -39,13 +39,7 @@ pub(crate) enum Command {
         size: u64,
     },
     /// Run a node until Ctrl-C or SIGTERM.
-    Node {
-        #[command(flatten)]
-        listening: Listening,
-        /// Keep what is known of peers in this file; it is made if it is not there.
-        #[arg(long, value_name = "FILE")]
-        peerstore: Option<PathBuf>,
-    },
+    Node(NodeArgs),
     /// List the peers that a node has written down (`sinew node --peerstore FILE`); the node must not run.
     Peers {
         /// The file.
@@ -116,11 +110,46 @@ pub(crate) enum Command {
     DemoNode(DemoNode),
 }
 
+/// A node that runs by itself.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct NodeArgs {
+    /// Describe the node in this TOML file; what is said here beside it comes first.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen; can be given several times. A free port on all interfaces if nothing is said.
+    #[arg(short, long, value_parser = address)]
+    pub(crate) listen: Vec<Multiaddr>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// Keep what is known of peers in this file; it is made if it is not there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peerstore: Option<PathBuf>,
+    /// Answer with metrics for Prometheus on this address, 127.0.0.1:9090 for instance.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// The limits to start from, without those of the file.
+    #[arg(long)]
+    pub(crate) limits: Option<LimitsKind>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LimitsKind {
+    /// What suits the memory and open files of this machine.
+    Auto,
+    /// The same on every machine: for 4 GiB and 16,384 open files.
+    Default,
+    /// As auto, but nothing is refused: what would be is logged and counted.
+    DryRun,
+}
+
+/// Where a node listens if nothing is said.
+pub(crate) const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"];
+
 /// Where a node listens and who it is.
 #[derive(ClapArgs, Debug)]
 pub(crate) struct Listening {
     /// Where to listen; can be given several times.
-    #[arg(short, long, default_values = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"], value_parser = address)]
+    #[arg(short, long, default_values = LISTEN, value_parser = address)]
     pub(crate) listen: Vec<Multiaddr>,
     #[command(flatten)]
     pub(crate) key: KeyArgs,

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
     match args.command {
         Command::Demo { size } => demo::run(size << 20, output).await,
         Command::DemoNode(command) => demo_node::run(command, output).await,
-        Command::Node { listening, peerstore } => node::run(&listening, peerstore.as_deref(), output).await,
+        Command::Node(args) => node::run(&args, output).await,
         Command::Peers { file } => peers::run(&file, output),
         Command::Ping {
             addr,

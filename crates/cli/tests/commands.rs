@@ -4,7 +4,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -186,6 +187,31 @@ fn a_node_is_pinged_and_identified_and_keeps_its_key() {
     let again = Running::start(here, &["node"]);
     assert!(again.addr.ends_with(&peer), "the key was kept");
     assert_eq!(again.signal(Signal::INT), 0);
+}
+
+#[test]
+fn a_node_is_described_in_a_file_and_shows_its_metrics() {
+    let here = folder();
+    let description =
+        "key = 'its.key'\nmetrics = '127.0.0.1:0'\n[limits]\nbase = 'default'\ninbound_connections = 321\n";
+    fs::write(here.path().join("node.toml"), description).expect("written");
+    let node = Running::start(here.path(), &["node", "--config", "node.toml"]);
+    assert!(here.path().join("its.key").exists(), "the key of the file");
+    let metrics = node.event("metrics");
+    let mut stream = TcpStream::connect(text(&metrics, "addr")).expect("it listens");
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let limit = "sinew_limit_allowed{resource=\"connections\",direction=\"inbound\"} 321";
+    assert!(answer.contains(limit), "{answer}");
+    assert_eq!(node.signal(Signal::TERM), 0);
+
+    fs::write(here.path().join("bad.toml"), "listne = []").expect("written");
+    let (code, lines) = run(here.path(), &["node", "--config", "bad.toml"]);
+    assert_eq!(code, 3);
+    assert!(text(&lines[0], "error").contains("listne"), "{lines:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sinew_conformance::muxer::breaches;
+use sinew_conformance::muxer::{FlowControl, breaches, breaches_with};
 use sinew_core::{
     AcceptStreams, BoxFuture, BoxedIo, CloseCode, CloseReason, MuxError, Muxed, MuxedConnection, MuxedStream,
     MuxerUpgrade, ProtocolId, ResourceScope, Role, StreamId, Unlimited,
@@ -304,6 +304,15 @@ async fn faults_of_streams_are_found() {
         let found = found(fault).await;
         assert!(found.contains(&check), "{fault:?}: {found:?}");
     }
+}
+
+/// Where the wire has no flow control one stream may hold up others, but not for ever.
+#[tokio::test(start_paused = true)]
+async fn faults_without_flow_control_are_found() {
+    let upgrade = Arc::new(Broken(Fault::HeadOfLine));
+    let found = breaches_with(upgrade, FlowControl::Connection).await;
+    let found: Vec<_> = found.iter().map(|breach| breach.check).collect();
+    assert!(found.contains(&"a reader that stays away"), "{found:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -26,6 +26,8 @@ pub struct Bus {
     events: RwLock<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
     facts: RwLock<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
     ended: AtomicBool,
+    /// Events that slow subscribers lost.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Bus {
@@ -63,7 +65,8 @@ impl Bus {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if self.ended.load(Ordering::SeqCst) {
             let receiver = broadcast::Sender::new(1).subscribe();
-            return Subscription { receiver };
+            let dropped = self.dropped.clone();
+            return Subscription { receiver, dropped };
         }
         let any = events
             .entry(TypeId::of::<E>())
@@ -73,7 +76,14 @@ impl Bus {
             .expect("the entry of E holds a sender of E");
         Subscription {
             receiver: sender.subscribe(),
+            dropped: self.dropped.clone(),
         }
+    }
+
+    /// Events that slow subscribers have lost since the node started, as far as they have learned of it.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Changes the fact `F`; observers wake if `change` says that it changed something.
@@ -128,6 +138,7 @@ impl fmt::Debug for Bus {
 #[derive(Debug)]
 pub struct Subscription<E> {
     receiver: broadcast::Receiver<E>,
+    dropped: Arc<AtomicU64>,
 }
 
 impl<E: Event> Subscription<E> {
@@ -142,7 +153,10 @@ impl<E: Event> Subscription<E> {
         match self.receiver.recv().await {
             Ok(event) => Ok(Some(event)),
             Err(broadcast::error::RecvError::Closed) => Ok(None),
-            Err(broadcast::error::RecvError::Lagged(lost)) => Err(Lagged(lost)),
+            Err(broadcast::error::RecvError::Lagged(lost)) => {
+                self.dropped.fetch_add(lost, Ordering::Relaxed);
+                Err(Lagged(lost))
+            }
         }
     }
 }
@@ -200,6 +214,7 @@ mod tests {
                 .map_err(|lagged| lagged.0),
             Err(44)
         );
+        assert_eq!(bus.dropped(), 44);
         assert_eq!(
             news.next().now_or_never().expect("ready").expect("not lagged"),
             Some(News(44))

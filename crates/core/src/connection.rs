@@ -71,6 +71,9 @@ pub struct OpenOptions {
     pub finish_early: bool,
     /// Run over a limited (relayed) connection too.
     pub limited: bool,
+    /// Whether the stream keeps its connection from being closed for being idle or to make room. Ping and identify
+    /// say no: they are there because the connection is.
+    pub keep_alive: bool,
     /// How long the muxer may take to open it, and then the negotiation.
     pub timeout: Duration,
 }
@@ -81,6 +84,7 @@ impl Default for OpenOptions {
             eager: false,
             finish_early: false,
             limited: false,
+            keep_alive: true,
             timeout: Duration::from_secs(10),
         }
     }
@@ -105,6 +109,13 @@ impl OpenOptions {
     #[must_use]
     pub fn limited(mut self) -> Self {
         self.limited = true;
+        self
+    }
+
+    /// Clears [`OpenOptions::keep_alive`].
+    #[must_use]
+    pub fn background(mut self) -> Self {
+        self.keep_alive = false;
         self
     }
 

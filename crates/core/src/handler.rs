@@ -91,6 +91,9 @@ pub struct HandlerOptions {
     pub max_streams_per_peer: usize,
     /// Whether streams over limited (relayed) connections are served.
     pub limited: bool,
+    /// Whether its streams keep their connection from being closed for being idle or to make room. Ping and identify
+    /// say no: they are there because the connection is.
+    pub keep_alive: bool,
 }
 
 impl Default for HandlerOptions {
@@ -98,6 +101,7 @@ impl Default for HandlerOptions {
         Self {
             max_streams_per_peer: 64,
             limited: false,
+            keep_alive: true,
         }
     }
 }
@@ -114,6 +118,13 @@ impl HandlerOptions {
     #[must_use]
     pub fn limited(mut self) -> Self {
         self.limited = true;
+        self
+    }
+
+    /// Clears [`HandlerOptions::keep_alive`].
+    #[must_use]
+    pub fn background(mut self) -> Self {
+        self.keep_alive = false;
         self
     }
 }

@@ -47,6 +47,8 @@ pub trait HostBackend: Send + Sync + 'static {
     fn disconnect(&self, peer: &PeerId, code: CloseCode) -> usize;
     /// Keeps the connections to a peer from being closed for being idle or to make room, for as long as a tag is set.
     fn protect(&self, peer: &PeerId, tag: &'static str, on: bool);
+    /// Takes note of whether something that was tried on a connection came to nothing.
+    fn doubt(&self, peer: &PeerId, id: ConnectionId, doubtful: bool);
     /// Follows who is connected.
     fn membership(&self) -> Membership;
     /// Takes in what a service found out about a peer.
@@ -295,6 +297,13 @@ impl Host {
         self.backend.protect(peer, tag, false);
     }
 
+    /// Takes note that something that was tried on a connection came to nothing (`true`: a ping without an answer,
+    /// say), or that it worked. While the last word is that it did not, new streams to the peer take another
+    /// connection if there is one. A stream that the peer opens, answers or leaves unanswered is such a word too.
+    pub fn doubt(&self, peer: &PeerId, id: ConnectionId, doubtful: bool) {
+        self.backend.doubt(peer, id, doubtful);
+    }
+
     /// Receives every event of type `E` from now on: [`crate::ConnectionEvent`], [`crate::StreamEvent`],
     /// [`crate::ListenEvent`], and those of services.
     #[must_use]
@@ -330,6 +339,12 @@ impl Host {
     #[must_use]
     pub fn resources(&self) -> Resources {
         self.backend.resources()
+    }
+
+    /// Events that slow [subscribers](Host::subscribe) have lost since the node started.
+    #[must_use]
+    pub fn events_dropped(&self) -> u64 {
+        self.backend.bus().dropped()
     }
 
     /// Ends the node: listeners stop, services say goodbye, streams get until the end of `grace`, connections close

@@ -16,11 +16,19 @@ pub enum ScopeKind {
     Protocol,
     /// One connection.
     Connection,
+    /// Everything from one address or subnet.
+    Source,
 }
 
 impl ScopeKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::System, Self::Peer, Self::Protocol, Self::Connection];
+    pub const ALL: [Self; 5] = [
+        Self::System,
+        Self::Peer,
+        Self::Protocol,
+        Self::Connection,
+        Self::Source,
+    ];
 
     /// A short name for metrics and logs, `peer` for instance.
     #[must_use]
@@ -30,6 +38,7 @@ impl ScopeKind {
             Self::Peer => "peer",
             Self::Protocol => "protocol",
             Self::Connection => "connection",
+            Self::Source => "source",
         }
     }
 }

@@ -153,6 +153,8 @@ pub struct RawConnection {
     /// The form of the transport that it is (`ws` or `wss`), where one listener serves several; else the name of the
     /// [`Transport`] stands.
     pub transport: Option<&'static str>,
+    /// Whether it runs through a relay that limits time and bytes.
+    pub limited: bool,
 }
 
 /// A connection whose transport has security and streams of its own.
@@ -168,6 +170,8 @@ pub struct SecureConnection {
     pub local: Multiaddr,
     /// The remote's address.
     pub remote: Multiaddr,
+    /// Whether it runs through a relay that limits time and bytes.
+    pub limited: bool,
 }
 
 impl RawConnection {
@@ -180,6 +184,7 @@ impl RawConnection {
             local,
             remote,
             transport,
+            limited: false,
         }
     }
 
@@ -187,6 +192,13 @@ impl RawConnection {
     #[must_use]
     pub fn over(mut self, transport: &'static str) -> Self {
         self.transport = Some(transport);
+        self
+    }
+
+    /// Sets [`RawConnection::limited`].
+    #[must_use]
+    pub fn limited(mut self) -> Self {
+        self.limited = true;
         self
     }
 }
@@ -202,7 +214,15 @@ impl SecureConnection {
             key,
             local,
             remote,
+            limited: false,
         }
+    }
+
+    /// Sets [`SecureConnection::limited`].
+    #[must_use]
+    pub fn limited(mut self) -> Self {
+        self.limited = true;
+        self
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     limits::Place,
     machine::source::Source,
+    places,
     shared::{OpenListener, Shared},
     upgrade::{Stage, Upgrade},
 };
@@ -169,7 +170,7 @@ fn take(shared: &Arc<Shared>, transport: &Arc<dyn Transport>, incoming: Box<dyn 
         );
         return incoming.refuse(Refusal::Ignore);
     }
-    let room = parts.system.has_room(Direction::Inbound);
+    let room = places::admits(shared, incoming.remote());
     let place = match room.and_then(|()| shared.place(transport.descriptors())) {
         Ok(place) => place,
         Err(refused) => {

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_core::{
     Bus, Connection, ConnectionInfo, DialOptions, DialReport, DialTarget, HandlerError, HostBackend, Learned,
-    Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Registration, Resources,
-    Source, Stream,
+    Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Purpose, Registration,
+    Resources, Source, Stream,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::{CloseCode, ConnectionId, ProtocolId};
@@ -84,7 +84,13 @@ impl HostBackend for Backend {
                 opened => return opened,
             }
         }
-        let report = dial::dial(&self.shared, peer.into(), DialOptions::default()).await;
+        let purpose = if options.limited {
+            Purpose::Use
+        } else {
+            Purpose::Direct
+        };
+        let wanted = DialOptions::default().purpose(purpose);
+        let report = dial::dial(&self.shared, peer.into(), wanted).await;
         report.outcome?.open_with(protocols, options).await
     }
 
@@ -114,6 +120,12 @@ impl HostBackend for Backend {
 
     fn protect(&self, peer: &PeerId, tag: &'static str, on: bool) {
         self.shared.table.protect(peer, tag, on);
+    }
+
+    fn doubt(&self, peer: &PeerId, id: ConnectionId, doubtful: bool) {
+        if let Some(entry) = self.shared.table.find(peer, id) {
+            entry.doubt(doubtful);
+        }
     }
 
     fn membership(&self) -> Membership {

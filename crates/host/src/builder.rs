@@ -7,7 +7,7 @@ use crate::{
     config::{Limits, Timeouts},
     dial::DialSlots,
     limits::System,
-    machine::pending::Pending,
+    machine::{pending::Pending, places::Places},
     shared::{Parts, Shared},
 };
 use multiaddr::Multiaddr;
@@ -164,7 +164,8 @@ impl HostBuilder {
         } = self;
         let parts = Parts {
             system: System::new(self.limits),
-            pending: Pending::new(self.limits.quotas()).into(),
+            pending: Pending::new(self.limits.pending_quotas()).into(),
+            places: Places::new(self.limits.inbound_quotas()).into(),
             transports: self.transports,
             security: self.security,
             muxers: self.muxers,

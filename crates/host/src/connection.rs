@@ -1,6 +1,11 @@
 //! The task of an established connection: bytes, inbound streams, idleness, and the end.
 
-use crate::{entry::Entry, machine::idle::Usage, shared::Shared, streams};
+use crate::{
+    entry::{Entry, Worth},
+    machine::idle::Usage,
+    shared::Shared,
+    streams,
+};
 use futures_util::future::BoxFuture;
 use sinew_core::{
     AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream, ObservedAddrs,
@@ -14,6 +19,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use tracing::Instrument;
 
 /// How long a connection that is refused after its handshake may take to say so.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -39,7 +45,10 @@ pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
         shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
     }
     let task = Task::new(shared.clone(), entry.clone(), muxed);
-    shared.connections.spawn("connection", task.run());
+    let span = tracing::debug_span!("connection", id = %info.id, peer = %info.peer);
+    shared
+        .connections
+        .spawn("connection", task.run().instrument(span));
 }
 
 /// Closes a connection that never came into the table.
@@ -164,7 +173,7 @@ impl Task {
         let usage = Usage {
             in_use: protected || entry.is_used(),
             last_used: entry.last_used(),
-            spare: entry.hidden || shared.table.is_spare(info),
+            spare: entry.hidden || shared.table.is_spare(entry),
         };
         let now = now();
         let policy = shared.parts().timeouts.idle_policy();
@@ -180,15 +189,19 @@ impl Task {
 
 /// Gives an inbound stream a task of its own, if its connection has room for it.
 fn take_stream(shared: &Arc<Shared>, entry: &Arc<Entry>, mut stream: Box<dyn MuxedStream>) {
-    let Some(used) = entry.acquire() else {
+    let Some(used) = entry.acquire(Worth::Negotiating) else {
         return stream.reset(code::stream::SHUTDOWN);
     };
     // What was refused is logged and counted by the scope.
     let Ok(place) = entry.place.scope().stream(Direction::Inbound) else {
         return stream.reset(code::stream::RESOURCE_LIMIT);
     };
+    let info = &entry.info;
+    let span = tracing::debug_span!("stream", connection = %info.id, peer = %info.peer, id = %stream.id());
     let inbound = streams::Inbound::new(shared.clone(), used, place);
-    shared.handlers.spawn("inbound stream", inbound.serve(stream));
+    shared
+        .handlers
+        .spawn("inbound stream", inbound.serve(stream).instrument(span));
 }
 
 /// Takes a connection out of everything that knows it.
@@ -210,6 +223,7 @@ impl Drop for Leave {
         self.entry.spend();
         shared.parts().meter.connection_closed(info, &reason);
         shared.table.remove(info);
+        shared.places().leave(info.id);
         publish_observed(shared, shared.observed.remove(info.id));
         if self.entry.hidden {
             return;

@@ -28,6 +28,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tracing::Instrument;
 
 /// Addresses taken from one caller or one peer; more are left out.
 const MAX_GIVEN: usize = 64;
@@ -162,7 +163,9 @@ fn join(shared: &Arc<Shared>, key: Key) -> (Flight, Progress) {
         return known;
     }
     let progress = Progress::default();
+    let span = tracing::debug_span!("dial", peer = key.peer.map(tracing::field::display));
     let flight = fly(shared.clone(), key.clone(), progress.clone())
+        .instrument(span)
         .boxed()
         .shared();
     if key.is_ordinary()

@@ -24,8 +24,12 @@ pub(crate) struct Entry {
     pub(crate) muxed: Arc<dyn MuxedConnection>,
     /// Made for whoever holds its handle, and for nobody else.
     pub(crate) hidden: bool,
-    /// Handles and streams.
+    /// When it came into the table.
+    pub(crate) established: Instant,
+    /// Handles and streams; not those streams that are only there because the connection is.
     users: AtomicUsize,
+    /// Those users that are more than an inbound stream without a protocol yet.
+    useful: AtomicUsize,
     last_used: AtomicU64,
     /// The remote is known to take the end of a stream together with its opening.
     pub(crate) finish_early: AtomicBool,
@@ -33,6 +37,8 @@ pub(crate) struct Entry {
     spent: AtomicBool,
     /// Its place among the established connections.
     pub(crate) place: Place,
+    /// Something that was tried on it came to nothing, and nothing has worked since.
+    doubtful: AtomicBool,
     /// What the remote may waste on negotiations.
     negotiations: Mutex<Budget>,
 }
@@ -44,26 +50,33 @@ impl Entry {
         place: Place,
         hidden: bool,
     ) -> Arc<Self> {
+        let now = sinew_runtime::now();
         Arc::new(Self {
             info: Arc::new(info),
             muxed,
             hidden,
+            established: now,
             users: AtomicUsize::new(0),
-            last_used: AtomicU64::new(sinew_runtime::now().0),
+            useful: AtomicUsize::new(0),
+            last_used: AtomicU64::new(now.0),
             finish_early: AtomicBool::new(false),
             spent: AtomicBool::new(false),
             place,
-            negotiations: Mutex::new(Budget::new(sinew_runtime::now())),
+            doubtful: AtomicBool::new(false),
+            negotiations: Mutex::new(Budget::new(now)),
         })
     }
 
     /// Begins to use the connection; `None` when it is being closed.
-    pub(crate) fn acquire(self: &Arc<Self>) -> Option<Use> {
-        let more = |users: usize| (users < RETIRED).then_some(users + 1);
+    pub(crate) fn acquire(self: &Arc<Self>, worth: Worth) -> Option<Use> {
+        let more = |users: usize| (users < RETIRED).then(|| users + usize::from(worth != Worth::Background));
         self.users
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
             .ok()?;
-        Some(Use { entry: self.clone() })
+        self.useful
+            .fetch_add(usize::from(worth == Worth::Useful), Ordering::AcqRel);
+        let entry = self.clone();
+        Some(Use { entry, worth })
     }
 
     /// Starts to close the connection; nobody is given it any more.
@@ -86,8 +99,30 @@ impl Entry {
         self.users.load(Ordering::Acquire) > 0
     }
 
+    /// Whether there is a handle of it, or a stream that has a protocol and is worth keeping it for.
+    pub(crate) fn is_useful(&self) -> bool {
+        self.useful.load(Ordering::Acquire) > 0
+    }
+
+    /// When the last use that was worth something ended.
     pub(crate) fn last_used(&self) -> Instant {
         Instant(self.last_used.load(Ordering::Relaxed))
+    }
+
+    /// Whether it takes new streams, and the last thing that was tried on it came to something.
+    pub(crate) fn is_healthy(&self) -> bool {
+        !self.is_spent() && !self.doubtful.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of something that was tried on the connection.
+    pub(crate) fn doubt(&self, doubtful: bool) {
+        self.doubtful.store(doubtful, Ordering::Relaxed);
+    }
+
+    /// Closes it to make room for another, whose place is free at once.
+    pub(crate) fn evict(&self) {
+        self.close(code::connection::GARBAGE_COLLECTED);
+        self.place.vacate();
     }
 
     /// Counts an inbound negotiation that reached no handler, and cuts a remote that does nothing else.
@@ -107,17 +142,51 @@ impl Entry {
     }
 }
 
-/// One use of a connection: while it lives, the connection is not idle.
+/// What a use of a connection is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Worth {
+    /// A handle, or a stream of a protocol that connections are kept for.
+    Useful,
+    /// An inbound stream without a protocol: the connection is not idle, and may have to make room.
+    Negotiating,
+    /// A stream of a protocol that is only there because the connection is.
+    Background,
+}
+
+/// One use of a connection: while it lives, the connection is not idle, unless it is worth nothing.
 pub(crate) struct Use {
     pub(crate) entry: Arc<Entry>,
+    worth: Worth,
+}
+
+impl Use {
+    /// An inbound stream has its protocol.
+    pub(crate) fn settle(&mut self, keep_alive: bool) {
+        debug_assert_eq!(
+            self.worth,
+            Worth::Negotiating,
+            "a stream agrees on a protocol once"
+        );
+        if keep_alive {
+            self.worth = Worth::Useful;
+            self.entry.useful.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.worth = Worth::Background;
+            self.entry.users.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
 }
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.entry
-            .last_used
-            .store(sinew_runtime::now().0, Ordering::Relaxed);
-        self.entry.users.fetch_sub(1, Ordering::AcqRel);
+        let entry = &self.entry;
+        if self.worth == Worth::Useful {
+            entry.last_used.store(sinew_runtime::now().0, Ordering::Relaxed);
+            entry.useful.fetch_sub(1, Ordering::AcqRel);
+        }
+        if self.worth != Worth::Background {
+            entry.users.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 

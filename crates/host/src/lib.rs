@@ -39,6 +39,7 @@ mod limits;
 mod machine;
 mod membership;
 mod observed;
+mod places;
 mod registry;
 mod shared;
 mod shutdown;

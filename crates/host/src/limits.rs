@@ -25,5 +25,6 @@ mod system;
 mod tests;
 
 pub(crate) use connection::Place;
+pub(crate) use refusals::Refused;
 pub(crate) use stream::StreamPlace;
 pub(crate) use system::System;

@@ -5,6 +5,7 @@ pub(crate) mod black_hole;
 pub(crate) mod budget;
 pub(crate) mod idle;
 pub(crate) mod pending;
+pub(crate) mod places;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod schedule;

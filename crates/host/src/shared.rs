@@ -4,9 +4,9 @@ use crate::{
     address_policy::AddressPolicy,
     config::Timeouts,
     dial::{DialSlots, Flights},
-    entry::{Entry, Handle},
+    entry::{Entry, Handle, Worth},
     limits::{Place, System},
-    machine::pending::Pending,
+    machine::{pending::Pending, places::Places},
     membership::Feeds,
     observed::Observed,
     registry::Registry,
@@ -31,7 +31,6 @@ use std::{
 use tokio::sync::{oneshot, watch};
 
 /// What a host is built of; set when it starts.
-#[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) transports: Vec<Arc<dyn Transport>>,
     pub(crate) security: Vec<Arc<dyn SecureUpgrade>>,
@@ -44,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) timeouts: Timeouts,
     pub(crate) system: Arc<System>,
     pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,
+    pub(crate) places: Mutex<Places<Arc<Entry>>>,
 }
 
 /// An open listener, by the address it was opened with.
@@ -141,13 +141,17 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn places(&self) -> MutexGuard<'_, Places<Arc<Entry>>> {
+        self.parts().places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn listeners(&self) -> MutexGuard<'_, BTreeMap<Multiaddr, OpenListener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A handle for a connection; `None` when it is being closed.
     pub(crate) fn handle(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Connection> {
-        let used = entry.acquire()?;
+        let used = entry.acquire(Worth::Useful)?;
         Some(Connection::new(Arc::new(Handle {
             shared: self.clone(),
             used,

@@ -1,13 +1,15 @@
 //! Streams: opening our own, and serving those of others.
 
 use crate::{
-    entry::{Entry, Use},
+    entry::{Entry, Use, Worth},
     limits::StreamPlace,
     registry,
     shared::Shared,
 };
 use futures_util::FutureExt;
-use sinew_core::{ConnectionInfo, MuxError, MuxedStream, OpenError, OpenOptions, Stream, StreamEvent};
+use sinew_core::{
+    ConnectionInfo, MuxError, MuxedStream, NegotiationError, OpenError, OpenOptions, Stream, StreamEvent,
+};
 use sinew_machine::{Direction, ProtocolId, StreamId, code};
 use sinew_runtime::timeout;
 use std::{
@@ -28,10 +30,23 @@ pub(crate) async fn open(
         return Err(OpenError::NoProtocol);
     }
     let closed = || OpenError::NotConnected(peer);
-    let mut lease = Lease::outbound(shared, entry.acquire().ok_or_else(closed)?)?;
+    let worth = if options.keep_alive {
+        Worth::Useful
+    } else {
+        Worth::Background
+    };
+    let mut lease = Lease::outbound(shared, entry.acquire(worth).ok_or_else(closed)?)?;
     let io = begin(entry, options.timeout).await?;
     options.finish_early |= entry.finish_early.load(Ordering::Relaxed);
+    // A single protocol that is offered optimistically has had no answer yet.
+    let answered = options.eager || protocols.len() > 1;
     let negotiated = sinew_multistream::open(io, protocols, &options).await;
+    match &negotiated {
+        Ok(_) if answered => entry.doubt(false),
+        Err(NegotiationError::Timeout(_)) => entry.doubt(true),
+        Err(NegotiationError::Unsupported(_)) => entry.doubt(false),
+        _ => {}
+    }
     let (protocol, io) = negotiated.map_err(|error| OpenError::Negotiation { peer, error })?;
     let joined = lease.place.join(&protocol, usize::MAX);
     joined.map_err(|error| OpenError::Limit { peer, error })?;
@@ -44,7 +59,10 @@ pub(crate) async fn open(
 async fn begin(entry: &Entry, within: Duration) -> Result<Box<dyn MuxedStream>, OpenError> {
     let peer = entry.info.peer;
     let opened = timeout(within, entry.muxed.open()).await;
-    let opened = opened.map_err(|_| OpenError::Timeout { peer, after: within })?;
+    let opened = opened.map_err(|_| {
+        entry.doubt(true);
+        OpenError::Timeout { peer, after: within }
+    })?;
     opened.map_err(|error| {
         if matches!(error, MuxError::Closed(_) | MuxError::Exhausted) {
             entry.spend();
@@ -96,6 +114,8 @@ impl Inbound {
         let Some(entry) = self.shared.registry.find(protocol.as_str()) else {
             return io.reset(code::stream::NEGOTIATION_FAILED);
         };
+        self.lease.used.settle(entry.options.keep_alive);
+        self.lease.used.entry.doubt(false);
         let max = entry.options.max_streams_per_peer;
         if self.lease.place.join(&entry.name, max).is_err() {
             return io.reset(code::stream::RESOURCE_LIMIT);

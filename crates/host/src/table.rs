@@ -11,12 +11,16 @@ use std::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 /// Shards, so that opening a stream on one core does not meet the others at a lock.
 const SHARDS: usize = 16;
 
 type Shard = HashMap<PeerId, Peer>;
+
+/// Connections that were established no further apart came of two dials at once: neither end knew of the other's.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// All established connections by peer. Hidden ones count against the limit, are found by their id, and end with the
 /// others; nobody else is told of them.
@@ -41,6 +45,10 @@ impl Peer {
     fn is_visible(&self) -> bool {
         self.visible().next().is_some()
     }
+}
+
+fn at_once(a: &Entry, b: &Entry) -> bool {
+    (a.established - b.established).max(b.established - a.established) <= AT_ONCE
 }
 
 impl Table {
@@ -100,28 +108,46 @@ impl Table {
         self.read(peer).get(peer).is_some_and(Peer::is_visible)
     }
 
-    /// The connection for new streams to `peer`, of those that take any: direct before limited, then the one that both sides choose
-    /// alike (dialled by the smaller peer id), then the newest.
+    /// The connection for new streams to `peer`, of those that take any: healthy before doubtful, direct before
+    /// limited, then the newest; of those that came with the newest, as two dials at once do, the one that both sides
+    /// choose alike.
     pub(crate) fn best(&self, peer: &PeerId, limited: bool) -> Option<Arc<Entry>> {
         let shard = self.read(peer);
-        let usable = shard
-            .get(peer)?
-            .visible()
-            .filter(|entry| !entry.is_spent() && (limited || !entry.info.limited));
-        usable.max_by_key(|entry| self.rank(&entry.info)).cloned()
+        let usable = || {
+            let entries = shard.get(peer).into_iter().flat_map(Peer::visible);
+            entries.filter(|entry| !entry.is_spent() && (limited || !entry.info.limited))
+        };
+        let class = |entry: &Entry| (entry.is_healthy(), !entry.info.limited);
+        let newest = usable().max_by_key(|entry| (class(entry), entry.established, entry.info.id))?;
+        usable()
+            .filter(|entry| class(entry) == class(newest) && at_once(entry, newest))
+            .max_by_key(|entry| (self.is_agreed(&entry.info), entry.info.id))
+            .cloned()
     }
 
-    fn rank(&self, info: &ConnectionInfo) -> (bool, bool, ConnectionId) {
+    /// Whether it is of the direction that both ends choose of two dials at once: dialled by the smaller peer id.
+    fn is_agreed(&self, info: &ConnectionInfo) -> bool {
         let ours = info.direction == Direction::Outbound;
-        (!info.limited, ours == (self.local < info.peer), info.id)
+        ours == (self.local < info.peer)
     }
 
     /// Whether the connection is left over from two dials at once: new streams take one that the other side opened, and
     /// both ends agree on that. Of two that one side opened the ends may choose differently, and if each closed the
-    /// other's choice none would be left.
-    pub(crate) fn is_spare(&self, info: &ConnectionInfo) -> bool {
-        self.best(&info.peer, true)
-            .is_some_and(|best| best.info.direction != info.direction)
+    /// other's choice none would be left; what one end holds for healthy the other end may doubt.
+    pub(crate) fn is_spare(&self, spare: &Entry) -> bool {
+        let info = &spare.info;
+        !self.is_agreed(info)
+            && self
+                .read(&info.peer)
+                .get(&info.peer)
+                .into_iter()
+                .flat_map(Peer::visible)
+                .any(|entry| {
+                    !entry.is_spent()
+                        && at_once(entry, spare)
+                        && entry.info.limited == info.limited
+                        && self.is_agreed(&entry.info)
+                })
     }
 
     /// A connection by its id.

@@ -4,6 +4,7 @@ use crate::{
     connection,
     entry::Entry,
     limits::Place,
+    places,
     shared::{Parts, Shared},
 };
 use multiaddr::Multiaddr;
@@ -12,7 +13,7 @@ use sinew_core::{
     SecureUpgrade, SecurityError, UpgradeError, Verdict,
 };
 use sinew_identity::{PeerId, PublicKey};
-use sinew_machine::{Direction, ProtocolId, code};
+use sinew_machine::{CloseCode, Direction, ProtocolId, code};
 use std::{
     sync::{
         Arc,
@@ -74,6 +75,7 @@ struct Upgraded {
     remote: Multiaddr,
     /// The name of its transport.
     transport: &'static str,
+    limited: bool,
     security: Option<ProtocolId>,
     muxer: Option<ProtocolId>,
 }
@@ -84,7 +86,10 @@ impl Upgrade {
         let upgraded = match link {
             Link::Raw(raw) => self.upgrade(raw).await?,
             Link::Secure(secure) => {
-                self.check_peer(&secure.key, &secure.remote)?;
+                if let Err((error, code)) = self.check_peer(&secure.key, &secure.remote) {
+                    connection::farewell(&self.shared, secure.muxed, code);
+                    return Err(error);
+                }
                 Upgraded {
                     muxed: secure.muxed,
                     peer: secure.peer,
@@ -92,6 +97,7 @@ impl Upgrade {
                     local: secure.local,
                     remote: secure.remote,
                     transport: self.transport,
+                    limited: secure.limited,
                     security: None,
                     muxer: None,
                 }
@@ -111,6 +117,7 @@ impl Upgrade {
             local,
             remote,
             transport,
+            limited,
             ..
         } = raw;
         self.stage.enter(Layer::SecurityNegotiation);
@@ -122,7 +129,8 @@ impl Upgrade {
         let secured = security
             .secure(io, SecureRequest::new(self.role, self.expected, muxers))
             .await?;
-        self.check_peer(&secured.key, &remote)?;
+        self.check_peer(&secured.key, &remote)
+            .map_err(|(error, _)| error)?;
         let mut io = secured.io;
         let muxer = match &secured.muxer {
             Some(name) => self.muxer(name)?,
@@ -142,6 +150,7 @@ impl Upgrade {
             local,
             remote,
             transport: transport.unwrap_or(self.transport),
+            limited,
             security,
             muxer,
         })
@@ -179,21 +188,26 @@ impl Upgrade {
         })
     }
 
-    fn check_peer(&self, key: &PublicKey, remote: &Multiaddr) -> Result<(), UpgradeError> {
+    /// Whether the peer is wanted, and has room; else why not, and the code for a peer that can be told. Known before
+    /// anything is paid for a muxer.
+    fn check_peer(&self, key: &PublicKey, remote: &Multiaddr) -> Result<(), (UpgradeError, CloseCode)> {
         let actual = key.peer_id();
         if actual == self.shared.local {
-            return Err(UpgradeError::OwnPeerId);
+            return Err((UpgradeError::OwnPeerId, code::connection::GATED));
         }
         if let Some(expected) = self.expected.filter(|expected| *expected != actual) {
-            return Err(SecurityError::WrongPeer { expected, actual }.into());
+            let wrong = SecurityError::WrongPeer { expected, actual };
+            return Err((wrong.into(), CloseCode::NONE));
         }
-        match self.parts().gater.on_secured(self.direction, &actual, remote) {
-            Verdict::Allow => Ok(()),
-            Verdict::Deny => Err(UpgradeError::Gated(Layer::Security)),
+        let parts = self.parts();
+        if parts.gater.on_secured(self.direction, &actual, remote) == Verdict::Deny {
+            return Err((UpgradeError::Gated(Layer::Security), code::connection::GATED));
         }
+        let room = parts.system.has_room(&actual, self.direction);
+        room.map_err(|full| (full.into(), code::connection::RESOURCE_LIMIT))
     }
 
-    fn establish(mut self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
+    fn establish(self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
         let Upgraded {
             muxed,
             peer,
@@ -201,12 +215,14 @@ impl Upgrade {
             local,
             remote,
             transport,
+            limited,
             security,
             muxer,
         } = upgraded;
         debug_assert_eq!(peer, key.peer_id(), "a secure upgrade gives the peer of its key");
         let mut info = ConnectionInfo::new(self.shared.next_connection(), key, self.direction, local, remote);
         info.transport = transport;
+        info.limited = limited;
         info.security = security;
         info.muxer = muxer;
         if self.shared.running().is_none() {
@@ -217,12 +233,13 @@ impl Upgrade {
             connection::farewell(&self.shared, muxed, code::connection::GATED);
             return Err(UpgradeError::Gated(Layer::Muxer));
         }
-        if let Err(refused) = self.place.establish(info.id, &peer, self.direction) {
-            connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT);
-            return Err(refused.into());
-        }
-        let entry = Entry::new(info, muxed.handle.clone(), self.place, self.hidden);
-        self.shared.table.insert(entry.clone());
+        let entry = match places::enter(&self.shared, info, &muxed, (self.place, self.hidden)) {
+            Ok(entry) => entry,
+            Err(refused) => {
+                connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT);
+                return Err(refused.into());
+            }
+        };
         connection::begin(&self.shared, &entry, muxed);
         Ok(entry)
     }

@@ -114,7 +114,10 @@
 //! | `request-response` | yes | typed requests with prost, CBOR and JSON codecs |
 //! | `peerstore` | no | a peerstore on disk, for [`NodeBuilder::peerstore_at`] |
 //! | `perf` | no | throughput between two of your own machines; in no preset |
+//! | `mplex` | no | the mplex muxer, for peers that have nothing else; in no preset |
 //! | `memory` | no | a transport inside one process, for tests |
+//! | `config` | no | a node described in a TOML file: the module [`config`] |
+//! | `metrics` | no | counters in the form that Prometheus reads, and a service that answers with them |
 //! | `insecure-plaintext` | no | a channel that secures nothing, for tests; in no preset |
 //!
 //! # What it deliberately does not do
@@ -122,6 +125,8 @@
 //! It is no re-export of everything: the crates behind it (`sinew-tcp`, `sinew-noise`, `sinew-yamux`, ...) can be
 //! used alone, against `sinew-core` only.
 
+#[cfg(feature = "config")]
+pub mod config;
 mod node;
 
 /// Runs the program of the README when the documentation is tested.
@@ -160,6 +165,10 @@ pub use sinew_dns as dns;
 pub use sinew_identify as identify;
 #[cfg(feature = "memory")]
 pub use sinew_memory as memory;
+#[cfg(feature = "metrics")]
+pub use sinew_metrics as metrics;
+#[cfg(feature = "mplex")]
+pub use sinew_mplex as mplex;
 #[cfg(feature = "noise")]
 pub use sinew_noise as noise;
 #[cfg(feature = "perf")]

@@ -32,6 +32,8 @@ pub struct NodeBuilder {
     host: HostBuilder,
     /// What the preset could not do; told when the node is started.
     failed: Option<StartError>,
+    #[cfg(feature = "metrics")]
+    metrics_addr: Option<std::net::SocketAddr>,
     #[cfg(feature = "identify")]
     identify: crate::identify::Handle,
     #[cfg(feature = "ping")]
@@ -49,6 +51,8 @@ impl NodeBuilder {
         let builder = Self {
             host,
             failed: None,
+            #[cfg(feature = "metrics")]
+            metrics_addr: None,
             #[cfg(feature = "identify")]
             identify,
             #[cfg(feature = "ping")]
@@ -200,6 +204,25 @@ impl NodeBuilder {
         let store = sinew_peerstore::DiskPeerstore::open(path)?;
         self.host.add(store.clone());
         Ok(self.peerstore(store))
+    }
+
+    /// Counts what the node does, and answers `GET /metrics` on `addr` with it. Strangers who can reach the address can
+    /// read the metrics.
+    ///
+    /// # Errors
+    /// [`ServeError`](crate::metrics::ServeError) when the address cannot be listened on.
+    #[cfg(feature = "metrics")]
+    pub fn metrics_at(mut self, addr: std::net::SocketAddr) -> Result<Self, crate::metrics::ServeError> {
+        let metrics = crate::metrics::Metrics::default();
+        self.metrics_addr = Some(self.host.add(metrics.serve(addr)?));
+        Ok(self.meter(metrics))
+    }
+
+    /// Where the node will answer with its metrics; port 0 has become a port.
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<std::net::SocketAddr> {
+        self.metrics_addr
     }
 
     /// Sets the limits.

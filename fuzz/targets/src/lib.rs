@@ -11,8 +11,10 @@
 //! What it deliberately does not do: say what decoded messages mean. That is for the tests of each crate.
 
 mod addr;
+mod config;
 mod identify;
 mod identity;
+mod mplex;
 mod multistream;
 mod record;
 mod request_response;
@@ -51,8 +53,10 @@ pub const TARGETS: &[Target] = &[
     target("noise_transport", security::noise_transport),
     target("plaintext_exchange", security::plaintext_exchange),
     target("yamux", yamux::machine),
+    target("mplex", mplex::machine),
     target("identify", identify::message),
     target("request_response", request_response::message),
+    target("config", config::text),
 ];
 
 /// The target of that name.

@@ -1,23 +1,64 @@
 //! `sinew node`: runs until it is told to end, and says who comes and goes.
 
-use crate::{args::Listening, error::CliError, local, output::Output};
+use crate::{
+    args::{KeyArgs, LISTEN, LimitsKind, NodeArgs},
+    error::{CliError, Kind},
+    local,
+    output::Output,
+};
 use serde_json::json;
-use sinew::{ConnectionEvent, Host, ListenEvent};
-use std::path::Path;
+use sinew::{ConnectionEvent, Host, Limits, ListenEvent, Node, NodeBuilder, addr, config::Config};
 
-pub(crate) async fn run(args: &Listening, peerstore: Option<&Path>, output: &Output) -> Result<(), CliError> {
+pub(crate) async fn run(args: &NodeArgs, output: &Output) -> Result<(), CliError> {
     let signals = local::Signals::watch()?;
-    let mut builder = local::listener(args)?;
-    if let Some(path) = peerstore {
-        builder = builder.peerstore_at(path).map_err(local::peerstore_error)?;
-    }
+    let builder = builder(args)?;
+    let metrics = builder.metrics_addr();
     let host = local::start(builder).await?;
     local::announce(&host, output);
+    if let Some(addr) = metrics {
+        let object = json!({ "event": "metrics", "addr": addr.to_string() });
+        output.say(&format!("metrics  http://{addr}/metrics"), &object);
+    }
     tokio::select! {
         () = local::until_told(host.clone(), signals, output) => {}
         () = report(&host, output) => {}
     }
     Ok(())
+}
+
+/// The node of the file, with what the command line says in its place.
+fn builder(args: &NodeArgs) -> Result<NodeBuilder, CliError> {
+    let mut config = match &args.config {
+        Some(path) => Config::read(path)
+            .map_err(|error| CliError::new(Kind::Local, "reading the configuration").because(error))?,
+        None => Config::default(),
+    };
+    if !args.listen.is_empty() {
+        config.listen.clone_from(&args.listen);
+    } else if config.listen.is_empty() {
+        let addrs = LISTEN
+            .iter()
+            .map(|addr| addr::parse(addr).expect("an address of ours"));
+        config.listen = addrs.collect();
+    }
+    config.peerstore = args.peerstore.clone().or(config.peerstore);
+    config.metrics = args.metrics.or(config.metrics);
+    config.limits = args.limits.map(limits).or(config.limits);
+    let key = KeyArgs {
+        key: args.key.key.clone().or(config.key.clone()),
+    };
+    Node::builder(local::listening_key(&key)?)
+        .configure(&config)
+        .map_err(|error| CliError::new(Kind::Local, "building the node").because(error))
+}
+
+fn limits(kind: LimitsKind) -> Limits {
+    let mut limits = match kind {
+        LimitsKind::Auto | LimitsKind::DryRun => Limits::auto(),
+        LimitsKind::Default => Limits::default(),
+    };
+    limits.dry_run = kind == LimitsKind::DryRun;
+    limits
 }
 
 /// Prints connections and changes of addresses until the node has ended.

@@ -1,13 +1,13 @@
 //! Streams carry what is written, each at its own pace.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, io::ErrorKind, time::Duration};
 
 use bytes::Bytes;
 use sinew_runtime::timeout;
 use tokio::io::AsyncWriteExt;
 
 use super::{
-    Upgrade,
+    FlowControl, Upgrade,
     pair::{Pair, SETTLE, Stream, echo_check},
 };
 use crate::{
@@ -21,7 +21,10 @@ const TOO_MUCH: usize = 32 * 1024 * 1024;
 
 const MIB: usize = 1024 * 1024;
 
-pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
+/// How long a stream that is not read may hold up the others where the wire has no flow control.
+const HELD_UP: Duration = Duration::from_secs(10);
+
+pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade, flow: FlowControl) {
     run.check("the dialer's streams echo", dialer_opens(upgrade))
         .await;
     run.check("the listener's streams echo", listener_opens(upgrade))
@@ -31,8 +34,18 @@ pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
     run.check("200 streams at once", many(upgrade)).await;
     run.check("a connection that moves three bytes at a time", trickle(upgrade))
         .await;
-    run.check("a slow reader beside a fast stream", slow_reader(upgrade))
-        .await;
+    match flow {
+        FlowControl::Stream => {
+            run.check("a slow reader beside a fast stream", slow_reader(upgrade))
+                .await;
+        }
+        FlowControl::Connection => {
+            run.check("a reader that stays away", absent_reader(upgrade))
+                .await;
+            run.check("a reader that comes in time", late_reader(upgrade))
+                .await;
+        }
+    }
     run.check("chunks", chunks(upgrade)).await;
     run.check("ids are not used twice", ids(upgrade)).await;
 }
@@ -113,6 +126,61 @@ async fn slow_reader(upgrade: &Upgrade) -> Check {
     )
     .during("the slow stream, going on")?;
     drop((slow, unread, fast, read));
+    pair.end().await
+}
+
+/// Nobody reads the first stream: it may hold up the second one for a while, and is reset then.
+async fn absent_reader(upgrade: &Upgrade) -> Check {
+    let mut pair = Pair::new(upgrade);
+    let (mut slow, mut unread) = pair.stream().await?;
+    let (mut fast, mut read) = pair.stream().await?;
+    fill(&mut slow, 7).await?;
+    let both = async {
+        tokio::try_join!(
+            send_and_finish(&mut fast, 8, MIB),
+            receive_to_end(&mut read, 8, MIB)
+        )
+    };
+    timeout(HELD_UP, both)
+        .await
+        .during("the fast stream within ten seconds")?
+        .during("the fast stream")?;
+    let wrote = send(&mut slow, 9, TOO_MUCH).await;
+    ensure!(
+        wrote.is_err(),
+        "the stream that nobody reads takes {TOO_MUCH} bytes"
+    );
+    let mut lost = [0; 4096];
+    let error = loop {
+        match tokio::io::AsyncReadExt::read(&mut unread, &mut lost).await {
+            Ok(0) => return Err(Fault::new("the stream that was not read ends well")),
+            Ok(_) => {}
+            Err(error) => break error.kind(),
+        }
+    };
+    let kinds = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset];
+    ensure!(
+        kinds.contains(&error),
+        "the stream that was not read fails with {error}"
+    );
+    drop((slow, unread, fast, read));
+    pair.end().await
+}
+
+/// The reader of a full stream comes before others lose patience: it gets every byte, and the writer goes on.
+async fn late_reader(upgrade: &Upgrade) -> Check {
+    let mut pair = Pair::new(upgrade);
+    let (mut slow, mut unread) = pair.stream().await?;
+    let sent = fill(&mut slow, 7).await?;
+    receive(&mut unread, 7, sent)
+        .await
+        .during("the slow stream, read at last")?;
+    tokio::try_join!(
+        send_and_finish(&mut slow, 10, MIB),
+        receive_to_end(&mut unread, 10, MIB)
+    )
+    .during("the slow stream, going on")?;
+    drop((slow, unread));
     pair.end().await
 }
 

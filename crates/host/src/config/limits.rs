@@ -1,7 +1,7 @@
 //! How much a host admits.
 
 use super::capacity;
-use crate::machine::pending::Quotas;
+use crate::machine::{pending, places};
 
 const MIB: u64 = 1 << 20;
 
@@ -35,8 +35,8 @@ const OF_A_STREAM: u64 = MIB / 4;
 /// 4. Keep `descriptors` above the connections of both directions and twice `pending`, so that it is the tables of
 ///    connections that are full first: they make room for newcomers, descriptors cannot.
 ///
-/// A limit alone moves the damage to whoever comes next. Therefore pending places are taken from the busiest source,
-/// and a part of the inbound streams is kept for peers that have few.
+/// A limit alone moves the damage to whoever comes next. Therefore places of connections are taken from the busiest
+/// source, and a part of the inbound streams is kept for peers that have few.
 ///
 /// ```
 /// use sinew_host::Limits;
@@ -47,6 +47,8 @@ const OF_A_STREAM: u64 = MIB / 4;
 /// limits.connections_per_peer = 2;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Limits {
     /// Inbound connections that are not established yet, in all. When full, the busiest source makes room.
@@ -55,8 +57,14 @@ pub struct Limits {
     pub pending_per_address: usize,
     /// Pending inbound connections of one subnet: /24 of IPv4, /56 of IPv6, the address itself on loopback.
     pub pending_per_subnet: usize,
-    /// Established inbound connections.
+    /// Established inbound connections. When full, one that nobody uses makes room, of the busiest source first. One
+    /// place in eight is kept for sources that have fewer than four.
     pub inbound_connections: usize,
+    /// Established inbound connections of one address. When full, one of them that nobody uses makes room.
+    pub inbound_per_address: usize,
+    /// Established inbound connections of one subnet: /24 of IPv4, /56 of IPv6, the address itself on loopback. When
+    /// full, one of them that nobody uses makes room.
+    pub inbound_per_subnet: usize,
     /// Established outbound connections.
     pub outbound_connections: usize,
     /// Established connections to or from one peer.
@@ -123,6 +131,7 @@ impl Limits {
     /// | `pending` | a quarter of `descriptors`, 16 to 256 | 256 |
     /// | …`_per_address`, …`_per_subnet` | a quarter and a half of `pending` | 64, 128 |
     /// | `inbound_`, `outbound_connections` | half each of: one for 512 KiB, as far as `descriptors` less twice `pending` reach | 4,096 |
+    /// | `inbound_per_address`, …`_per_subnet` | a 64th and a 16th of `inbound_connections`, at least 8 | 64, 256 |
     /// | `connections_per_peer` | | 8 |
     /// | `dials` | as many as `pending`, at most 160 | 160 |
     /// | `inbound_streams` | one for 256 KiB, at least 512 | 16,384 |
@@ -151,6 +160,8 @@ impl Limits {
             pending_per_address: pending / 4,
             pending_per_subnet: pending / 2,
             inbound_connections: connections,
+            inbound_per_address: (connections / 64).max(8),
+            inbound_per_subnet: (connections / 16).max(8),
             outbound_connections: connections,
             connections_per_peer: 8,
             dials: pending.min(160),
@@ -180,6 +191,8 @@ impl Limits {
             pending_per_address: 65_536,
             pending_per_subnet: 65_536,
             inbound_connections: MANY,
+            inbound_per_address: MANY,
+            inbound_per_subnet: MANY,
             outbound_connections: MANY,
             connections_per_peer: MANY,
             dials: 65_536,
@@ -194,11 +207,19 @@ impl Limits {
         }
     }
 
-    pub(crate) fn quotas(&self) -> Quotas {
-        Quotas {
+    pub(crate) fn pending_quotas(&self) -> pending::Quotas {
+        pending::Quotas {
             total: self.pending,
             per_address: self.pending_per_address,
             per_subnet: self.pending_per_subnet,
+        }
+    }
+
+    pub(crate) fn inbound_quotas(&self) -> places::Quotas {
+        places::Quotas {
+            total: self.inbound_connections,
+            per_address: self.inbound_per_address,
+            per_subnet: self.inbound_per_subnet,
         }
     }
 }
@@ -228,6 +249,7 @@ mod tests {
             (limits.inbound_connections, limits.outbound_connections),
             (4096, 4096)
         );
+        assert_eq!((limits.inbound_per_address, limits.inbound_per_subnet), (64, 256));
         let streams = (
             limits.inbound_streams,
             limits.inbound_streams_reserved,

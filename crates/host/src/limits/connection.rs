@@ -15,7 +15,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -217,6 +217,8 @@ pub(crate) struct Place {
     scope: Arc<ConnectionScope>,
     descriptors: u64,
     established: Option<Direction>,
+    /// It made room for another.
+    vacated: AtomicBool,
 }
 
 impl Place {
@@ -232,6 +234,7 @@ impl Place {
             scope,
             descriptors,
             established: None,
+            vacated: AtomicBool::new(false),
         })
     }
 
@@ -257,11 +260,20 @@ impl Place {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(direction) = self.established {
+impl Place {
+    /// Frees the place among the established connections at once, for another.
+    pub(crate) fn vacate(&self) {
+        if let Some(direction) = self.established
+            && !self.vacated.swap(true, Ordering::AcqRel)
+        {
             self.scope.give_back(Meter::Connections(direction), 1);
         }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.vacate();
         self.scope.give_back(Meter::Descriptors, self.descriptors);
     }
 }

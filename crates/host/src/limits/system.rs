@@ -73,12 +73,12 @@ impl System {
         self.used[meter.index()].now()
     }
 
-    /// Whether one more connection would be refused now; a refusal is counted.
-    pub(crate) fn has_room(&self, direction: Direction) -> Result<(), LimitExceeded> {
-        let meter = Meter::Connections(direction);
-        let (used, limit) = (self.used(meter), self.limit(meter));
+    /// Whether one more connection of a peer would be refused now; a refusal is counted.
+    pub(crate) fn has_room(&self, peer: &PeerId, direction: Direction) -> Result<(), LimitExceeded> {
+        let scope = self.peers.of(peer);
         self.attempt(|force| {
-            let fits = Refused::unless_fits(&Name, meter, 1, used, limit);
+            let meter = Meter::Connections(direction);
+            let fits = scope.lock().has_room(peer, meter, 1, &self.limits);
             if force { Ok(()) } else { fits }
         })
     }

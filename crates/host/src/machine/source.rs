@@ -45,6 +45,17 @@ impl std::fmt::Display for Source {
     }
 }
 
+impl std::fmt::Display for Subnet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(loopback) if loopback.is_loopback() => loopback.fmt(f),
+            Some(IpAddr::V4(v4)) => write!(f, "{v4}/24"),
+            Some(IpAddr::V6(v6)) => write!(f, "{v6}/56"),
+            None => f.write_str("an address without IP"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Source;

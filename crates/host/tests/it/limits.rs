@@ -129,13 +129,36 @@ async fn connections_of_one_peer_are_limited_and_the_refused_one_learns_a_code()
     let client = started(builder()).await;
     let dial = || client.dial(addr.clone(), DialOptions::default().purpose(Purpose::Probe));
     let (_first, _second) = (dial().await.expect("connects"), dial().await.expect("connects"));
-    let third = dial().await.expect("its own side does not know yet");
-    let reason = third.closed().await;
-    assert!(
-        matches!(reason, CloseReason::Remote(code) if code == code::connection::RESOURCE_LIMIT),
-        "{reason}"
-    );
+    let mut events = server.subscribe::<ConnectionEvent>();
+    // With plaintext the muxer is agreed on after the peer is known: nothing was paid for one.
+    let refused = dial().await.expect_err("two are enough");
+    assert!(refused.to_string().contains("muxer negotiation"), "{refused}");
+    let event = events.next().await.expect("not lagged").expect("alive");
+    let ConnectionEvent::InboundFailed { error, .. } = event else {
+        panic!("{event:?}")
+    };
+    assert!(error.to_string().contains("2 of 2 connections used"), "{error}");
     assert_eq!(server.connections().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_handshakes_of_one_peer_at_once_no_more_than_its_limit_are_kept() {
+    let mut limits = Limits::default();
+    limits.connections_per_peer = 2;
+    let (server, addr) = listening(builder().limits(limits)).await;
+    let client = started(builder()).await;
+    let dial = || client.dial(addr.clone(), DialOptions::default().purpose(Purpose::Probe));
+    // They pass the first look together, before any of them is in the table.
+    let dialled = futures_util::future::join_all((0..5).map(|_| dial())).await;
+    let mut open = 0;
+    for connection in dialled.iter().flatten() {
+        match tokio::time::timeout(Duration::from_secs(1), connection.closed()).await {
+            Ok(CloseReason::Remote(code)) => assert_eq!(code, code::connection::RESOURCE_LIMIT),
+            Ok(reason) => panic!("{reason}"),
+            Err(_) => open += 1,
+        }
+    }
+    assert_eq!((server.connections().len(), open), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,10 +167,14 @@ async fn a_full_house_refuses_before_any_handshake() {
     limits.inbound_connections = 1;
     let (server, addr) = listening(builder().limits(limits)).await;
     let (first, second) = (started(builder()).await, started(builder()).await);
-    first.connect(addr.clone()).await.expect("connects");
-    while server.connections().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    server.set_stream_handler("/echo", echo).expect("free");
+    let peer = first.connect(addr.clone()).await.expect("connects");
+    let mut stream = first.new_stream(&peer, ["/echo"]).await.expect("opens");
+    stream.write_all(b"x").await.expect("sent");
+    stream
+        .read_exact(&mut [0])
+        .await
+        .expect("the connection is in use");
     let mut events = server.subscribe::<ConnectionEvent>();
     second.connect(addr.clone()).await.expect_err("full");
     let event = events.next().await.expect("not lagged").expect("alive");

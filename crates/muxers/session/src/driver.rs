@@ -36,6 +36,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Read buffers that may be held beyond twice what lies unread in them before the unread bytes are copied out.
 const PINNED: usize = 1 << 20;
 
+/// How often a connection that may not be read asks whether more may lie unread: others have read meanwhile.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
 /// Moves the bytes of one connection until it ends.
 pub(crate) struct Driver<M: Machine> {
     io: BoxedIo,
@@ -119,13 +122,15 @@ impl<M: Machine> Driver<M> {
                 self.pinned = buffers.held() + PINNED;
             }
         }
+        state.note_unread(due);
         if due {
-            machine.handle_timeout(at);
+            state.machine.handle_timeout(at);
+            state.note_unread(false);
         }
         if let Some(error) = round.failed {
-            machine.lost();
+            state.machine.lost();
             if round.broken {
-                machine.give_up();
+                state.machine.give_up();
             }
             state.lost.get_or_insert(Arc::new(error));
         }
@@ -214,9 +219,17 @@ impl<M: Machine> Driver<M> {
             machine.take_woken(&mut self.woken);
             cx.waker().wake_by_ref();
         }
+        let full = !machine.wants_read() && machine.unread() > 0;
+        if full && !*paused {
+            // What lies here for long takes no more memory than it has bytes.
+            machine.compact();
+            self.buffers.clear();
+            self.pinned = self.buffers.held() + PINNED;
+        }
         *paused = !machine.wants_read();
         *driver = Some(cx.waker().clone());
-        let deadline = machine.deadline();
+        let again = full.then_some(at + ASK_AGAIN);
+        let deadline = [machine.deadline(), again].into_iter().flatten().min();
         drop(state);
         self.woken.drain(..).for_each(Waker::wake);
         self.buffers.rest();

@@ -8,6 +8,7 @@ use crate::{
 };
 use sinew_core::{
     AcceptStreams, BoxFuture, BoxedIo, CloseCode, CloseReason, MuxError, Muxed, MuxedConnection, MuxedStream,
+    ResourceScope,
 };
 use sinew_runtime::now;
 use std::{
@@ -18,10 +19,11 @@ use std::{
     time::Duration,
 };
 
-/// Lays the streams of `machine` over `io`. Nothing is read or written until the driver is polled.
+/// Lays the streams of `machine` over `io`. Nothing is read or written until the driver is polled. What lies unread is
+/// noted in `scope`.
 #[must_use]
-pub fn mux<M: Machine>(io: BoxedIo, machine: M) -> Muxed {
-    let shared = Shared::new(machine);
+pub fn mux<M: Machine>(io: BoxedIo, machine: M, scope: Arc<dyn ResourceScope>) -> Muxed {
+    let shared = Shared::new(machine, scope);
     let driver = Driver::new(io, shared.clone());
     Muxed::new(
         Arc::new(Handle(shared.clone())),

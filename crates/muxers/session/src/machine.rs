@@ -7,6 +7,7 @@ mod end;
 mod inbox;
 mod late;
 mod outbox;
+mod room;
 
 pub use batch::Batch;
 pub use budget::{BUDGET, Budget, Spent};
@@ -14,6 +15,7 @@ pub use end::{End, Fault, Refused, StreamError, Ticket};
 pub use inbox::Inbox;
 pub use late::Late;
 pub use outbox::Outbox;
+pub use room::Room;
 
 use bytes::Bytes;
 use sinew_machine::{CloseCode, Instant};
@@ -58,6 +60,10 @@ pub trait Machine: Send + 'static {
     fn has_starving_writers(&self) -> bool;
     /// Payload that was received and not read.
     fn unread(&self) -> usize;
+    /// At most `bytes` of payload may lie unread from now on, beside what the machine itself allows. While more does, the
+    /// socket is not welcome ([`Machine::wants_read`]), and after a while of that the streams that were left unread
+    /// longest are reset.
+    fn allow_unread(&mut self, now: Instant, bytes: usize);
     /// Copies unread payload out of the buffers that it arrived in, so that those can be used again.
     fn compact(&mut self);
     /// Gives back memory that an idle session does not need.

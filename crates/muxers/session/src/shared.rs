@@ -4,7 +4,8 @@ use crate::{
     Abandoned,
     machine::{End, Fault, Machine, Refused, StreamError},
 };
-use sinew_core::{CloseReason, MuxError, StreamClosed, StreamReset};
+use sinew_core::{CloseReason, MuxError, ResourceScope, StreamClosed, StreamReset};
+use sinew_runtime::now;
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,6 +19,7 @@ pub(crate) struct Shared<M> {
 
 pub(crate) struct State<M> {
     pub(crate) machine: M,
+    unread: Unread,
     /// The driver, while it sleeps.
     pub(crate) driver: Option<Waker>,
     /// The driver sleeps although bytes may wait in the socket.
@@ -30,9 +32,10 @@ pub(crate) struct State<M> {
 }
 
 impl<M: Machine> Shared<M> {
-    pub(crate) fn new(machine: M) -> Arc<Self> {
+    pub(crate) fn new(machine: M, scope: Arc<dyn ResourceScope>) -> Arc<Self> {
         let state = State {
             machine,
+            unread: Unread { scope, noted: 0 },
             driver: None,
             paused: false,
             lost: None,
@@ -54,6 +57,7 @@ impl<M: Machine> Shared<M> {
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State<M>) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut state);
+        state.note_unread(false);
         let mut woken = Vec::new();
         state.machine.take_woken(&mut woken);
         let driver = if state.wants_driver() {
@@ -68,6 +72,16 @@ impl<M: Machine> Shared<M> {
 }
 
 impl<M: Machine> State<M> {
+    /// Notes in the scope what lies unread, if that has changed or it is time to ask `again`, and tells the machine how
+    /// much may.
+    pub(crate) fn note_unread(&mut self, again: bool) {
+        let unread = self.machine.unread();
+        if unread != self.unread.noted || again {
+            let share = self.unread.note(unread);
+            self.machine.allow_unread(now(), share);
+        }
+    }
+
     fn wants_driver(&self) -> bool {
         let machine = &self.machine;
         machine.wants_transmit() || machine.end().is_some() || (self.paused && machine.wants_read())
@@ -102,12 +116,31 @@ impl<M: Machine> State<M> {
     }
 }
 
+/// What lies unread, as the connection's scope was last told. In the end it is nothing.
+struct Unread {
+    scope: Arc<dyn ResourceScope>,
+    noted: usize,
+}
+
+impl Unread {
+    fn note(&mut self, unread: usize) -> usize {
+        self.noted = unread;
+        usize::try_from(self.scope.note_unread(unread as u64)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.note(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::State;
 
     #[test]
     fn the_shell_adds_little_to_a_machine() {
-        assert!(size_of::<State<[u64; 100]>>() <= 800 + 96);
+        assert!(size_of::<State<[u64; 100]>>() <= 800 + 128);
     }
 }

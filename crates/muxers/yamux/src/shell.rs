@@ -65,6 +65,10 @@ impl Machine for Connection<Waker> {
         self.unread()
     }
 
+    fn allow_unread(&mut self, now: Instant, bytes: usize) {
+        self.allow_unread(now, bytes);
+    }
+
     fn compact(&mut self) {
         self.compact();
     }

@@ -36,10 +36,11 @@ impl MuxerUpgrade for Yamux {
             Role::Listener => Side::Server,
         };
         let memory = Box::new(Growth {
-            scope,
+            scope: scope.clone(),
             reserved: None,
         });
-        sinew_session::mux(io, Connection::new(self.config.clone(), side, now(), memory))
+        let machine = Connection::new(self.config.clone(), side, now(), memory);
+        sinew_session::mux(io, machine, scope)
     }
 }
 

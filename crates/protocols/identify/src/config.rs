@@ -69,7 +69,7 @@ impl ServiceConfig for Config {
     fn build(self, host: Host, register: &mut Registrar) -> (Handle, Box<dyn Service>) {
         let (shared, stop) = Shared::new(host, &self);
         let shared = Arc::new(shared);
-        let options = HandlerOptions::default().limited();
+        let options = HandlerOptions::default().limited().background();
         let answering = shared.clone();
         register.handler(
             crate::PROTOCOL,

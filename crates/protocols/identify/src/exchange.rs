@@ -53,7 +53,11 @@ impl From<Elapsed> for Failure {
 /// Asks the remote of a connection who it is.
 pub(crate) async fn ask(connection: &Connection, within: Duration) -> Result<Message, Failure> {
     // Nothing is sent but the name, so waiting for the agreement costs no round trip, and a refusal is known as such.
-    let options = OpenOptions::default().eager().limited().timeout(within);
+    let options = OpenOptions::default()
+        .eager()
+        .limited()
+        .background()
+        .timeout(within);
     let exchange = async {
         let stream = connection.open_with([PROTOCOL], options).await?;
         read(stream).await
@@ -102,7 +106,7 @@ pub(crate) async fn say(mut stream: Stream, message: Bytes, within: Duration) ->
 /// Tells the remote of a connection what changed.
 // spec: identify, identify/push: a stream to each peer that is told, one message, and its end.
 pub(crate) async fn push(connection: &Connection, message: Bytes, within: Duration) -> Result<(), Failure> {
-    let options = OpenOptions::default().limited().timeout(within);
+    let options = OpenOptions::default().limited().background().timeout(within);
     let stream = timeout(within, connection.open_with([PUSH_PROTOCOL], options)).await??;
     say(stream, message, within).await
 }

@@ -130,8 +130,12 @@ impl Ping {
     async fn ask(&self, mut stream: Stream) -> Result<(Stream, Duration), Failure> {
         let mut payload = [0; SIZE];
         sinew_crypto::random(&mut payload);
-        let echo = exchange::ask(&mut stream, payload, self.timeout).await?;
-        Ok((stream, echo))
+        let (peer, connection) = (stream.peer(), stream.connection().id);
+        let echo = exchange::ask(&mut stream, payload, self.timeout).await;
+        if matches!(echo, Ok(_) | Err(Failure::TimedOut)) {
+            self.host.doubt(&peer, connection, echo.is_err());
+        }
+        Ok((stream, echo?))
     }
 
     /// Puts a stream that answered back for the next ping.
@@ -170,7 +174,7 @@ impl Way {
     }
 
     async fn open(&self, host: &Host) -> Result<Stream, OpenError> {
-        let options = OpenOptions::default().limited();
+        let options = OpenOptions::default().limited().background();
         match self {
             Self::Any(peer) => host.new_stream_with(peer, [PROTOCOL], options).await,
             Self::Over(connection) => connection.open_with([PROTOCOL], options).await,

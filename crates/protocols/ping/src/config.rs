@@ -45,7 +45,8 @@ impl ServiceConfig for Config {
     fn build(self, host: Host, register: &mut Registrar) -> (Ping, Box<dyn Service>) {
         let options = HandlerOptions::default()
             .max_streams_per_peer(STREAMS_PER_PEER)
-            .limited();
+            .limited()
+            .background();
         let timeout = self.timeout;
         register.handler(PROTOCOL, options, move |stream| answer(stream, timeout));
         (Ping::new(host, self), Box::new(Answering))

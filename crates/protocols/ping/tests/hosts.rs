@@ -49,8 +49,12 @@ where
     host
 }
 
+/// A connection that stays: pings alone keep none.
 async fn connect(from: &Host, to: &Host) -> PeerId {
-    from.connect(to.listen_addrs().remove(0)).await.unwrap()
+    let peer = from.connect(to.listen_addrs().remove(0)).await.unwrap();
+    from.protect(&peer, "test");
+    to.protect(&from.peer_id(), "test");
+    peer
 }
 
 fn reset_code(error: &io::Error) -> Option<u32> {
@@ -227,6 +231,7 @@ async fn a_peer_that_does_not_speak_it_or_echoes_nonsense_is_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_gets_two_streams_and_idle_ones_are_kept() {
     let ((server, _), (client, _)) = (node().await, node().await);
+    connect(&client, &server).await;
     let connection = client
         .dial(server.listen_addrs().remove(0), DialOptions::default())
         .await

@@ -6,11 +6,12 @@ use crate::{
     shared::Shared,
 };
 use bytes::Bytes;
-use sinew_core::CloseReason;
+use sinew_core::{CloseReason, Unlimited};
 use sinew_machine::{CloseCode, Instant};
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
+    sync::Arc,
     task::{Poll, Waker},
 };
 use tokio::io::AsyncWriteExt;
@@ -50,6 +51,8 @@ impl Machine for Hoard {
     fn unread(&self) -> usize {
         self.kept.len()
     }
+
+    fn allow_unread(&mut self, _: Instant, _: usize) {}
 
     fn compact(&mut self) {
         for kept in &mut self.kept {
@@ -157,7 +160,10 @@ impl Machine for Hoard {
 #[tokio::test]
 async fn a_byte_that_nobody_reads_does_not_hold_its_buffer_for_ever() {
     let (local, mut remote) = tokio::io::duplex(1 << 20);
-    let mut driver = Driver::new(Box::new(local), Shared::new(Hoard::default()));
+    let mut driver = Driver::new(
+        Box::new(local),
+        Shared::new(Hoard::default(), Arc::new(Unlimited)),
+    );
     let arriving = [7; 120 << 10];
     let mut most = 0;
     for _ in 0..300 {

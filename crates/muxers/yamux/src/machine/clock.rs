@@ -153,7 +153,7 @@ impl<W> Connection<W> {
     /// Whether there is nothing left to do: the connection has ended, and its goodbye left or cannot.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        let sent = !self.wants_transmit() && self.in_batch == 0;
+        let sent = !self.wants_transmit() && self.room.in_batch() == 0;
         self.end
             .is_some_and(|end| self.clock.expired || sent || matches!(end, End::Lost | End::Remote(_)))
     }
@@ -183,17 +183,19 @@ impl<W> Connection<W> {
 
     /// Resets the streams that were left unread longest until what lies unread is within its bound.
     fn reset_unread(&mut self, now: Instant) {
-        let over = self.unread >= self.config.max_unread;
-        self.clock.watch_unread(now, over, self.config.unread_patience);
+        self.watch_unread(now);
         if self.clock.unread_by.is_none_or(|by| by > now) {
             return;
         }
-        while self.unread >= self.config.max_unread {
+        while self.is_overfull() {
+            let before = self.unread;
             let unread = self.streams.iter().filter(|(_, stream)| !stream.inbox.is_empty());
             let Some((&id, _)) = unread.min_by_key(|(id, stream)| (stream.unread_since, **id)) else {
                 break;
             };
             self.reset(now, id, code::stream::GARBAGE_COLLECTED);
+            // What it held is free for others and for this connection.
+            self.share = self.share.saturating_add(before - self.unread);
         }
         self.clock.unread_by = None;
     }

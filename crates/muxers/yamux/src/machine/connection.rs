@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{Config, Fault};
 use sinew_machine::{CloseCode, Instant};
-use sinew_session::machine::{Budget, Fault as _, Late};
+use sinew_session::machine::{Budget, Fault as _, Late, Room};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -52,6 +52,8 @@ pub struct Connection<W> {
     pub(crate) partial_len: usize,
     pub(crate) body: Option<Body>,
     pub(crate) unread: usize,
+    /// What others leave it of what may lie unread.
+    pub(crate) share: usize,
     pub(crate) budget: Budget,
     pub(crate) late: Late<u32>,
     pub(crate) memory: Box<dyn Memory>,
@@ -73,9 +75,7 @@ pub struct Connection<W> {
     pub(crate) control: VecDeque<[u8; HEADER]>,
     pub(crate) round: VecDeque<u32>,
     pub(crate) unsent: VecDeque<u32>,
-    pub(crate) writers: VecDeque<u32>,
-    pub(crate) queued: usize,
-    pub(crate) in_batch: usize,
+    pub(crate) room: Room<u32>,
     pub(crate) goodbye: Option<CloseCode>,
 
     pub(crate) clock: Clock,
@@ -89,6 +89,7 @@ impl<W> Connection<W> {
         let first = if side == Side::Client { 1 } else { 2 };
         Self {
             clock: Clock::new(now, &config),
+            room: Room::new(config.send_buffer),
             config,
             side,
             streams: BTreeMap::new(),
@@ -98,6 +99,7 @@ impl<W> Connection<W> {
             partial_len: 0,
             body: None,
             unread: 0,
+            share: usize::MAX,
             budget: Budget::new(now),
             late: Late::default(),
             memory,
@@ -113,9 +115,6 @@ impl<W> Connection<W> {
             control: VecDeque::new(),
             round: VecDeque::new(),
             unsent: VecDeque::new(),
-            writers: VecDeque::new(),
-            queued: 0,
-            in_batch: 0,
             goodbye: None,
         }
     }
@@ -129,7 +128,7 @@ impl<W> Connection<W> {
     /// Whether bytes from the socket are welcome. `false`: too much lies unread, or answers wait to be taken.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.end.is_none() && self.unread < self.config.max_unread && self.control.len() < MAX_CONTROL
+        self.end.is_none() && !self.is_overfull() && self.control.len() < MAX_CONTROL
     }
 
     /// Streams that exist, in either direction.
@@ -142,6 +141,24 @@ impl<W> Connection<W> {
     #[must_use]
     pub fn unread(&self) -> usize {
         self.unread
+    }
+
+    /// At most `bytes` of payload may lie unread from now on, beside what [`Config::max_unread`] allows: the
+    /// connection's share of what all may leave unread.
+    pub fn allow_unread(&mut self, now: Instant, bytes: usize) {
+        self.share = bytes;
+        self.watch_unread(now);
+    }
+
+    /// Whether as much lies unread as may.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.unread >= self.share.min(self.config.max_unread)
+    }
+
+    /// Starts or ends the patience with what lies unread.
+    pub(crate) fn watch_unread(&mut self, now: Instant) {
+        let (over, patience) = (self.is_overfull(), self.config.unread_patience);
+        self.clock.watch_unread(now, over, patience);
     }
 
     /// Tokens left of the budget for useless frames.
@@ -207,14 +224,10 @@ impl<W> Connection<W> {
     pub fn shrink(&mut self) {
         self.late.forget();
         self.woken.shrink_to_fit();
-        for queue in [
-            &mut self.backlog,
-            &mut self.round,
-            &mut self.unsent,
-            &mut self.writers,
-        ] {
+        for queue in [&mut self.backlog, &mut self.round, &mut self.unsent] {
             queue.shrink_to_fit();
         }
+        self.room.shrink();
         self.control.shrink_to_fit();
         self.clock.shrink();
     }
@@ -230,7 +243,7 @@ impl<W> Connection<W> {
         self.control.clear();
         self.round.clear();
         for stream in self.streams.values_mut() {
-            self.queued -= stream.outbox.clear();
+            self.room.unqueue(stream.outbox.clear());
         }
     }
 
@@ -319,7 +332,7 @@ impl<W> std::fmt::Debug for Connection<W> {
             .field("side", &self.side)
             .field("streams", &self.streams.len())
             .field("unread", &self.unread)
-            .field("queued", &self.queued)
+            .field("queued", &self.room.queued())
             .field("end", &self.end)
             .finish_non_exhaustive()
     }

@@ -87,7 +87,7 @@ fn check(machine: &Connection<()>, arrived: usize) -> Result<(), Invariant> {
         return Err(Invariant::Unread);
     }
     let queued: usize = machine.streams.values().map(|stream| stream.outbox.len()).sum();
-    if queued != machine.queued || machine.control.len() > arrived / 12 + machine.stream_count() + 2 {
+    if queued != machine.room.queued() || machine.control.len() > arrived / 12 + machine.stream_count() + 2 {
         return Err(Invariant::Answers);
     }
     if machine.backlog.len() > machine.config.accept_backlog || machine.stream_count() > STREAMS + arrived {

@@ -34,11 +34,7 @@ impl<W> Connection<W> {
                 return Err(fault);
             }
         }
-        self.clock.watch_unread(
-            now,
-            self.unread >= self.config.max_unread,
-            self.config.unread_patience,
-        );
+        self.watch_unread(now);
         Ok(())
     }
 

@@ -10,9 +10,6 @@ use bytes::Bytes;
 use sinew_machine::{CloseCode, Instant};
 use std::task::Poll;
 
-/// Room that a writer waits for: writing a few bytes at a time would make small frames of large chunks.
-const ROOM: usize = 16 * 1024;
-
 impl<W> Connection<W> {
     /// Opens a stream. While too many of ours are unacknowledged, `waiter` waits under a ticket; asking again
     /// with the ticket keeps the place.
@@ -156,7 +153,7 @@ impl<W> Connection<W> {
         waiter: impl FnOnce() -> W,
         queue: impl FnOnce(&mut Stream<W>, usize),
     ) -> Poll<Result<usize, StreamError>> {
-        let room = self.room(len);
+        let room = self.room.offer(len);
         let Some(stream) = self.streams.get_mut(&id) else {
             return Poll::Ready(Err(StreamError::Finished));
         };
@@ -167,46 +164,26 @@ impl<W> Connection<W> {
             return Poll::Ready(Ok(0));
         }
         let credit = usize::try_from(stream.send_credit).unwrap_or(usize::MAX);
-        let count = len.min(room).min(credit);
+        let count = room.min(credit);
         if count == 0 {
             stream.writer = Some(waiter());
             if credit > 0 && !stream.queued_writer {
                 stream.queued_writer = true;
-                self.writers.push_back(id);
+                self.room.wait(id);
             }
             return Poll::Pending;
         }
         stream.send_credit -= u32::try_from(count).unwrap_or(u32::MAX);
         queue(stream, count);
-        self.queued += count;
+        self.room.queue(count);
         self.schedule(id);
         Poll::Ready(Ok(count))
     }
 
-    /// Room for somebody who wants to write `len` bytes: not a few bytes of many, and while others wait one
-    /// share.
-    fn room(&self, len: usize) -> usize {
-        let free = self.free_buffer();
-        if free < len.min(ROOM) {
-            return 0;
-        }
-        if self.writers.is_empty() {
-            free
-        } else {
-            free.min(ROOM)
-        }
-    }
-
-    pub(crate) fn free_buffer(&self) -> usize {
-        self.config
-            .send_buffer
-            .saturating_sub(self.queued + self.in_batch)
-    }
-
     /// Wakes as many of those who wait for room as there are shares of it.
     pub fn grant_room(&mut self) {
-        for _ in 0..self.free_buffer() / ROOM {
-            let Some(id) = self.writers.pop_front() else {
+        for _ in 0..self.room.shares() {
+            let Some(id) = self.room.next_writer() else {
                 return;
             };
             if let Some(stream) = self.streams.get_mut(&id) {
@@ -219,7 +196,7 @@ impl<W> Connection<W> {
     /// Whether somebody waits for room although there is some: those who were woken have not used it.
     #[must_use]
     pub fn has_starving_writers(&self) -> bool {
-        !self.writers.is_empty() && self.queued + self.in_batch == 0
+        self.room.is_starving()
     }
 
     /// Ends our direction behind what is queued. Again is the same as once.
@@ -283,7 +260,7 @@ impl<W> Connection<W> {
             return;
         };
         stream.over = Some(why);
-        self.queued -= stream.outbox.clear();
+        self.room.unqueue(stream.outbox.clear());
         self.unread -= stream.inbox.clear();
         stream.wake_all(&mut self.woken);
         let (accepted, waits) = (stream.accepted, stream.local && !stream.acked);

@@ -49,16 +49,16 @@ impl<W> Connection<W> {
             // spec: yamux, Session termination: a go-away frame whose length is the code.
             batch.header(&Header::new(Kind::GoAway, Flags::NONE, 0, code.0).encode());
         }
-        self.in_batch += batch.remaining() - before;
-        self.clock.waiting = self.in_batch > 0;
+        self.room.batched(batch.remaining() - before);
+        self.clock.waiting = self.room.in_batch() > 0;
     }
 
     /// The connection took `count` bytes of a batch.
     pub fn written(&mut self, now: Instant, count: usize) {
         if count > 0 {
-            self.in_batch -= count;
+            self.room.taken(count);
             self.clock.wrote(now);
-            self.clock.waiting = self.in_batch > 0;
+            self.clock.waiting = self.room.in_batch() > 0;
             self.grant_room();
         }
     }
@@ -68,7 +68,7 @@ impl<W> Connection<W> {
         if !pending {
             self.clock.wrote(now);
         }
-        self.clock.waiting = pending || self.in_batch > 0;
+        self.clock.waiting = pending || self.room.in_batch() > 0;
     }
 
     /// One turn of one stream.
@@ -94,7 +94,7 @@ impl<W> Connection<W> {
         }
         let sent = stream.send_payload(id, if alone { LARGE_FRAME } else { FAIR_FRAME }, batch);
         let more = !stream.outbox.is_empty();
-        self.queued -= sent;
+        self.room.unqueue(sent);
         self.budget.useful(sent);
         if more {
             self.schedule(id);
@@ -118,7 +118,7 @@ impl<W> Connection<W> {
 
     /// The credit to return on `id`, after its window was fitted to its reader.
     fn replenish(&mut self, now: Instant, id: u32) -> u32 {
-        let cap = self.config.max_window;
+        let (cap, overfull) = (self.config.max_window, self.is_overfull());
         let Some(stream) = self.streams.get_mut(&id) else {
             return 0;
         };
@@ -127,6 +127,8 @@ impl<W> Connection<W> {
         }
         let before = stream.window.size();
         match stream.window.tuning(now, self.clock.rtt) {
+            // Granted credit stays; less of it is returned while too much lies unread.
+            _ if overfull => stream.window.shrink(),
             Tuning::Keep => {}
             Tuning::Grow => stream.window.set_size(stream.window.grown(cap)),
             Tuning::Shrink => stream.window.shrink(),

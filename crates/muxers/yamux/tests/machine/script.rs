@@ -377,6 +377,68 @@ fn sixteen_mebibytes_unread_stop_the_socket_and_cost_the_slowest_its_stream() {
 }
 
 #[test]
+fn over_its_share_a_connection_is_not_read_and_after_ten_seconds_its_longest_unread_streams_go() {
+    const PART: usize = 100 << 10;
+    let config = {
+        let mut config = Config::default();
+        config.keep_alive = None;
+        config
+    };
+    let mut rig = Rig::with(Side::Server, config, Box::new(Unbounded));
+    for id in [1, 3, 5] {
+        rig.take([data(SYN, id, vec![7; PART])]);
+        rig.accept();
+        rig.pass(SECOND);
+    }
+    rig.drain();
+    assert!(rig.machine.wants_read(), "nobody said what its share is");
+    rig.machine.allow_unread(rig.now, 3 * PART);
+    assert!(!rig.machine.wants_read(), "as much lies unread as may");
+    rig.pass(SECOND * 9);
+    rig.machine.allow_unread(rig.now, 3 * PART + 1);
+    assert!(rig.machine.wants_read(), "others have read");
+    rig.machine.allow_unread(rig.now, PART + 1);
+    rig.pass(SECOND * 9);
+    assert_eq!(rig.drain(), [], "patience begins anew");
+    rig.pass(SECOND);
+    // One stream is enough: what it held is free for the others.
+    assert_eq!(rig.drain(), [update(RST, 1, 0x1006)]);
+    assert!(rig.machine.wants_read());
+    assert_eq!(rig.machine.unread(), 2 * PART);
+    rig.pass(SECOND * 60);
+    assert_eq!(
+        rig.read(3).unwrap().0.len(),
+        PART,
+        "granted credit and what came by it stay"
+    );
+}
+
+#[test]
+fn over_its_share_a_connection_returns_less_credit() {
+    let mut rig = Rig::new(Side::Server);
+    rig.take([update(SYN, 1, 0)]);
+    rig.accept();
+    let turn = |rig: &mut Rig, length: u32| {
+        rig.take([data(0, 1, vec![0; length as usize])]);
+        rig.now = rig.now + MS * 10;
+        rig.read(1).unwrap();
+        rig.drain()[0].header.length
+    };
+    assert_eq!(turn(&mut rig, WINDOW), WINDOW);
+    rig.now = rig.now + MS * 10;
+    rig.take([ping(ACK, 0)]);
+    assert_eq!(turn(&mut rig, WINDOW), 2 * WINDOW, "it grows while there is room");
+    rig.take([data(SYN, 3, vec![0; 1000])]);
+    rig.accept();
+    rig.machine.allow_unread(rig.now, 1000);
+    assert_eq!(
+        turn(&mut rig, 2 * WINDOW),
+        WINDOW,
+        "and shrinks while there is none"
+    );
+}
+
+#[test]
 fn frames_may_come_in_any_pieces() {
     let frames: Vec<Frame> = vec![
         data(SYN, 1, "abc"),

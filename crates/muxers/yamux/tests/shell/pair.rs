@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use sinew_core::{
-    AcceptStreams, BoxedIo, CloseReason, MuxedConnection, MuxedStream, MuxerUpgrade, Role, Unlimited,
+    AcceptStreams, BoxedIo, CloseReason, MuxedConnection, MuxedStream, MuxerUpgrade, ResourceScope, Role,
+    Unlimited,
 };
 use sinew_runtime::TaskScope;
 use sinew_yamux::{Config, Yamux};
@@ -16,7 +17,11 @@ pub(crate) struct Side {
 
 impl Side {
     pub(crate) fn new(io: BoxedIo, role: Role, config: Config) -> Self {
-        let muxed = Yamux::new(config).mux(io, role, Arc::new(Unlimited));
+        Self::within(io, role, config, Arc::new(Unlimited))
+    }
+
+    pub(crate) fn within(io: BoxedIo, role: Role, config: Config, scope: Arc<dyn ResourceScope>) -> Self {
+        let muxed = Yamux::new(config).mux(io, role, scope);
         let scope = TaskScope::new("connection");
         scope.spawn("driver", async {
             muxed.driver.await;

@@ -1,10 +1,16 @@
 //! What time does: keep-alive, stuck sockets, goodbyes that nobody takes.
 
 use crate::pair::{Side, pair, read, write};
-use sinew_core::{CloseCode, CloseReason, Role};
+use sinew_core::{CloseCode, CloseReason, LimitExceeded, Resource, ResourceScope, Role};
 use sinew_runtime::now;
 use sinew_yamux::Config;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -122,4 +128,56 @@ async fn closing_a_connection_whose_peer_is_gone_is_quick() {
         CloseReason::Local(CloseCode::NONE)
     ));
     assert!(now() - start < SECOND);
+}
+
+/// A scope whose share is set by the test, and which remembers what lies unread.
+#[derive(Debug)]
+struct Share {
+    bytes: AtomicU64,
+    noted: AtomicU64,
+}
+
+impl ResourceScope for Share {
+    fn charge(&self, _: Resource, _: u64) -> Result<(), LimitExceeded> {
+        Ok(())
+    }
+
+    fn release(&self, _: Resource, _: u64) {}
+
+    fn note_unread(&self, bytes: u64) -> u64 {
+        self.noted.store(bytes, Ordering::Relaxed);
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_share_reads_on_when_others_have_read() {
+    const ALL: usize = 200 << 10;
+    let share = Arc::new(Share {
+        bytes: AtomicU64::new(0),
+        noted: AtomicU64::new(0),
+    });
+    let (near, far) = tokio::io::duplex(4096);
+    let dialer = Side::new(Box::new(near), Role::Dialer, Config::default());
+    let mut listener = Side::within(Box::new(far), Role::Listener, Config::default(), share.clone());
+    let mut stream = dialer.open().await;
+    write(&mut *stream, vec![7; ALL])
+        .await
+        .expect("within its window");
+    let mut heard = listener.accept().await.expect("arrives");
+    tokio::time::sleep(SECOND * 5).await;
+    let noted = share.noted.load(Ordering::Relaxed) as usize;
+    assert!(0 < noted && noted < ALL / 2, "it stopped at {noted} bytes");
+    share.bytes.store(u64::MAX, Ordering::Relaxed);
+    let begun = now();
+    let mut received = 0;
+    while received < ALL {
+        let chunk = std::future::poll_fn(|cx| heard.poll_chunk(cx, usize::MAX)).await;
+        received += chunk.expect("lives").expect("goes on").len();
+    }
+    assert!(
+        now() - begun < Duration::from_millis(500),
+        "it asks again now and then"
+    );
+    assert_eq!(share.noted.load(Ordering::Relaxed), 0);
 }

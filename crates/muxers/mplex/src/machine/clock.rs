@@ -1,0 +1,165 @@
+//! What time does to a connection: patience with readers, with the socket, and at the end.
+
+use super::{End, connection::Connection, stream::Id};
+use crate::Fault;
+use sinew_machine::{CloseCode, Instant, code};
+use std::{collections::VecDeque, time::Duration};
+
+/// How long a stream that nobody reads any more waits for the remote to finish it.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// Streams that may linger at once.
+const MAX_LINGERING: usize = 256;
+
+/// The times of a connection.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    /// Bytes wait to be taken by the connection.
+    pub(crate) waiting: bool,
+    progress_at: Instant,
+    /// Since when the socket is not read because of what lies unread, and when to see who is to blame.
+    pub(crate) held_up: Option<HeldUp>,
+    lingering: VecDeque<(Instant, Id)>,
+    pub(crate) close_by: Option<Instant>,
+    /// There is no more time for anything to leave.
+    pub(crate) expired: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeldUp {
+    since: Instant,
+    look_at: Instant,
+}
+
+impl Clock {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            waiting: false,
+            progress_at: now,
+            held_up: None,
+            lingering: VecDeque::new(),
+            close_by: None,
+            expired: false,
+        }
+    }
+
+    /// The connection took bytes, or had none to take.
+    pub(crate) fn wrote(&mut self, now: Instant) {
+        self.progress_at = now;
+    }
+
+    /// Nobody reads `id` any more.
+    pub(crate) fn linger(&mut self, now: Instant, id: Id) {
+        self.lingering.push_back((now + LINGER, id));
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.lingering.shrink_to_fit();
+    }
+}
+
+impl<W> Connection<W> {
+    /// When [`Connection::handle_timeout`] has to be called next.
+    pub fn deadline(&mut self) -> Option<Instant> {
+        if self.end.is_some() {
+            return self.clock.close_by;
+        }
+        self.forget_settled();
+        let clock = &self.clock;
+        let stuck = clock
+            .waiting
+            .then(|| clock.progress_at + self.config.write_timeout);
+        let held_up = clock.held_up.map(|held_up| held_up.look_at);
+        let lingering = clock.lingering.front().map(|(due, _)| *due);
+        [stuck, held_up, lingering].into_iter().flatten().min()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.end.is_some() {
+            self.clock.expired |= self.clock.close_by.is_some_and(|by| by <= now);
+            return;
+        }
+        if self.clock.waiting && now >= self.clock.progress_at + self.config.write_timeout {
+            return self.fail(Fault::Stuck);
+        }
+        self.end_patience(now);
+        while let Some(&(_, id)) = self.clock.lingering.front().filter(|(due, _)| *due <= now) {
+            self.clock.lingering.pop_front();
+            self.reset(id, CloseCode::NONE);
+        }
+    }
+
+    /// Whether there is nothing left to do: the connection has ended, and what was queued left or cannot.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let sent = !self.wants_transmit() && self.room.in_batch() == 0;
+        self.end
+            .is_some_and(|end| self.clock.expired || sent || matches!(end, End::Lost))
+    }
+
+    /// Whether there is no more time for anything to leave.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.clock.expired
+    }
+
+    /// Starts or ends the patience with those who do not read, for whose sake the socket is not read.
+    pub(crate) fn watch_readers(&mut self, now: Instant) {
+        let started = HeldUp {
+            since: now,
+            look_at: now + self.config.patience,
+        };
+        let held_up = self.is_held_up() && self.end.is_none();
+        self.clock.held_up = held_up.then(|| self.clock.held_up.unwrap_or(started));
+    }
+
+    /// Resets the streams that hold up the connection and were not read for too long, until it can go on.
+    fn end_patience(&mut self, now: Instant) {
+        self.watch_readers(now);
+        while let Some(held_up) = self.clock.held_up.filter(|held_up| held_up.look_at <= now) {
+            let Some((id, unread_since)) = self.longest_unread() else {
+                return;
+            };
+            let due = unread_since.max(held_up.since) + self.config.patience;
+            if due > now {
+                let look_at = due;
+                self.clock.held_up = Some(HeldUp { look_at, ..held_up });
+                return;
+            }
+            let before = self.unread;
+            self.reset(id, code::stream::GARBAGE_COLLECTED);
+            // What it held is free for others and for this connection.
+            self.share = self.share.saturating_add(before - self.unread);
+            self.watch_readers(now);
+        }
+    }
+
+    /// Of the streams that hold up the connection the one that was not read for longest.
+    fn longest_unread(&self) -> Option<(Id, Instant)> {
+        let least = if self.full > 0 {
+            self.config.max_stream_unread
+        } else {
+            1
+        };
+        self.streams
+            .iter()
+            .filter(|(_, stream)| stream.inbox.len() >= least)
+            .map(|(id, stream)| (*id, stream.unread_since))
+            .min_by_key(|(id, since)| (*since, *id))
+    }
+
+    /// Drops what waited for a time that no longer matters, and what waits in too long a queue.
+    fn forget_settled(&mut self) {
+        while let Some(&(_, id)) = self.clock.lingering.front() {
+            let waits = self.streams.contains_key(&id);
+            if waits && self.clock.lingering.len() <= MAX_LINGERING {
+                break;
+            }
+            self.clock.lingering.pop_front();
+            if waits {
+                self.reset(id, CloseCode::NONE);
+            }
+        }
+    }
+}

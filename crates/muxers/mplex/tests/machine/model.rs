@@ -1,0 +1,319 @@
+//! Two machines against each other under random operations, with a model of what every stream must deliver.
+
+use bytes::{Buf, Bytes};
+use proptest::prelude::*;
+use sinew_machine::{CloseCode, Instant};
+use sinew_mplex::{
+    Config,
+    machine::{Batch, Connection, Id, StreamError},
+};
+use std::{collections::BTreeMap, task::Poll, time::Duration};
+
+/// What one side can be told to do; the numbers choose a stream among those it knows, a length, a time.
+#[derive(Clone, Debug)]
+enum Op {
+    Open,
+    Accept,
+    Write(usize, usize),
+    Read(usize, usize),
+    Finish(usize),
+    Stop(usize),
+    Reset(usize, u32),
+    Release(usize),
+    /// Moves at most so many bytes to the other side, in pieces of the second length.
+    Move(usize, usize),
+    Pass(u64),
+    Compact,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let stream = 0usize..8;
+    prop_oneof![
+        2 => Just(Op::Open),
+        2 => Just(Op::Accept),
+        6 => (stream.clone(), 0usize..90_000).prop_map(|(s, n)| Op::Write(s, n)),
+        8 => (stream.clone(), 1usize..200_000).prop_map(|(s, n)| Op::Read(s, n)),
+        1 => stream.clone().prop_map(Op::Finish),
+        1 => stream.clone().prop_map(Op::Stop),
+        1 => (stream.clone(), any::<u32>()).prop_map(|(s, c)| Op::Reset(s, c)),
+        1 => stream.prop_map(Op::Release),
+        8 => (1usize..400_000, 1usize..70_000).prop_map(|(n, p)| Op::Move(n, p)),
+        // Less in all than the patience with a reader.
+        1 => (0u64..25).prop_map(Op::Pass),
+        1 => Just(Op::Compact),
+    ]
+}
+
+/// Waiters are streams; for what is no stream's any will do.
+const WAITER: Id = Id {
+    number: u64::MAX,
+    ours: true,
+};
+
+/// One direction of one stream, as the model sees it.
+#[derive(Default, Debug)]
+struct Flow {
+    written: usize,
+    read: usize,
+    finished: bool,
+}
+
+/// A stream as both sides see it: its number, and who opened it.
+type Key = (u64, usize);
+
+struct Peer {
+    machine: Connection<Id>,
+    known: Vec<Key>,
+    batch: Batch,
+    reset: BTreeMap<Key, CloseCode>,
+}
+
+/// The stream as `side` calls it.
+fn id((number, opener): Key, side: usize) -> Id {
+    Id {
+        number,
+        ours: opener == side,
+    }
+}
+
+/// The stream that `side` calls so.
+fn key(id: Id, side: usize) -> Key {
+    (id.number, if id.ours { side } else { 1 - side })
+}
+
+struct Pair {
+    peers: [Peer; 2],
+    /// By stream and by the side that writes.
+    flows: BTreeMap<(Key, usize), Flow>,
+    now: Instant,
+}
+
+/// The byte that stands at `at` of what `side` writes on `stream`.
+fn byte(stream: Key, side: usize, at: usize) -> u8 {
+    (at * 7 + at / 253 + stream.0 as usize * 3 + stream.1 * 11 + side) as u8
+}
+
+impl Pair {
+    fn new() -> Self {
+        let peer = || Peer {
+            machine: Connection::new(Config::default(), Instant::ZERO),
+            known: Vec::new(),
+            batch: Batch::default(),
+            reset: BTreeMap::new(),
+        };
+        Self {
+            peers: [peer(), peer()],
+            flows: BTreeMap::new(),
+            now: Instant::ZERO,
+        }
+    }
+
+    fn pick(&self, side: usize, number: usize) -> Option<Key> {
+        let known = &self.peers[side].known;
+        (!known.is_empty()).then(|| known[number % known.len()])
+    }
+
+    fn apply(&mut self, side: usize, op: &Op) {
+        match *op {
+            Op::Open => {
+                if let Poll::Ready(opened) = self.peers[side].machine.open(self.now, &mut None, || WAITER) {
+                    let opened = opened.expect("the connection lives");
+                    self.peers[side].known.push(key(opened, side));
+                }
+            }
+            Op::Accept => {
+                if let Poll::Ready(accepted) = self.peers[side].machine.accept(|| WAITER) {
+                    let accepted = accepted.expect("the connection lives");
+                    self.peers[side].known.push(key(accepted, side));
+                }
+            }
+            Op::Move(bytes, piece) => self.carry(side, bytes, piece),
+            Op::Pass(millis) => {
+                self.now = self.now + Duration::from_millis(millis);
+                self.peers
+                    .iter_mut()
+                    .for_each(|peer| peer.machine.handle_timeout(self.now));
+            }
+            Op::Compact => self.peers[side].machine.compact(),
+            Op::Write(n, len) => drop(self.pick(side, n).map(|key| self.write(side, key, len))),
+            Op::Read(n, max) => drop(self.pick(side, n).map(|key| self.read(side, key, max))),
+            Op::Finish(n) => {
+                if let Some(key) = self.pick(side, n)
+                    && self.peers[side].machine.finish(id(key, side)).is_ok()
+                {
+                    self.flows.entry((key, side)).or_default().finished = true;
+                }
+            }
+            Op::Stop(n) => {
+                if let Some(key) = self.pick(side, n) {
+                    self.peers[side].machine.stop(id(key, side));
+                    self.flows.entry((key, 1 - side)).or_default().read = usize::MAX;
+                }
+            }
+            Op::Reset(n, code) => {
+                if let Some(key) = self.pick(side, n) {
+                    self.peers[side].machine.reset(id(key, side), CloseCode(code));
+                    self.peers[side].reset.entry(key).or_insert(CloseCode(code));
+                }
+            }
+            Op::Release(n) => {
+                if let Some(key) = self.pick(side, n) {
+                    self.peers[side].machine.release(self.now, id(key, side));
+                    self.peers[side].known.retain(|known| *known != key);
+                    self.peers[side].reset.entry(key).or_insert(CloseCode::NONE);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, side: usize, key: Key, len: usize) {
+        let id = id(key, side);
+        let flow = self.flows.entry((key, side)).or_default();
+        let bytes: Vec<u8> = (flow.written..flow.written + len)
+            .map(|at| byte(key, side, at))
+            .collect();
+        let machine = &mut self.peers[side].machine;
+        let written = if len.is_multiple_of(2) {
+            machine.write(id, &mut Bytes::from(bytes), || id)
+        } else {
+            machine.write_slice(id, &bytes, || id)
+        };
+        match written {
+            Poll::Ready(Ok(count)) => {
+                assert!(!flow.finished, "nothing is taken after the end");
+                flow.written += count;
+            }
+            Poll::Ready(Err(StreamError::Finished)) => assert!(flow.finished),
+            Poll::Ready(Err(StreamError::Reset(code) | StreamError::Abandoned(code))) => {
+                self.check_reset(side, key, code);
+            }
+            Poll::Ready(Err(StreamError::Ended(end))) => panic!("{end:?}"),
+            Poll::Pending => {}
+        }
+    }
+
+    fn read(&mut self, side: usize, key: Key, max: usize) {
+        let id = id(key, side);
+        let flow = self.flows.entry((key, 1 - side)).or_default();
+        match self.peers[side].machine.read(self.now, id, max, || id) {
+            Poll::Ready(Ok(Some(bytes))) => {
+                assert!(!bytes.is_empty() && bytes.len() <= max);
+                for got in bytes {
+                    assert_eq!(
+                        got,
+                        byte(key, 1 - side, flow.read),
+                        "byte {} of stream {key:?}",
+                        flow.read
+                    );
+                    flow.read += 1;
+                }
+                assert!(flow.read <= flow.written);
+            }
+            Poll::Ready(Ok(None)) => {
+                assert!(
+                    flow.read == usize::MAX || (flow.finished && flow.read == flow.written),
+                    "{flow:?}"
+                );
+            }
+            Poll::Ready(Err(StreamError::Reset(code) | StreamError::Abandoned(code))) => {
+                self.check_reset(side, key, code);
+            }
+            Poll::Ready(Err(error)) => panic!("{error:?}"),
+            Poll::Pending => {}
+        }
+    }
+
+    /// Who resets a stream reads the code again, the other side learns none.
+    fn check_reset(&self, side: usize, key: Key, code: CloseCode) {
+        let own = self.peers[side].reset.get(&key) == Some(&code);
+        let told = self.peers[1 - side].reset.contains_key(&key) && code == CloseCode::NONE;
+        assert!(own || told, "stream {key:?}: {code} is nobody's");
+    }
+
+    /// Moves bytes from `side` to the other, as a socket would.
+    fn carry(&mut self, side: usize, bytes: usize, piece: usize) {
+        let mut left = bytes;
+        while left > 0 && self.peers[1 - side].machine.wants_read() {
+            let Peer { machine, batch, .. } = &mut self.peers[side];
+            if !batch.has_remaining() {
+                machine.transmit(self.now, 128 << 10, batch);
+            }
+            if !batch.has_remaining() {
+                return;
+            }
+            let count = piece.min(left).min(batch.remaining());
+            let moved = batch.copy_to_bytes(count);
+            machine.written(self.now, count);
+            left -= count;
+            self.peers[1 - side]
+                .machine
+                .receive(self.now, moved)
+                .expect("we break no rule");
+        }
+    }
+
+    /// Everybody reads until nothing moves any more: then all that was written has arrived.
+    fn settle(&mut self) {
+        for _ in 0..200 {
+            for side in [0, 1] {
+                self.carry(side, usize::MAX, 64 << 10);
+                while let Poll::Ready(Ok(id)) = self.peers[side].machine.accept(|| WAITER) {
+                    self.peers[side].known.push(key(id, side));
+                }
+                for key in self.peers[side].known.clone() {
+                    while self.peers[side].machine.has_unread(id(key, side)) {
+                        self.read(side, key, usize::MAX);
+                    }
+                }
+            }
+        }
+        for (&(key, writer), flow) in &self.flows {
+            let reset = self.peers.iter().any(|peer| peer.reset.contains_key(&key));
+            let stopped = flow.read == usize::MAX;
+            assert!(
+                reset || stopped || flow.read == flow.written,
+                "stream {key:?} of {writer}: {flow:?}"
+            );
+        }
+        for peer in &self.peers {
+            assert_eq!((peer.machine.end(), peer.machine.unread()), (None, 0));
+        }
+    }
+
+    /// Everybody leaves: nothing is left behind.
+    fn release_all(&mut self) {
+        for side in [0, 1] {
+            for key in std::mem::take(&mut self.peers[side].known) {
+                self.peers[side].machine.release(self.now, id(key, side));
+            }
+        }
+        for _ in 0..2 {
+            (0..2).for_each(|side| self.carry(side, usize::MAX, 64 << 10));
+        }
+        self.apply(0, &Op::Pass(31_000));
+        for _ in 0..2 {
+            (0..2).for_each(|side| self.carry(side, usize::MAX, 64 << 10));
+        }
+        for peer in &self.peers {
+            assert_eq!(peer.machine.stream_count(), 0, "{:?}", peer.machine);
+            assert!(
+                peer.machine.budget() > 900,
+                "honest peers cost little: {}",
+                peer.machine.budget()
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #[test]
+    fn streams_deliver_what_was_written(ops in proptest::collection::vec((0usize..2, op()), 0..200)) {
+        let mut pair = Pair::new();
+        for (side, op) in &ops {
+            pair.apply(*side, op);
+        }
+        pair.settle();
+        pair.release_all();
+    }
+}
