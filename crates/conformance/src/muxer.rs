@@ -1,4 +1,4 @@
-//! The suite for muxers: [`sinew_core::MuxerUpgrade`] and what it yields.
+//! The suite for muxers: [`sinew_core::MuxerUpgrade`] and what it yields, and the streams of transports that need none.
 
 mod backlog;
 mod close;
@@ -13,7 +13,10 @@ use std::sync::Arc;
 
 use sinew_core::MuxerUpgrade;
 
-use crate::fault::{Breach, Run, assert_none};
+use crate::{
+    fault::{Breach, Run, assert_none},
+    transport,
+};
 
 /// The muxer under test.
 type Upgrade = Arc<dyn MuxerUpgrade>;
@@ -27,6 +30,14 @@ pub enum FlowControl {
     /// long. Within ten seconds, after which a remote may take its
     /// connection for stuck, the stream that is not read is reset, both sides learn it, and the others lose no byte.
     Connection,
+}
+
+/// What yields the streams under test.
+enum Subject {
+    /// A muxer over any bytes.
+    Upgrade(Upgrade),
+    /// A transport with streams of its own.
+    Transport(transport::Subject),
 }
 
 /// Checks everything that a muxer with flow control a stream has to do.
@@ -53,12 +64,27 @@ pub async fn breaches(upgrade: Upgrade) -> Vec<Breach> {
 /// Checks everything that a muxer with such flow control has to do, and returns what is wrong.
 pub async fn breaches_with(upgrade: Upgrade, flow: FlowControl) -> Vec<Breach> {
     let mut run = Run::default();
-    streams::check_all(&mut run, &upgrade, flow).await;
-    half_close::check_all(&mut run, &upgrade).await;
-    reset::check_all(&mut run, &upgrade).await;
-    backlog::check_all(&mut run, &upgrade).await;
-    drops::check_all(&mut run, &upgrade).await;
-    close::check_all(&mut run, &upgrade).await;
+    let subject = Subject::Upgrade(upgrade.clone());
+    check_streams(&mut run, &subject, flow).await;
     hostile::check_all(&mut run, &upgrade).await;
     run.breaches()
+}
+
+/// Checks the streams of a transport that needs no muxer: everything but what happens to bytes below them.
+///
+/// # Panics
+/// With every rule that is broken.
+pub async fn check_transport(transport: transport::Subject) {
+    let mut run = Run::default();
+    check_streams(&mut run, &Subject::Transport(transport), FlowControl::Stream).await;
+    assert_none(&run.breaches());
+}
+
+async fn check_streams(run: &mut Run, subject: &Subject, flow: FlowControl) {
+    streams::check_all(run, subject, flow).await;
+    half_close::check_all(run, subject).await;
+    reset::check_all(run, subject).await;
+    backlog::check_all(run, subject).await;
+    drops::check_all(run, subject).await;
+    close::check_all(run, subject).await;
 }

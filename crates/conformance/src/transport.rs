@@ -1,10 +1,12 @@
-//! The suite for transports: [`sinew_core::Transport`] and the raw connections it yields.
+//! The suites for transports: [`sinew_core::Transport`] and the connections it yields.
 //!
-//! A transport with security and streams of its own passes the suite of muxers instead.
+//! [`check`] is for transports of raw bytes. One with security and streams of its own passes [`check_secure`] and
+//! [`crate::muxer::check_transport`] instead.
 
 mod bytes;
 mod dialling;
 mod pair;
+mod secure;
 
 use std::{fmt, sync::Arc};
 
@@ -45,6 +47,16 @@ impl fmt::Debug for Subject {
 /// With every rule that is broken.
 pub async fn check(subject: &Subject) {
     assert_none(&breaches(subject).await);
+}
+
+/// Checks how a transport with security and streams of its own dials and listens.
+///
+/// # Panics
+/// With every rule that is broken.
+pub async fn check_secure(subject: &Subject) {
+    let mut run = Run::default();
+    secure::check_all(&mut run, subject).await;
+    assert_none(&run.breaches());
 }
 
 /// Checks everything and returns what is wrong.

@@ -5,7 +5,7 @@ use sinew_runtime::timeout;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
-    Upgrade,
+    Subject,
     pair::{Pair, SETTLE},
 };
 use crate::fault::{Check, During, Fault, Run, ensure};
@@ -13,15 +13,15 @@ use crate::fault::{Check, During, Fault, Run, ensure};
 /// More than any backlog: go-yamux and rust-yamux stop at 256.
 const STREAMS: u32 = 1000;
 
-pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
-    run.check("opening beyond the backlog", beyond(upgrade)).await;
-    run.check("nobody accepts streams any more", never_accepted(upgrade))
+pub(super) async fn check_all(run: &mut Run, subject: &Subject) {
+    run.check("opening beyond the backlog", beyond(subject)).await;
+    run.check("nobody accepts streams any more", never_accepted(subject))
         .await;
 }
 
 /// Each stream is either served or fails; the connection lives in any case.
-async fn beyond(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn beyond(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let handle = pair.dialer.handle.clone();
     let asking = (0..STREAMS).map(|number| ask(&*handle, number));
     let asking = futures_util::future::join_all(asking);
@@ -55,8 +55,8 @@ async fn ask(handle: &dyn MuxedConnection, number: u32) -> Result<bool, Fault> {
 }
 
 /// Without the accepting half streams fail or wait, and the other direction is not touched.
-async fn never_accepted(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn never_accepted(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     pair.listener.drop_accept();
     let waiting = async { futures_util::future::join_all((0..STREAMS).map(|_| pair.dialer.open())).await };
     let opened = timeout(SETTLE, waiting).await;

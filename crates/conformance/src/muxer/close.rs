@@ -7,7 +7,7 @@ use sinew_runtime::timeout;
 use tokio::io::AsyncReadExt;
 
 use super::{
-    Upgrade,
+    Subject,
     pair::{Pair, SETTLE, Side, Stream},
 };
 use crate::{
@@ -17,25 +17,25 @@ use crate::{
 
 const CODE: CloseCode = code::connection::SHUTDOWN;
 
-pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
-    run.check("close by this side ends everything", by_us(upgrade))
+pub(super) async fn check_all(run: &mut Run, subject: &Subject) {
+    run.check("close by this side ends everything", by_us(subject))
         .await;
-    run.check("close by the other side ends everything", by_them(upgrade))
+    run.check("close by the other side ends everything", by_them(subject))
         .await;
-    run.check("close during open", during_open(upgrade, false)).await;
-    run.check("close by the other side during open", during_open(upgrade, true))
+    run.check("close during open", during_open(subject, false)).await;
+    run.check("close by the other side during open", during_open(subject, true))
         .await;
-    run.check("close without a stream", without_streams(upgrade))
+    run.check("close without a stream", without_streams(subject))
         .await;
     run.check(
         "a driver that is dropped ends everything",
-        driver_dropped(upgrade),
+        driver_dropped(subject),
     )
     .await;
 }
 
-async fn by_us(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn by_us(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let streams = pair.stream().await?;
     pair.dialer.handle.close(CODE);
     // Only the first call counts.
@@ -43,8 +43,8 @@ async fn by_us(upgrade: &Upgrade) -> Check {
     everything_ends(pair, streams).await
 }
 
-async fn by_them(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn by_them(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let streams = pair.stream().await?;
     pair.listener.handle.close(CODE);
     everything_ends(pair, streams).await
@@ -87,8 +87,8 @@ async fn side_ended(side: &mut Side) -> Check {
 }
 
 /// Opens in flight are answered, one way or the other, and no stream of theirs hangs.
-async fn during_open(upgrade: &Upgrade, remote: bool) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn during_open(subject: &Subject, remote: bool) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let handle = pair.dialer.handle.clone();
     let opening = futures_util::future::join_all((0..1000).map(|_| {
         let open = handle.open();
@@ -111,24 +111,18 @@ async fn during_open(upgrade: &Upgrade, remote: bool) -> Check {
     pair.end().await
 }
 
-async fn without_streams(upgrade: &Upgrade) -> Check {
-    Pair::new(upgrade).end().await
+async fn without_streams(subject: &Subject) -> Check {
+    Pair::new(subject).await?.end().await
 }
 
 /// Whoever owns the connection may drop its driver at any time, without a goodbye.
-async fn driver_dropped(upgrade: &Upgrade) -> Check {
-    let (left, right) = crate::io::pair();
+async fn driver_dropped(subject: &Subject) -> Check {
     let tasks = sinew_runtime::TaskScope::new("conformance");
-    let mut dropped = Side::new(upgrade, left, sinew_core::Role::Dialer, &tasks);
-    let mut other_tasks = Side::new(
-        upgrade,
-        right,
-        sinew_core::Role::Listener,
-        &sinew_runtime::TaskScope::new("other"),
-    );
+    let others = sinew_runtime::TaskScope::new("other");
+    let [mut dropped, mut other] = Side::pair(subject, [&tasks, &others]).await?;
     let mut stream = dropped.open().await?;
     send(&mut stream, 61, 10).await?;
-    let mut theirs = other_tasks.accept().await?;
+    let mut theirs = other.accept().await?;
     tasks.abort();
     tasks.emptied().await;
     let read = stream.read(&mut [0; 1]).await;
@@ -146,10 +140,7 @@ async fn driver_dropped(upgrade: &Upgrade) -> Check {
         "a stream is opened after the driver was dropped"
     );
     // The other side loses its connection.
-    ensure!(
-        other_tasks.ended().await.is_some(),
-        "the other side does not notice"
-    );
+    ensure!(other.ended().await.is_some(), "the other side does not notice");
     while theirs.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
     ensure!(
         theirs.read(&mut [0; 1]).await.is_err(),

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Upgrade, pair::Pair};
+use super::{Subject, pair::Pair};
 use crate::{
     fault::{Check, During, Fault, Run, ensure},
     io::{dropped_after, moment},
@@ -12,20 +12,20 @@ use crate::{
 /// More polls than a conversation of 100 kB takes; each number up to here is tried.
 const POLLS: usize = 60;
 
-pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
-    run.check("a drop at every await of the opener", opener(upgrade))
+pub(super) async fn check_all(run: &mut Run, subject: &Subject) {
+    run.check("a drop at every await of the opener", opener(subject))
         .await;
-    run.check("a drop at every await of the acceptor", acceptor(upgrade))
+    run.check("a drop at every await of the acceptor", acceptor(subject))
         .await;
     run.check(
         "a read or write that is dropped loses nothing",
-        reads_and_writes(upgrade),
+        reads_and_writes(subject),
     )
     .await;
 }
 
-async fn opener(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn opener(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     pair.serve();
     for polls in 0..POLLS {
         let handle = pair.dialer.handle.clone();
@@ -46,8 +46,8 @@ async fn opener(upgrade: &Upgrade) -> Check {
     pair.end().await
 }
 
-async fn acceptor(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn acceptor(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     for polls in 0..POLLS {
         let mut ours = pair.dialer.open().await?;
         let (sent, served) = tokio::join!(
@@ -72,8 +72,8 @@ async fn acceptor(upgrade: &Upgrade) -> Check {
 }
 
 /// A read that is dropped has taken nothing; a write that is dropped has taken nothing or what it would have said.
-async fn reads_and_writes(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn reads_and_writes(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     let all = bytes(54, 0, 200_000);
     let writing = async {

@@ -3,7 +3,7 @@
 use tokio::io::AsyncWriteExt;
 
 use super::{
-    Upgrade,
+    Subject,
     pair::{Pair, Stream},
 };
 use crate::{
@@ -14,32 +14,32 @@ use crate::{
 /// More than the first window of a yamux stream: the answer needs credit after the question has ended.
 const ANSWER: usize = 700_000;
 
-pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
-    run.check("half-close by the opener", by_opener(upgrade)).await;
-    run.check("half-close by the acceptor", by_acceptor(upgrade))
+pub(super) async fn check_all(run: &mut Run, subject: &Subject) {
+    run.check("half-close by the opener", by_opener(subject)).await;
+    run.check("half-close by the acceptor", by_acceptor(subject))
         .await;
-    run.check("the end arrives after all bytes", unread_bytes_first(upgrade))
+    run.check("the end arrives after all bytes", unread_bytes_first(subject))
         .await;
-    run.check("nothing is written after the end", write_after_end(upgrade))
+    run.check("nothing is written after the end", write_after_end(subject))
         .await;
     run.check(
         "a stream that both have finished may be dropped",
-        finished_streams_drop(upgrade),
+        finished_streams_drop(subject),
     )
     .await;
-    run.check("a stream that is only finished says so", empty_stream(upgrade))
+    run.check("a stream that is only finished says so", empty_stream(subject))
         .await;
 }
 
-async fn by_opener(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn by_opener(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (ours, theirs) = pair.stream().await?;
     question_and_answer(ours, theirs).await?;
     pair.end().await
 }
 
-async fn by_acceptor(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn by_acceptor(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (ours, theirs) = pair.stream().await?;
     question_and_answer(theirs, ours).await?;
     pair.end().await
@@ -57,8 +57,8 @@ async fn question_and_answer(mut first: Stream, mut second: Stream) -> Check {
     Ok(())
 }
 
-async fn unread_bytes_first(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn unread_bytes_first(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     send_and_finish(&mut ours, 22, 100_000).await?;
     // The end is on its way, or here, before the first byte is read.
@@ -68,8 +68,8 @@ async fn unread_bytes_first(upgrade: &Upgrade) -> Check {
     pair.end().await
 }
 
-async fn write_after_end(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn write_after_end(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     ours.shutdown().await.during("half-closing")?;
     ours.shutdown().await.during("half-closing twice")?;
@@ -80,8 +80,8 @@ async fn write_after_end(upgrade: &Upgrade) -> Check {
     pair.end().await
 }
 
-async fn finished_streams_drop(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn finished_streams_drop(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     send_and_finish(&mut ours, 23, 100_000).await?;
     send_and_finish(&mut theirs, 24, 100_000).await?;
@@ -95,8 +95,8 @@ async fn finished_streams_drop(upgrade: &Upgrade) -> Check {
     pair.end().await
 }
 
-async fn empty_stream(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn empty_stream(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let mut ours = pair.dialer.open().await?;
     ours.shutdown()
         .await

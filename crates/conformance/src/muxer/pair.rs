@@ -9,7 +9,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::Upgrade;
+use super::{Subject, Upgrade};
 use crate::{
     fault::{Check, During, Fault, ensure},
     io,
@@ -40,9 +40,15 @@ pub(super) struct Side {
 }
 
 impl Pair {
-    /// Two ends joined by a quick pipe.
-    pub(super) fn new(upgrade: &Upgrade) -> Self {
-        Self::over(upgrade, io::pair())
+    /// Two ends with nothing in between that would slow them down.
+    pub(super) async fn new(subject: &Subject) -> Result<Self, Fault> {
+        let tasks = TaskScope::new("conformance");
+        let [dialer, listener] = Side::pair(subject, [&tasks, &tasks]).await?;
+        Ok(Self {
+            dialer,
+            listener,
+            tasks,
+        })
     }
 
     /// Two ends over the given bytes.
@@ -120,15 +126,43 @@ pub(super) async fn echo_check(handle: &dyn MuxedConnection, seed: u64, length: 
 }
 
 impl Side {
+    /// Both ends, the dialler's first, their drivers running in a scope each.
+    pub(super) async fn pair(subject: &Subject, tasks: [&TaskScope; 2]) -> Result<[Self; 2], Fault> {
+        match subject {
+            Subject::Upgrade(upgrade) => {
+                let (left, right) = io::pair();
+                Ok([
+                    Self::new(upgrade, left, Role::Dialer, tasks[0]),
+                    Self::new(upgrade, right, Role::Listener, tasks[1]),
+                ])
+            }
+            Subject::Transport(transport) => {
+                let scopes: [Arc<Counted>; 2] = Default::default();
+                let (ours, theirs) = transport
+                    .connected([scopes[0].clone(), scopes[1].clone()])
+                    .await?;
+                let [dialer, listener] = scopes;
+                Ok([
+                    Self::start(ours.muxed, dialer, tasks[0]),
+                    Self::start(theirs.muxed, listener, tasks[1]),
+                ])
+            }
+        }
+    }
+
     /// One end over the given bytes, its driver running in `tasks`.
     pub(super) fn new(upgrade: &Upgrade, io: BoxedIo, role: Role, tasks: &TaskScope) -> Self {
         let scope = Arc::new(Counted::default());
+        Self::start(upgrade.mux(io, role, scope.clone()), scope, tasks)
+    }
+
+    fn start(muxed: Muxed, scope: Arc<Counted>, tasks: &TaskScope) -> Self {
         let Muxed {
             handle,
             accept,
             driver,
             ..
-        } = upgrade.mux(io, role, scope.clone());
+        } = muxed;
         let (sender, ended) = watch::channel(None);
         tasks.spawn("driver", async move {
             let reason = driver.await;

@@ -6,7 +6,7 @@ use sinew_core::{CloseCode, StreamReset, code};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
-    Upgrade,
+    Subject,
     pair::{Pair, Stream},
 };
 use crate::{
@@ -17,30 +17,30 @@ use crate::{
 /// A code that any muxer may carry, or lose.
 const CODE: CloseCode = code::stream::RATE_LIMITED;
 
-pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade) {
-    run.check("reset by the opener", by_opener(upgrade)).await;
-    run.check("reset by the acceptor", by_acceptor(upgrade)).await;
-    run.check("reset while the other side writes", while_writing(upgrade))
+pub(super) async fn check_all(run: &mut Run, subject: &Subject) {
+    run.check("reset by the opener", by_opener(subject)).await;
+    run.check("reset by the acceptor", by_acceptor(subject)).await;
+    run.check("reset while the other side writes", while_writing(subject))
         .await;
-    run.check("reset is seen without reading", seen_without_reading(upgrade))
+    run.check("reset is seen without reading", seen_without_reading(subject))
         .await;
-    run.check("a stream that ends well is never reset", ends_well(upgrade))
+    run.check("a stream that ends well is never reset", ends_well(subject))
         .await;
-    run.check("an unfinished stream that is dropped is reset", dropped(upgrade))
+    run.check("an unfinished stream that is dropped is reset", dropped(subject))
         .await;
-    run.check("input that is refused", stopped(upgrade)).await;
+    run.check("input that is refused", stopped(subject)).await;
 }
 
-async fn by_opener(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn by_opener(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     pair.serve_nothing_else().await?;
     let (ours, theirs) = pair.stream().await?;
     resets(ours, theirs).await?;
     pair.still_works().await
 }
 
-async fn by_acceptor(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn by_acceptor(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (ours, theirs) = pair.stream().await?;
     resets(theirs, ours).await?;
     pair.still_works().await
@@ -94,8 +94,8 @@ async fn is_reset(stream: &mut Stream) -> Check {
     Ok(())
 }
 
-async fn while_writing(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn while_writing(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     // Nobody reads, so this write is waiting when the reset comes.
     let writing = send(&mut ours, 31, 64 * 1024 * 1024);
@@ -109,8 +109,8 @@ async fn while_writing(upgrade: &Upgrade) -> Check {
     pair.still_works().await
 }
 
-async fn seen_without_reading(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn seen_without_reading(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     let told = poll_fn(|cx| theirs.poll_reset(cx));
     let resetting = async {
@@ -123,8 +123,8 @@ async fn seen_without_reading(upgrade: &Upgrade) -> Check {
     pair.still_works().await
 }
 
-async fn ends_well(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn ends_well(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     ours.shutdown().await.during("half-closing")?;
     theirs.shutdown().await.during("half-closing")?;
@@ -137,8 +137,8 @@ async fn ends_well(upgrade: &Upgrade) -> Check {
     pair.still_works().await
 }
 
-async fn dropped(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn dropped(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     for acceptor in [false, true] {
         let (ours, theirs) = pair.stream().await?;
         let (mut first, mut second) = if acceptor { (theirs, ours) } else { (ours, theirs) };
@@ -160,8 +160,8 @@ async fn dropped(upgrade: &Upgrade) -> Check {
     pair.still_works().await
 }
 
-async fn stopped(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn stopped(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     theirs.stop(CODE);
     // Discarded, or refused: in any case the writer does not wait for ever, and the other direction goes on.

@@ -7,7 +7,7 @@ use sinew_runtime::timeout;
 use tokio::io::AsyncWriteExt;
 
 use super::{
-    FlowControl, Upgrade,
+    FlowControl, Subject, Upgrade,
     pair::{Pair, SETTLE, Stream, echo_check},
 };
 use crate::{
@@ -24,41 +24,43 @@ const MIB: usize = 1024 * 1024;
 /// How long a stream that is not read may hold up the others where the wire has no flow control.
 const HELD_UP: Duration = Duration::from_secs(10);
 
-pub(super) async fn check_all(run: &mut Run, upgrade: &Upgrade, flow: FlowControl) {
-    run.check("the dialer's streams echo", dialer_opens(upgrade))
+pub(super) async fn check_all(run: &mut Run, subject: &Subject, flow: FlowControl) {
+    run.check("the dialer's streams echo", dialer_opens(subject))
         .await;
-    run.check("the listener's streams echo", listener_opens(upgrade))
+    run.check("the listener's streams echo", listener_opens(subject))
         .await;
-    run.check("4 MiB in both directions at once", large(upgrade))
+    run.check("4 MiB in both directions at once", large(subject))
         .await;
-    run.check("200 streams at once", many(upgrade)).await;
-    run.check("a connection that moves three bytes at a time", trickle(upgrade))
-        .await;
+    run.check("200 streams at once", many(subject)).await;
+    if let Subject::Upgrade(upgrade) = subject {
+        run.check("a connection that moves three bytes at a time", trickle(upgrade))
+            .await;
+    }
     match flow {
         FlowControl::Stream => {
-            run.check("a slow reader beside a fast stream", slow_reader(upgrade))
+            run.check("a slow reader beside a fast stream", slow_reader(subject))
                 .await;
         }
         FlowControl::Connection => {
-            run.check("a reader that stays away", absent_reader(upgrade))
+            run.check("a reader that stays away", absent_reader(subject))
                 .await;
-            run.check("a reader that comes in time", late_reader(upgrade))
+            run.check("a reader that comes in time", late_reader(subject))
                 .await;
         }
     }
-    run.check("chunks", chunks(upgrade)).await;
-    run.check("ids are not used twice", ids(upgrade)).await;
+    run.check("chunks", chunks(subject)).await;
+    run.check("ids are not used twice", ids(subject)).await;
 }
 
-async fn dialer_opens(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn dialer_opens(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     pair.serve();
     pair.echoes(1).await?;
     pair.end().await
 }
 
-async fn listener_opens(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn listener_opens(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let mut ours = pair.listener.open().await?;
     send_and_finish(&mut ours, 2, 3000).await?;
     let mut theirs = pair.dialer.accept().await?;
@@ -69,8 +71,8 @@ async fn listener_opens(upgrade: &Upgrade) -> Check {
     pair.end().await
 }
 
-async fn large(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn large(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (ours, theirs) = pair.stream().await?;
     let (mut our_read, mut our_write) = tokio::io::split(ours);
     let (mut their_read, mut their_write) = tokio::io::split(theirs);
@@ -84,8 +86,8 @@ async fn large(upgrade: &Upgrade) -> Check {
     pair.end().await
 }
 
-async fn many(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn many(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     pair.serve();
     let handle = &pair.dialer.handle;
     let streams = (0..200).map(|seed| echo_check(&**handle, 100 + seed, 20_000));
@@ -101,8 +103,8 @@ async fn trickle(upgrade: &Upgrade) -> Check {
 }
 
 /// Nobody reads the first stream: its writer has to wait, and the second stream must not.
-async fn slow_reader(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn slow_reader(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut slow, mut unread) = pair.stream().await?;
     let (mut fast, mut read) = pair.stream().await?;
     let sent = fill(&mut slow, 7).await?;
@@ -130,8 +132,8 @@ async fn slow_reader(upgrade: &Upgrade) -> Check {
 }
 
 /// Nobody reads the first stream: it may hold up the second one for a while, and is reset then.
-async fn absent_reader(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn absent_reader(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut slow, mut unread) = pair.stream().await?;
     let (mut fast, mut read) = pair.stream().await?;
     fill(&mut slow, 7).await?;
@@ -168,8 +170,8 @@ async fn absent_reader(upgrade: &Upgrade) -> Check {
 }
 
 /// The reader of a full stream comes before others lose patience: it gets every byte, and the writer goes on.
-async fn late_reader(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn late_reader(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut slow, mut unread) = pair.stream().await?;
     let sent = fill(&mut slow, 7).await?;
     receive(&mut unread, 7, sent)
@@ -201,8 +203,8 @@ async fn fill(stream: &mut Stream, seed: u64) -> Result<usize, Fault> {
 }
 
 /// Reading and writing without copies: no more than was asked for, and nothing lost.
-async fn chunks(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn chunks(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let (mut ours, mut theirs) = pair.stream().await?;
     let sending = async {
         let mut chunk = Bytes::from(bytes(11, 0, 300_000));
@@ -236,8 +238,8 @@ async fn chunks(upgrade: &Upgrade) -> Check {
     pair.end().await
 }
 
-async fn ids(upgrade: &Upgrade) -> Check {
-    let mut pair = Pair::new(upgrade);
+async fn ids(subject: &Subject) -> Check {
+    let mut pair = Pair::new(subject).await?;
     let mut seen = Vec::new();
     let mut held = Vec::new();
     for seed in 0..20 {

@@ -1,8 +1,8 @@
 //! Dialling, listening, turning away, and what happens to those who change their mind.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use sinew_core::{Culpable, Purpose, Refusal, TransportError};
+use sinew_core::{Culpable, DialRequest, Purpose, Refusal, TransportError, Unlimited};
 use sinew_runtime::timeout;
 use tokio::io::AsyncReadExt;
 
@@ -41,7 +41,7 @@ pub(super) async fn check_all(run: &mut Run, subject: &Subject) {
         .await;
 }
 
-async fn foreign(subject: &Subject) -> Check {
+pub(super) async fn foreign(subject: &Subject) -> Check {
     ensure!(
         subject.transport.handles(&subject.listen),
         "{} is not handled",
@@ -49,7 +49,8 @@ async fn foreign(subject: &Subject) -> Check {
     );
     for addr in &subject.foreign {
         ensure!(!subject.transport.handles(addr), "{addr} is handled");
-        let dialled = subject.dial(addr).await;
+        let request = DialRequest::new(None, Purpose::Use, Arc::new(Unlimited));
+        let dialled = subject.transport.dial(addr, request).await;
         ensure!(
             matches!(dialled, Err(TransportError::Unsupported(_))),
             "dialling {addr}: {dialled:?}"

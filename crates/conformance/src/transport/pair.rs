@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sinew_core::{
-    DialRequest, Incoming, Link, Listener, ListenerEvent, Multiaddr, Purpose, RawConnection, TransportError,
-    Unlimited,
+    DialRequest, Incoming, Link, Listener, ListenerEvent, Multiaddr, Purpose, RawConnection, ResourceScope,
+    SecureConnection, TransportError, Unlimited,
 };
 
 use super::Subject;
@@ -34,6 +34,31 @@ impl Subject {
             Link::Raw(raw) => Ok(raw),
             _ => Err(TransportError::Unsupported(addr.clone())),
         }
+    }
+
+    /// Dials a transport that brings its own security and streams.
+    pub(super) async fn dial_secure(
+        &self,
+        addr: &Multiaddr,
+        request: DialRequest,
+    ) -> Result<SecureConnection, TransportError> {
+        match self.transport.dial(addr, request).await? {
+            Link::Secure(secure) => Ok(secure),
+            _ => Err(TransportError::Unsupported(addr.clone())),
+        }
+    }
+
+    /// A secure connection as both ends hold it, the dialler's first. It outlives its listener.
+    pub(crate) async fn connected<S: ResourceScope>(
+        &self,
+        [dialer, listener]: [Arc<S>; 2],
+    ) -> Result<(SecureConnection, SecureConnection), Fault> {
+        let (mut listening, addr) = self.listener().await?;
+        let request = DialRequest::new(None, Purpose::Use, dialer);
+        tokio::try_join!(
+            async { self.dial_secure(&addr, request).await.during("dialling") },
+            async { finish_secure(incoming(&mut *listening).await?, listener).await },
+        )
     }
 
     /// A connection as both ends hold it, the dialler's first.
@@ -67,5 +92,18 @@ pub(super) async fn finish(incoming: Box<dyn Incoming>) -> Result<RawConnection,
     match incoming.finish(Arc::new(Unlimited)).await.during("finishing")? {
         Link::Raw(raw) => Ok(raw),
         _ => Err(Fault::new("the suite is for transports of raw bytes")),
+    }
+}
+
+/// Finishes an accepted connection of a transport that brings its own security and streams.
+pub(super) async fn finish_secure(
+    incoming: Box<dyn Incoming>,
+    scope: Arc<dyn ResourceScope>,
+) -> Result<SecureConnection, Fault> {
+    match incoming.finish(scope).await.during("finishing")? {
+        Link::Secure(secure) => Ok(secure),
+        _ => Err(Fault::new(
+            "the suite is for transports with streams of their own",
+        )),
     }
 }
