@@ -1,0 +1,142 @@
+//! What a QUIC connection allows itself and its peer.
+
+use std::{sync::Arc, time::Duration};
+
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+
+const KIB: u32 = 1024;
+const MIB: u32 = 1024 * KIB;
+
+/// Windows, limits and times of connections. [`Config::default`] suits most nodes, [`Config::high_throughput`] long
+/// and fat networks, [`Config::low_memory`] thousands of connections on a small machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Bytes that may lie unread on one stream: 768 KiB, so that one stream that nobody reads leaves room in the first
+    /// window of its connection for the others.
+    pub stream_window: u32,
+    /// Bytes that may lie unread on all streams of a new connection: 1 MiB. It grows as the bytes are read.
+    pub connection_window: u32,
+    /// What the window of a connection grows to at most, as the connection's scope allows: 16 MiB.
+    pub max_connection_window: u32,
+    /// Bytes of ours that may wait for the peer's acknowledgement on a new connection: 1 MiB. It grows to twice what
+    /// the network takes, which only a peer that acknowledges can show.
+    pub send_window: u32,
+    /// What the send window grows to at most: 16 MiB.
+    pub max_send_window: u32,
+    /// Streams that the peer may have open at once: 256, as in go-libp2p. It waits with more until some have ended.
+    pub max_streams: u32,
+    /// A sign of life after this time without one: 15 s, as in go-libp2p. `None` sends none.
+    pub keep_alive: Option<Duration>,
+    /// A connection without any packet of the peer for this long has ended: 30 s, as in go-libp2p. At least a
+    /// millisecond, at most what fits 32 bits of them.
+    pub idle_timeout: Duration,
+    /// How long the handshake of an incoming connection may take: 5 s.
+    pub handshake_timeout: Duration,
+    /// Incoming connections of one socket that may wait for a decision at once: 256. Whoever comes beyond is not
+    /// heard, and comes again.
+    pub max_waiting: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            stream_window: 768 * KIB,
+            connection_window: MIB,
+            max_connection_window: 16 * MIB,
+            send_window: MIB,
+            max_send_window: 16 * MIB,
+            max_streams: 256,
+            keep_alive: Some(Duration::from_secs(15)),
+            idle_timeout: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(5),
+            max_waiting: 256,
+        }
+    }
+}
+
+impl Config {
+    /// For few connections over long and fat networks: a stream fills 1 Gbit/s at 100 ms from its first byte. A peer
+    /// can make the node hold 24 MiB a connection, whatever its scope says.
+    #[must_use]
+    pub fn high_throughput() -> Self {
+        Self {
+            stream_window: 16 * MIB,
+            connection_window: 24 * MIB,
+            max_connection_window: 64 * MIB,
+            send_window: 16 * MIB,
+            max_send_window: 64 * MIB,
+            ..Self::default()
+        }
+    }
+
+    /// For many connections on a small machine: at most 256 KiB in each direction of a connection.
+    #[must_use]
+    pub fn low_memory() -> Self {
+        Self {
+            stream_window: 128 * KIB,
+            connection_window: 256 * KIB,
+            max_connection_window: 256 * KIB,
+            send_window: 256 * KIB,
+            max_send_window: 256 * KIB,
+            max_streams: 64,
+            max_waiting: 64,
+            ..Self::default()
+        }
+    }
+
+    /// The same for quinn.
+    pub(crate) fn transport(&self) -> Arc<TransportConfig> {
+        let mut config = TransportConfig::default();
+        config
+            .stream_receive_window(self.stream_window.into())
+            .receive_window(self.connection_window.into())
+            .send_window(self.send_window.into())
+            .max_concurrent_bidi_streams(self.max_streams.into())
+            // spec: quic: libp2p's streams are those of two directions.
+            .max_concurrent_uni_streams(0_u32.into())
+            .datagram_receive_buffer_size(None)
+            .keep_alive_interval(self.keep_alive)
+            .max_idle_timeout(Some(self.idle()));
+        Arc::new(config)
+    }
+
+    fn idle(&self) -> IdleTimeout {
+        let millis = u32::try_from(self.idle_timeout.as_millis()).unwrap_or(u32::MAX);
+        VarInt::from_u32(millis.max(1)).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_leave_room_beside_a_stream_that_nobody_reads() {
+        for config in [Config::default(), Config::high_throughput(), Config::low_memory()] {
+            assert!(config.stream_window < config.connection_window, "{config:?}");
+            assert!(
+                config.connection_window <= config.max_connection_window,
+                "{config:?}"
+            );
+            assert!(config.send_window <= config.max_send_window, "{config:?}");
+            assert!(
+                config
+                    .keep_alive
+                    .is_none_or(|every| every * 2 <= config.idle_timeout)
+            );
+        }
+    }
+
+    #[test]
+    fn times_beyond_what_the_wire_can_say_are_cut() {
+        // Zero would mean no time-out at all.
+        for (idle_timeout, millis) in [(Duration::MAX, u32::MAX), (Duration::ZERO, 1)] {
+            let config = Config {
+                idle_timeout,
+                ..Config::default()
+            };
+            assert_eq!(config.idle(), VarInt::from_u32(millis).into());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The sockets of a transport: each dials, and those that are listened on accept as well.
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::FutureExt;
+use quinn::{AsyncUdpSocket, Endpoint, EndpointConfig, Runtime, ServerConfig};
+use sinew_core::Purpose;
+
+use crate::runtime::Tasks;
+
+/// Where sockets come from: the system, or a test's network.
+pub(crate) trait Net: Send + Sync + fmt::Debug + 'static {
+    /// A socket bound to `addr`.
+    fn bind(&self, addr: SocketAddr, tasks: &Tasks) -> io::Result<Arc<dyn AsyncUdpSocket>>;
+}
+
+/// The network of the system.
+#[derive(Debug)]
+pub(crate) struct System;
+
+impl Net for System {
+    fn bind(&self, addr: SocketAddr, tasks: &Tasks) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        tasks.wrap_udp_socket(sinew_socket::bind_udp(addr)?)
+    }
+}
+
+/// One UDP socket. It lives as long as somebody holds it or a connection runs over it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) local: SocketAddr,
+}
+
+impl Socket {
+    /// Our end of a connection to `remote`.
+    pub(crate) fn local_towards(&self, remote: SocketAddr) -> io::Result<SocketAddr> {
+        if !self.local.ip().is_unspecified() {
+            return Ok(self.local);
+        }
+        let ip = sinew_socket::source_ip(remote)?;
+        Ok(SocketAddr::new(ip, self.local.port()))
+    }
+}
+
+/// The sockets of one transport.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    net: Box<dyn Net>,
+    pub(crate) tasks: Arc<Tasks>,
+    sockets: Mutex<Sockets>,
+}
+
+#[derive(Default, Debug)]
+struct Sockets {
+    listening: BTreeMap<SocketAddr, Arc<Socket>>,
+    /// For dials where no listening socket will do, by family.
+    dialling: BTreeMap<bool, Arc<Socket>>,
+}
+
+/// A socket that is listened on until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    endpoints: Arc<Endpoints>,
+    pub(crate) socket: Arc<Socket>,
+}
+
+impl Endpoints {
+    pub(crate) fn new(net: impl Net) -> Arc<Self> {
+        Arc::new(Self {
+            net: Box::new(net),
+            tasks: Tasks::new(),
+            sockets: Mutex::default(),
+        })
+    }
+
+    /// Listens on `addr`.
+    pub(crate) fn listen(self: &Arc<Self>, addr: SocketAddr, config: ServerConfig) -> io::Result<Listening> {
+        let socket = self.open(addr, Some(config))?;
+        self.lock().listening.insert(socket.local, socket.clone());
+        Ok(Listening {
+            endpoints: self.clone(),
+            socket,
+        })
+    }
+
+    /// The socket to dial `remote` from.
+    pub(crate) fn for_dial(&self, remote: SocketAddr, purpose: Purpose) -> io::Result<Arc<Socket>> {
+        let any = match remote {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        let any = SocketAddr::new(any, 0);
+        if purpose == Purpose::Probe {
+            return self.open(any, None);
+        }
+        let mut sockets = self.lock();
+        if let Some(socket) = choose(&sockets.listening, remote) {
+            return Ok(socket.clone());
+        }
+        if let Some(socket) = sockets.dialling.get(&remote.is_ipv4()) {
+            return Ok(socket.clone());
+        }
+        let socket = self.open(any, None)?;
+        sockets.dialling.insert(remote.is_ipv4(), socket.clone());
+        Ok(socket)
+    }
+
+    fn open(&self, addr: SocketAddr, server: Option<ServerConfig>) -> io::Result<Arc<Socket>> {
+        let udp = self.net.bind(addr, &self.tasks)?;
+        let local = udp.local_addr()?;
+        let config = EndpointConfig::default();
+        let endpoint = Endpoint::new_with_abstract_socket(config, server, udp, self.tasks.clone())?;
+        Ok(Arc::new(Socket { endpoint, local }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sockets> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody is accepted any more. Connections that stand go on, over the same socket.
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.endpoints.lock().listening.remove(&self.socket.local);
+        let endpoint = &self.socket.endpoint;
+        endpoint.set_server_config(None);
+        while let Some(Some(incoming)) = endpoint.accept().now_or_never() {
+            incoming.refuse();
+        }
+    }
+}
+
+/// Wildcards first: the system then picks the interface. A concrete address does where it can reach the remote at all.
+fn choose(listening: &BTreeMap<SocketAddr, Arc<Socket>>, remote: SocketAddr) -> Option<&Arc<Socket>> {
+    let reaches = |local: &SocketAddr| {
+        let (ours, theirs) = (local.ip(), remote.ip());
+        let near = ours.is_unspecified() || ours.is_loopback() == theirs.is_loopback();
+        ours.is_ipv4() == theirs.is_ipv4() && near
+    };
+    let fit = listening.iter().filter(|(local, _)| reaches(local));
+    fit.min_by_key(|(local, _)| !local.ip().is_unspecified())
+        .map(|(_, socket)| socket)
+}

@@ -1,0 +1,137 @@
+//! The listening end: hands over who comes, and follows the interfaces.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use sinew_core::{
+    Incoming, Link, Listener, ListenerEvent, Multiaddr, Refusal, ResourceScope, TransportError,
+};
+use sinew_runtime::timeout;
+use sinew_socket::{Change, Interfaces, quic_multiaddr};
+use sinew_tls::Verifier;
+
+use crate::{endpoint::Listening, error, handshake::Handshakes};
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub(crate) struct Listen {
+    listening: Listening,
+    handshakes: Arc<Handshakes>,
+    /// Followed where the socket listens on all of them.
+    interfaces: Option<Interfaces>,
+}
+
+impl Listen {
+    pub(crate) fn new(listening: Listening, handshakes: Arc<Handshakes>) -> io::Result<Self> {
+        let ip = listening.socket.local.ip();
+        let interfaces = ip.is_unspecified().then(|| Interfaces::new(ip)).transpose()?;
+        Ok(Self {
+            listening,
+            handshakes,
+            interfaces,
+        })
+    }
+
+    fn at(&self, ip: IpAddr) -> Multiaddr {
+        quic_multiaddr(SocketAddr::new(ip, self.listening.socket.local.port()))
+    }
+
+    fn arrived(&self, incoming: quinn::Incoming) -> ListenerEvent {
+        let local = self.listening.socket.local;
+        let local = SocketAddr::new(incoming.local_ip().unwrap_or(local.ip()), local.port());
+        ListenerEvent::Incoming(Box::new(Arrival {
+            at: local,
+            local: quic_multiaddr(local),
+            remote: quic_multiaddr(incoming.remote_address()),
+            incoming,
+            handshakes: self.handshakes.clone(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Listener for Listen {
+    fn addresses(&self) -> Vec<Multiaddr> {
+        match &self.interfaces {
+            Some(interfaces) => interfaces.addresses().map(|ip| self.at(ip)).collect(),
+            None => vec![quic_multiaddr(self.listening.socket.local)],
+        }
+    }
+
+    async fn next(&mut self) -> ListenerEvent {
+        tokio::select! {
+            accepted = self.listening.socket.endpoint.accept() => match accepted {
+                Some(incoming) => self.arrived(incoming),
+                None => ListenerEvent::Closed(io::Error::from(io::ErrorKind::NotConnected).into()),
+            },
+            change = follow(&mut self.interfaces) => match change {
+                Change::Added(ip) => ListenerEvent::AddressAdded(self.at(ip)),
+                Change::Removed(ip) => ListenerEvent::AddressRemoved(self.at(ip)),
+            },
+        }
+    }
+}
+
+async fn follow(interfaces: &mut Option<Interfaces>) -> Change {
+    match interfaces {
+        Some(interfaces) => interfaces.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The first packet of a connection. Nothing was answered yet, and dropping it refuses the connection.
+#[derive(Debug)]
+struct Arrival {
+    incoming: quinn::Incoming,
+    at: SocketAddr,
+    local: Multiaddr,
+    remote: Multiaddr,
+    handshakes: Arc<Handshakes>,
+}
+
+#[async_trait]
+impl Incoming for Arrival {
+    fn local(&self) -> &Multiaddr {
+        &self.local
+    }
+
+    fn remote(&self) -> &Multiaddr {
+        &self.remote
+    }
+
+    fn is_validated(&self) -> bool {
+        self.incoming.remote_address_validated()
+    }
+
+    /// A handshake that takes too long is given up; what the remote began is forgotten a few seconds later.
+    async fn finish(self: Box<Self>, scope: Arc<dyn ResourceScope>) -> Result<Link, TransportError> {
+        let Self {
+            incoming,
+            at,
+            handshakes,
+            ..
+        } = *self;
+        let verifier = Verifier::new(None);
+        let config = handshakes.server(verifier.clone());
+        let accepting = async { incoming.accept_with(config)?.await };
+        let accepted = timeout(handshakes.config.handshake_timeout, accepting).await;
+        let connection = accepted
+            .map_err(|_| error::too_late())?
+            .map_err(|error| error::handshake(error, &verifier))?;
+        handshakes.finished(connection, at, scope)
+    }
+
+    fn refuse(self: Box<Self>, how: Refusal) {
+        match how {
+            Refusal::Ignore => self.incoming.ignore(),
+            Refusal::Retry if self.incoming.may_retry() => {
+                self.incoming.retry().expect("it was asked whether it may be");
+            }
+            _ => self.incoming.refuse(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A connection of quinn as the host meets it: streams, their codes, and how it ends.
+
+mod connection;
+mod reason;
+mod shared;
+mod stream;
+mod window;
+
+use std::sync::Arc;
+
+use quinn::Connection;
+use sinew_core::{Muxed, ResourceScope};
+
+use crate::Config;
+use connection::{Accept, Handle};
+pub use reason::Abandoned;
+use shared::Shared;
+
+/// Takes over a connection whose handshake is done.
+pub(crate) fn start(connection: Connection, config: &Config, scope: Arc<dyn ResourceScope>) -> Muxed {
+    let shared = Arc::new(Shared::new(connection, config, scope));
+    Muxed::new(
+        Arc::new(Handle(shared.clone())),
+        Box::new(Accept::new(shared.clone())),
+        Box::pin(connection::drive(shared)),
+    )
+}

@@ -1,0 +1,256 @@
+//! A stream as its user holds it.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use quinn::{RecvStream, SendStream, StoppedError, VarInt};
+use sinew_core::{CloseCode, CloseReason, MuxedStream, StreamClosed, StreamId, StreamReset};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    reason::{Abandoned, StreamEnd, from_wire, to_wire},
+    shared::Shared,
+};
+
+/// A stream of a QUIC connection.
+pub(crate) struct QuicStream {
+    shared: Arc<Shared>,
+    send: SendStream,
+    recv: RecvStream,
+    /// Our direction has ended well.
+    finished: bool,
+    /// The remote's direction has ended well, or we refused the rest of it.
+    read_to_end: bool,
+    /// This side gave the stream up.
+    abandoned: Option<CloseCode>,
+    /// The remote gave it up.
+    reset: Option<CloseCode>,
+    watch: Watch,
+}
+
+/// What [`MuxedStream::poll_reset`] waits for.
+enum Watch {
+    /// Nobody has asked.
+    Idle,
+    /// That the remote refuses our direction.
+    Refusal(BoxFuture<'static, Result<Option<VarInt>, StoppedError>>),
+    /// Our direction has arrived and can no longer be refused: that the connection ends.
+    End(BoxFuture<'static, CloseReason>),
+}
+
+impl QuicStream {
+    pub(crate) fn boxed(shared: Arc<Shared>, send: SendStream, recv: RecvStream) -> Box<dyn MuxedStream> {
+        Box::new(Self {
+            shared,
+            send,
+            recv,
+            finished: false,
+            read_to_end: false,
+            abandoned: None,
+            reset: None,
+            watch: Watch::Idle,
+        })
+    }
+
+    /// Reads unless the stream is over; `read` returns how many bytes it got.
+    fn poll_read_with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: impl FnOnce(&mut RecvStream, &mut Context<'_>) -> Poll<Result<T, quinn::ReadError>>,
+        len: impl FnOnce(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        if let Some(code) = self.abandoned {
+            return Poll::Ready(Err(Abandoned(code).into()));
+        }
+        if let Some(code) = self.reset {
+            return Poll::Ready(Err(StreamReset(code).into()));
+        }
+        let read = match ready!(read(&mut self.recv, cx)) {
+            Ok(read) => read,
+            Err(error) => return Poll::Ready(Err(self.read_failed(error))),
+        };
+        match len(&read) {
+            0 => self.read_to_end = true,
+            bytes => self.shared.received(bytes),
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    fn read_failed(&mut self, error: quinn::ReadError) -> io::Error {
+        let end = StreamEnd::from(error);
+        if let StreamEnd::Remote(code) = end {
+            self.reset = Some(code);
+        }
+        self.failed(end)
+    }
+
+    fn failed(&self, end: StreamEnd) -> io::Error {
+        match end {
+            StreamEnd::Remote(code) => StreamReset(code).into(),
+            StreamEnd::Connection(error) => StreamClosed(self.shared.reason(error)).into(),
+            StreamEnd::Over => io::ErrorKind::BrokenPipe.into(),
+        }
+    }
+
+    /// Writes unless this side gave the stream up. Where there is no room, the window may grow once.
+    fn poll_write_with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&mut SendStream, &mut Context<'_>) -> Poll<Result<T, quinn::WriteError>>,
+    ) -> Poll<io::Result<T>> {
+        if let Some(code) = self.abandoned {
+            return Poll::Ready(Err(Abandoned(code).into()));
+        }
+        let mut written = write(&mut self.send, cx);
+        if written.is_pending() && self.shared.makes_room() {
+            written = write(&mut self.send, cx);
+        }
+        written.map_err(|error| self.failed(error.into()))
+    }
+
+    /// The code that the end of the connection brings to its streams.
+    fn code_of(reason: &CloseReason) -> CloseCode {
+        match reason {
+            CloseReason::Local(code) | CloseReason::Remote(code) => *code,
+            _ => CloseCode::NONE,
+        }
+    }
+
+    fn end_of_connection(&self) -> Watch {
+        let shared = self.shared.clone();
+        Watch::End(Box::pin(async move {
+            let error = shared.connection.closed().await;
+            shared.reason(error)
+        }))
+    }
+}
+
+impl MuxedStream for QuicStream {
+    fn id(&self) -> StreamId {
+        StreamId(VarInt::from(self.send.id()).into_inner())
+    }
+
+    fn reset(&mut self, code: CloseCode) {
+        if self.abandoned.is_some() {
+            return;
+        }
+        self.abandoned = Some(code);
+        // Either may be over already. The refusal first: who sees the other then sees both.
+        let _ = self.recv.stop(to_wire(code));
+        let _ = self.send.reset(to_wire(code));
+    }
+
+    fn stop(&mut self, code: CloseCode) {
+        // Nothing to refuse if the remote's direction is over.
+        if self.recv.stop(to_wire(code)).is_ok() {
+            self.read_to_end = true;
+        }
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<Bytes>>> {
+        if max == 0 {
+            return Poll::Ready(Ok(Some(Bytes::new())));
+        }
+        let read = |recv: &mut RecvStream, cx: &mut Context<'_>| pin!(recv.read_chunk(max, true)).poll(cx);
+        let chunk = ready!(self.poll_read_with(cx, read, |chunk| {
+            chunk.as_ref().map_or(0, |chunk| chunk.bytes.len())
+        }))?;
+        Poll::Ready(Ok(chunk.map(|chunk| chunk.bytes)))
+    }
+
+    fn poll_write_chunk(&mut self, cx: &mut Context<'_>, chunk: &mut Bytes) -> Poll<io::Result<()>> {
+        let chunks = std::slice::from_mut(chunk);
+        let written = self.poll_write_with(cx, |send, cx| pin!(send.write_chunks(chunks)).poll(cx));
+        written.map_ok(drop)
+    }
+
+    /// The remote's refusal of our direction counts, because a reset in libp2p ends both. That it gave up its own
+    /// direction alone is seen by reading.
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<CloseCode> {
+        if let Some(code) = self.abandoned.or(self.reset) {
+            return Poll::Ready(code);
+        }
+        loop {
+            match &mut self.watch {
+                Watch::Idle => self.watch = Watch::Refusal(Box::pin(self.send.stopped())),
+                Watch::Refusal(refusal) => match ready!(refusal.as_mut().poll(cx)) {
+                    Ok(Some(code)) => {
+                        self.watch = Watch::Idle;
+                        return Poll::Ready(from_wire(code));
+                    }
+                    Ok(None) | Err(_) => self.watch = self.end_of_connection(),
+                },
+                // Both directions have ended well.
+                Watch::End(_) if self.finished && self.read_to_end => return Poll::Pending,
+                Watch::End(end) => {
+                    let reason = ready!(end.as_mut().poll(cx));
+                    self.watch = Watch::Idle;
+                    return Poll::Ready(Self::code_of(&reason));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for QuicStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        let read = |recv: &mut RecvStream, cx: &mut Context<'_>| {
+            recv.poll_read_buf(cx, buf)
+                .map_ok(|()| buf.filled().len() - before)
+        };
+        self.poll_read_with(cx, read, |read| *read).map_ok(drop)
+    }
+}
+
+impl AsyncWrite for QuicStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slice: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |send, cx| Pin::new(send).poll_write(cx, slice))
+    }
+
+    /// What was written leaves by itself.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(code) = self.abandoned {
+            return Poll::Ready(Err(Abandoned(code).into()));
+        }
+        if self.finished {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(error) = self.shared.connection.close_reason() {
+            return Poll::Ready(Err(self.failed(StreamEnd::Connection(error))));
+        }
+        if self.send.finish().is_err() {
+            return Poll::Ready(Err(self.failed(StreamEnd::Over)));
+        }
+        self.finished = true;
+        self.shared.finished_with(Box::pin(self.send.stopped()));
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// quinn finishes what is dropped; libp2p resets what is not finished.
+impl Drop for QuicStream {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.reset(CloseCode::NONE);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests over datagrams inside the process, on a paused clock: nothing is lost, and time is what a test makes it.
+
+mod codes;
+mod conformance;
+mod flights;
+mod hostile;
+mod net;
+mod rig;
+mod sockets;
+mod windows;

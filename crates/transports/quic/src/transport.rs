@@ -1,0 +1,99 @@
+//! The transport itself: dialling and listening.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use async_trait::async_trait;
+use sinew_core::{DialRequest, Link, Listener, Multiaddr, Transport, TransportError};
+use sinew_socket::quic_addr;
+use sinew_tls::{Certificate, Verifier};
+
+use crate::{
+    Config,
+    endpoint::{Endpoints, Net, System},
+    error,
+    handshake::Handshakes,
+    listener::Listen,
+};
+
+/// What a dialler names the other side, which no libp2p node looks at and which is never sent.
+const SERVER_NAME: &str = "libp2p";
+
+/// Dials and listens over QUIC. Clones share their sockets.
+#[derive(Clone, Debug)]
+pub struct QuicTransport {
+    endpoints: Arc<Endpoints>,
+    handshakes: Arc<Handshakes>,
+}
+
+impl QuicTransport {
+    /// A QUIC transport of the node that `certificate` proves.
+    #[must_use]
+    pub fn new(certificate: Certificate, config: Config) -> Self {
+        Self::over(System, certificate, config)
+    }
+
+    pub(crate) fn over(net: impl Net, certificate: Certificate, config: Config) -> Self {
+        Self {
+            endpoints: Endpoints::new(net),
+            handshakes: Arc::new(Handshakes::new(certificate, config)),
+        }
+    }
+
+    /// How many sockets and connections there are.
+    #[cfg(test)]
+    pub(crate) fn tasks(&self) -> usize {
+        self.endpoints.tasks.alive()
+    }
+}
+
+#[async_trait]
+impl Transport for QuicTransport {
+    fn name(&self) -> &'static str {
+        "quic"
+    }
+
+    /// Addresses of the draft version are handled too, so that their error says what is wrong with them.
+    fn handles(&self, addr: &Multiaddr) -> bool {
+        quic_addr(addr).is_some() || is_draft(addr)
+    }
+
+    /// Connections share sockets.
+    fn descriptors(&self) -> u64 {
+        0
+    }
+
+    async fn dial(&self, addr: &Multiaddr, request: DialRequest) -> Result<Link, TransportError> {
+        let remote = socket_addr(addr)?;
+        if remote.port() == 0 || remote.ip().is_unspecified() {
+            return Err(TransportError::Unsupported(addr.clone()));
+        }
+        let socket = self.endpoints.for_dial(remote, request.purpose)?;
+        let local = socket.local_towards(remote)?;
+        let verifier = Verifier::new(request.expected);
+        let config = self.handshakes.client(verifier.clone());
+        let connecting = socket.endpoint.connect_with(config, remote, SERVER_NAME);
+        let connecting = connecting.map_err(error::not_begun)?;
+        let connection = connecting
+            .await
+            .map_err(|error| error::handshake(error, &verifier))?;
+        self.handshakes.finished(connection, local, request.scope)
+    }
+
+    async fn listen(&self, addr: &Multiaddr) -> Result<Box<dyn Listener>, TransportError> {
+        let local = socket_addr(addr)?;
+        let listening = self.endpoints.listen(local, self.handshakes.listening())?;
+        Ok(Box::new(Listen::new(listening, self.handshakes.clone())?))
+    }
+}
+
+fn socket_addr(addr: &Multiaddr) -> Result<SocketAddr, TransportError> {
+    match quic_addr(addr) {
+        Some(socket) => Ok(socket),
+        None if is_draft(addr) => Err(error::draft()),
+        None => Err(TransportError::Unsupported(addr.clone())),
+    }
+}
+
+fn is_draft(addr: &Multiaddr) -> bool {
+    sinew_addr::transport(addr) == Some(sinew_addr::Transport::QuicDraft29)
+}
