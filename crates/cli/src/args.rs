@@ -143,7 +143,12 @@ pub(crate) enum LimitsKind {
 }
 
 /// Where a node listens if nothing is said.
-pub(crate) const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"];
+pub(crate) const LISTEN: [&str; 4] = [
+    "/ip4/0.0.0.0/udp/0/quic-v1",
+    "/ip6/::/udp/0/quic-v1",
+    "/ip4/0.0.0.0/tcp/0",
+    "/ip6/::/tcp/0",
+];
 
 /// Where a node listens and who it is.
 #[derive(ClapArgs, Debug)]

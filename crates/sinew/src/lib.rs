@@ -105,6 +105,7 @@
 //!
 //! | feature | default | gives |
 //! |---|---|---|
+//! | `quic` | yes | the QUIC transport |
 //! | `tcp` | yes | the TCP transport |
 //! | `dns` | yes | `/dns`, `/dns4`, `/dns6`, `/dnsaddr` addresses |
 //! | `noise` | yes | the Noise secure channel |
@@ -177,6 +178,8 @@ pub use sinew_perf as perf;
 pub use sinew_ping as ping;
 #[cfg(feature = "insecure-plaintext")]
 pub use sinew_plaintext as insecure_plaintext;
+#[cfg(feature = "quic")]
+pub use sinew_quic as quic;
 #[cfg(feature = "request-response")]
 pub use sinew_request_response as request_response;
 #[cfg(feature = "tcp")]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct Node;
 
 impl Node {
-    /// A node with what is switched on among the default features: TCP, names, Noise, yamux, identify and ping.
+    /// A node with what is switched on among the default features: QUIC, TCP, names, Noise, yamux, identify and ping.
     #[must_use]
     pub fn builder(signer: impl Signer + 'static) -> NodeBuilder {
         NodeBuilder::preset(&(Arc::new(signer) as Arc<dyn Signer>))
@@ -59,18 +59,31 @@ impl NodeBuilder {
             ping,
         };
         builder
-            .add_transports()
+            .add_transports(signer)
             .add_names()
             .add_security(signer)
             .add_muxers()
     }
 
-    fn add_transports(self) -> Self {
+    #[allow(
+        unused_mut,
+        unused_variables,
+        reason = "without a feature there is nothing to add"
+    )]
+    fn add_transports(mut self, signer: &Arc<dyn Signer>) -> Self {
+        #[cfg(feature = "quic")]
+        match crate::quic::Certificate::new(&**signer) {
+            Ok(certificate) => {
+                let config = crate::quic::Config::default();
+                self = self.transport(crate::quic::QuicTransport::new(certificate, config));
+            }
+            Err(error) => self.failed = Some(error.into()),
+        }
         #[cfg(feature = "tcp")]
-        let this = self.transport(crate::tcp::TcpTransport::new());
-        #[cfg(not(feature = "tcp"))]
-        let this = self;
-        this
+        {
+            self = self.transport(crate::tcp::TcpTransport::new());
+        }
+        self
     }
 
     fn add_names(self) -> Self {
