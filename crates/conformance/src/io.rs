@@ -4,7 +4,10 @@ use std::{
     future::Future,
     io,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -63,6 +66,8 @@ pub(crate) struct Tamper {
     pub(crate) flip: Option<usize>,
     /// All bytes, as the side wrote them.
     pub(crate) record: Record,
+    /// Whether the connection broke before a byte that the side wrote.
+    pub(crate) cut_short: Arc<AtomicBool>,
 }
 
 impl Tamper {
@@ -75,6 +80,11 @@ impl Tamper {
             written: 0,
         };
         (Box::new(tampered), Box::new(right))
+    }
+
+    /// Whether the break kept back anything. Signatures differ in length, and so a handshake may be over before it.
+    pub(crate) fn was_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed)
     }
 
     /// How many bytes were written.
@@ -101,6 +111,9 @@ impl Tampered {
     /// The bytes that go on, of those that are written.
     fn pass(&self, bytes: &[u8]) -> Vec<u8> {
         let room = self.tamper.cut.map_or(bytes.len(), |cut| cut - self.written);
+        if room < bytes.len() {
+            self.tamper.cut_short.store(true, Ordering::Relaxed);
+        }
         let mut passed = bytes[..room.min(bytes.len())].to_vec();
         let flipped = self.tamper.flip.and_then(|at| at.checked_sub(self.written));
         if let Some(byte) = flipped.and_then(|at| passed.get_mut(at)) {
@@ -122,10 +135,10 @@ impl AsyncRead for Tampered {
 
 impl AsyncWrite for Tampered {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let passed = self.pass(buf);
         if self.tamper.cut == Some(self.written) {
             self.io = None;
         }
-        let passed = self.pass(buf);
         let taken = ready!(self.io()?.poll_write(cx, &passed))?;
         self.written += taken;
         let mut record = self.tamper.record.lock().unwrap_or_else(PoisonError::into_inner);
