@@ -135,7 +135,7 @@ async fn no_protocol_in_common_ends_the_handshake() {
         ),
         TlsConnector::from(Arc::new(config)).connect(name, theirs)
     );
-    assert!(ours.unwrap_err().to_string().contains("application protocol"));
+    assert!(format!("{:?}", ours.unwrap_err()).contains("NoApplicationProtocol"));
     assert!(theirs.unwrap_err().to_string().contains("NoApplicationProtocol"));
 }
 
