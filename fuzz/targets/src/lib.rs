@@ -52,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     target("noise_handshake", security::noise_handshake),
     target("noise_transport", security::noise_transport),
     target("plaintext_exchange", security::plaintext_exchange),
+    target("tls_certificate", security::tls_certificate),
     target("yamux", yamux::machine),
     target("mplex", mplex::machine),
     target("identify", identify::message),

@@ -1,4 +1,4 @@
-//! Noise (payload, handshake, transport phase) of `sinew-noise` and the exchange of `sinew-plaintext`.
+//! Noise (payload, handshake, transport phase) of `sinew-noise`, the exchange of `sinew-plaintext`, the certificate of `sinew-tls`.
 
 use std::io::IoSlice;
 
@@ -106,5 +106,14 @@ pub(crate) fn plaintext_exchange(data: &[u8]) {
     if let Ok(key) = exchange::decode(data.to_vec()) {
         let again = exchange::decode(exchange::encode(&key)).expect("our own message");
         assert_eq!(again, key);
+    }
+}
+
+/// A certificate is refused or proves one key, the same whenever it is asked for.
+pub(crate) fn tls_certificate(bytes: &[u8]) {
+    let chain = [rustls_pki_types::CertificateDer::from(bytes)];
+    let now = rustls_pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_795_737_600));
+    if let Ok(key) = sinew_tls::verify(&chain, now) {
+        assert_eq!(sinew_tls::peer_key(&chain), Ok(key));
     }
 }
