@@ -109,6 +109,7 @@
 //! | `tcp` | yes | the TCP transport |
 //! | `dns` | yes | `/dns`, `/dns4`, `/dns6`, `/dnsaddr` addresses |
 //! | `noise` | yes | the Noise secure channel |
+//! | `tls` | yes | the TLS 1.3 secure channel, offered before Noise |
 //! | `yamux` | yes | the yamux muxer |
 //! | `identify` | yes | identify and identify/push |
 //! | `ping` | yes | ping |
@@ -184,5 +185,7 @@ pub use sinew_quic as quic;
 pub use sinew_request_response as request_response;
 #[cfg(feature = "tcp")]
 pub use sinew_tcp as tcp;
+#[cfg(feature = "tls")]
+pub use sinew_tls as tls;
 #[cfg(feature = "yamux")]
 pub use sinew_yamux as yamux;

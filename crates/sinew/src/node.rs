@@ -13,7 +13,8 @@ use std::sync::Arc;
 pub struct Node;
 
 impl Node {
-    /// A node with what is switched on among the default features: QUIC, TCP, names, Noise, yamux, identify and ping.
+    /// A node with what is switched on among the default features: QUIC, TCP, names, TLS, Noise, yamux, identify and
+    /// ping.
     #[must_use]
     pub fn builder(signer: impl Signer + 'static) -> NodeBuilder {
         NodeBuilder::preset(&(Arc::new(signer) as Arc<dyn Signer>))
@@ -107,6 +108,12 @@ impl NodeBuilder {
         reason = "without a feature there is nothing to add"
     )]
     fn add_security(mut self, signer: &Arc<dyn Signer>) -> Self {
+        // TLS first, as go-libp2p does: with instructions for AES it is several times as fast.
+        #[cfg(feature = "tls")]
+        match crate::tls::Tls::new(&**signer) {
+            Ok(tls) => self = self.security(tls),
+            Err(error) => self.failed = Some(error.into()),
+        }
         #[cfg(feature = "noise")]
         match crate::noise::Noise::new(&**signer) {
             Ok(noise) => self = self.security(noise),
