@@ -33,13 +33,15 @@ mod private_forms;
 mod protobuf;
 mod public_key;
 mod secp256k1;
+pub mod secret_file;
 mod signer;
 
 pub use error::{Asn1Error, KeyError, PemError, PemSyntaxError, SigningError};
-pub use key_file::{Existing, KeyFile, KeyFormat};
+pub use key_file::{KeyFile, KeyFormat};
 pub use key_file_error::{KeyFileError, KeyFileFault};
 pub use key_type::KeyType;
 pub use keypair::{Keypair, UnsupportedRsaSize};
 pub use peer_id::{MAX_INLINE_KEY, MAX_PEER_ID, PeerId, PeerIdError};
 pub use public_key::PublicKey;
+pub use secret_file::Existing;
 pub use signer::Signer;
