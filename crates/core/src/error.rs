@@ -166,6 +166,12 @@ pub enum UpgradeError {
         #[source]
         error: NegotiationError,
     },
+    /// Within a private network, what arrived was no negotiation.
+    #[error("security negotiation: {0}; is the pre-shared key the same?")]
+    PrivateNetwork(#[source] NegotiationError),
+    /// The transport brings its own security, which the key of a private network cannot wrap.
+    #[error("{0} brings its own security, and this node is within a private network")]
+    NotPrivate(&'static str),
     /// The peer did not prove who it is.
     #[error("security: {0}")]
     Security(#[from] SecurityError),
@@ -199,7 +205,8 @@ impl UpgradeError {
     #[must_use]
     pub fn layer(&self) -> Layer {
         match self {
-            Self::Transport(_) => Layer::Transport,
+            Self::Transport(_) | Self::NotPrivate(_) => Layer::Transport,
+            Self::PrivateNetwork(_) => Layer::SecurityNegotiation,
             Self::Negotiation { layer, .. } | Self::Gated(layer) | Self::Timeout { layer, .. } => *layer,
             Self::Security(_) | Self::OwnPeerId => Layer::Security,
             // What is complete is refused at its end.
@@ -212,9 +219,9 @@ impl Culpable for UpgradeError {
     fn blame(&self) -> Blame {
         match self {
             Self::Transport(error) => error.blame(),
-            Self::Negotiation { error, .. } => error.blame(),
+            Self::Negotiation { error, .. } | Self::PrivateNetwork(error) => error.blame(),
             Self::Security(error) => error.blame(),
-            Self::Gated(_) | Self::OwnPeerId | Self::ShuttingDown => Blame::Local,
+            Self::NotPrivate(_) | Self::Gated(_) | Self::OwnPeerId | Self::ShuttingDown => Blame::Local,
             Self::Limit(_) | Self::Evicted => Blame::Limit,
             Self::Timeout { .. } => Blame::Network,
         }

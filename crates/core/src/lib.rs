@@ -79,7 +79,7 @@ pub use stream::{Stream, StreamLease};
 pub use transport::{
     DialRequest, Incoming, Link, Listener, ListenerEvent, RawConnection, Refusal, SecureConnection, Transport,
 };
-pub use upgrade::{Role, SecureRequest, SecureUpgrade, Secured};
+pub use upgrade::{RawUpgrade, Role, SecureRequest, SecureUpgrade, Secured};
 
 pub use futures_util::future::BoxFuture;
 pub use multiaddr::Multiaddr;

@@ -23,6 +23,12 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
         1
     }
 
+    /// Whether its connections come with security and streams of their own ([`Link::Secure`]). Such a transport cannot be
+    /// wrapped in the key of a private network.
+    fn is_secure(&self) -> bool {
+        false
+    }
+
     /// Connects to `addr`.
     ///
     /// # Errors

@@ -24,6 +24,19 @@ impl From<Direction> for Role {
     }
 }
 
+/// What lies below security and wraps every byte: the key of a private network.
+#[async_trait]
+pub trait RawUpgrade: Send + Sync + fmt::Debug + 'static {
+    /// Wraps `io`. Both sides are alike.
+    ///
+    /// # Errors
+    /// [`SecurityError`]; the bytes are lost then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection. The caller sets the deadline.
+    async fn wrap(&self, io: BoxedIo) -> Result<BoxedIo, SecurityError>;
+}
+
 /// A security protocol: Noise, TLS, or plaintext in tests.
 #[async_trait]
 pub trait SecureUpgrade: Send + Sync + fmt::Debug + 'static {

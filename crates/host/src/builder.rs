@@ -12,8 +12,9 @@ use crate::{
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    AllowAll, ConnectionGater, HandlerError, Host, ListenError, Meter, MuxerUpgrade, Peerstore, Registrar,
-    Resolver, SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport, Unmetered,
+    AllowAll, ConnectionGater, HandlerError, Host, ListenError, Meter, MuxerUpgrade, Peerstore, RawUpgrade,
+    Registrar, Resolver, SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport,
+    Unmetered,
 };
 use sinew_identity::Signer;
 use std::{fmt, sync::Arc};
@@ -22,6 +23,7 @@ use std::{fmt, sync::Arc};
 pub struct HostBuilder {
     shared: Arc<Shared>,
     transports: Vec<Arc<dyn Transport>>,
+    private_network: Option<Arc<dyn RawUpgrade>>,
     security: Vec<Arc<dyn SecureUpgrade>>,
     muxers: Vec<Arc<dyn MuxerUpgrade>>,
     resolver: Option<Arc<dyn Resolver>>,
@@ -42,6 +44,7 @@ impl HostBuilder {
         Self {
             shared: Shared::new(signer),
             transports: Vec::new(),
+            private_network: None,
             security: Vec::new(),
             muxers: Vec::new(),
             resolver: None,
@@ -60,6 +63,14 @@ impl HostBuilder {
     #[must_use]
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transports.push(Arc::new(transport));
+        self
+    }
+
+    /// Wraps every connection below its security: in the key of a private network. The node does not start with a
+    /// transport that brings its own security, which cannot be wrapped.
+    #[must_use]
+    pub fn private_network(mut self, network: impl RawUpgrade) -> Self {
+        self.private_network = Some(Arc::new(network));
         self
     }
 
@@ -154,6 +165,11 @@ impl HostBuilder {
     /// [`StartError`] when a part is missing, two services serve one protocol, or an address cannot be listened on;
     /// what was started by then is ended.
     pub async fn start(self) -> Result<Host, StartError> {
+        if self.private_network.is_some()
+            && let Some(secure) = self.transports.iter().find(|transport| transport.is_secure())
+        {
+            return Err(StartError::NotPrivate(secure.name()));
+        }
         let host = self.host();
         let Self {
             shared,
@@ -167,6 +183,7 @@ impl HostBuilder {
             pending: Pending::new(self.limits.pending_quotas()).into(),
             places: Places::new(self.limits.inbound_quotas()).into(),
             transports: self.transports,
+            private_network: self.private_network,
             security: self.security,
             muxers: self.muxers,
             resolver: self.resolver,
@@ -222,6 +239,9 @@ impl fmt::Debug for HostBuilder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// A transport with a security of its own, within a private network.
+    #[error("{0} brings its own security, which the key of a private network cannot wrap")]
+    NotPrivate(&'static str),
     /// Two services serve one protocol.
     #[error(transparent)]
     Handler(#[from] HandlerError),

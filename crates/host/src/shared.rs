@@ -15,7 +15,7 @@ use crate::{
 use multiaddr::Multiaddr;
 use sinew_core::{
     Bus, Connection, ConnectionGater, HandledProtocols, LimitExceeded, Meter, MuxerUpgrade, PeerState,
-    Peerstore, Resolver, SecureUpgrade, Transport,
+    Peerstore, RawUpgrade, Resolver, SecureUpgrade, Transport,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::ConnectionId;
@@ -33,6 +33,7 @@ use tokio::sync::{oneshot, watch};
 /// What a host is built of; set when it starts.
 pub(crate) struct Parts {
     pub(crate) transports: Vec<Arc<dyn Transport>>,
+    pub(crate) private_network: Option<Arc<dyn RawUpgrade>>,
     pub(crate) security: Vec<Arc<dyn SecureUpgrade>>,
     pub(crate) muxers: Vec<Arc<dyn MuxerUpgrade>>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,

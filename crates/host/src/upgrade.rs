@@ -9,8 +9,8 @@ use crate::{
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    BoxedIo, ConnectionInfo, Layer, Link, Muxed, MuxerUpgrade, RawConnection, Role, SecureRequest,
-    SecureUpgrade, SecurityError, UpgradeError, Verdict,
+    BoxedIo, ConnectionInfo, Layer, Link, Muxed, MuxerUpgrade, NegotiationError, RawConnection, Role,
+    SecureRequest, SecureUpgrade, SecurityError, UpgradeError, Verdict,
 };
 use sinew_identity::{PeerId, PublicKey};
 use sinew_machine::{CloseCode, Direction, ProtocolId, code};
@@ -85,6 +85,10 @@ impl Upgrade {
     pub(crate) async fn run(self, link: Link) -> Result<Arc<Entry>, UpgradeError> {
         let upgraded = match link {
             Link::Raw(raw) => self.upgrade(raw).await?,
+            Link::Secure(secure) if self.parts().private_network.is_some() => {
+                connection::farewell(&self.shared, secure.muxed, code::connection::GATED);
+                return Err(UpgradeError::NotPrivate(self.transport));
+            }
             Link::Secure(secure) => {
                 if let Err((error, code)) = self.check_peer(&secure.key, &secure.remote) {
                     connection::farewell(&self.shared, secure.muxed, code);
@@ -121,9 +125,13 @@ impl Upgrade {
             ..
         } = raw;
         self.stage.enter(Layer::SecurityNegotiation);
+        if let Some(network) = &self.parts().private_network {
+            io = network.wrap(io).await?;
+        }
         let security = self
             .negotiate(&mut io, &self.parts().security, SecureUpgrade::protocol)
-            .await?;
+            .await
+            .map_err(|error| self.perhaps_other_network(error))?;
         self.stage.enter(Layer::Security);
         let muxers = self.parts().muxers.iter().map(|muxer| muxer.protocol()).collect();
         let secured = security
@@ -156,6 +164,18 @@ impl Upgrade {
         })
     }
 
+    /// Under another pre-shared key everything arrives as noise, and so does what we send: the remote may end first.
+    fn perhaps_other_network(&self, error: UpgradeError) -> UpgradeError {
+        use NegotiationError::{Ended, Io, Malformed, Timeout, TooLong};
+        match error {
+            UpgradeError::Negotiation {
+                error: error @ (Malformed(_) | TooLong(_) | Ended | Timeout(_) | Io(_)),
+                ..
+            } if self.parts().private_network.is_some() => UpgradeError::PrivateNetwork(error),
+            other => other,
+        }
+    }
+
     /// Agrees on one of `known`, by name.
     async fn negotiate<'a, T: ?Sized>(
         &self,
@@ -184,7 +204,7 @@ impl Upgrade {
         let found = self.parts().muxers.iter().find(|muxer| muxer.protocol() == *name);
         found.ok_or_else(|| UpgradeError::Negotiation {
             layer: Layer::Security,
-            error: sinew_core::NegotiationError::Unsupported(vec![name.clone()]),
+            error: NegotiationError::Unsupported(vec![name.clone()]),
         })
     }
 

@@ -120,6 +120,7 @@
 //! | `memory` | no | a transport inside one process, for tests |
 //! | `config` | no | a node described in a TOML file: the module [`config`] |
 //! | `metrics` | no | counters in the form that Prometheus reads, and a service that answers with them |
+//! | `pnet` | no | private networks: a pre-shared key around every connection, for [`NodeBuilder::private_network`] |
 //! | `insecure-plaintext` | no | a channel that secures nothing, for tests; in no preset |
 //!
 //! # What it deliberately does not do
@@ -181,6 +182,8 @@ pub use sinew_ping as ping;
 pub use sinew_plaintext as insecure_plaintext;
 #[cfg(feature = "quic")]
 pub use sinew_quic as quic;
+#[cfg(feature = "pnet")]
+pub use sinew_pnet as pnet;
 #[cfg(feature = "request-response")]
 pub use sinew_request_response as request_response;
 #[cfg(feature = "tcp")]

@@ -153,6 +153,15 @@ impl NodeBuilder {
         self
     }
 
+    /// Lets the node talk within a private network only: with those who have the same pre-shared key. QUIC and other
+    /// transports that bring their own security cannot be wrapped, and the node does not start with them.
+    #[cfg(feature = "pnet")]
+    #[must_use]
+    pub fn private_network(mut self, key: crate::pnet::PreSharedKey) -> Self {
+        self.host = self.host.private_network(crate::pnet::PrivateNetwork::new(key));
+        self
+    }
+
     /// Adds a security protocol behind those of the preset.
     #[must_use]
     pub fn security(mut self, upgrade: impl SecureUpgrade) -> Self {

@@ -53,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     target("noise_transport", security::noise_transport),
     target("plaintext_exchange", security::plaintext_exchange),
     target("tls_certificate", security::tls_certificate),
+    target("pnet_key_file", security::pnet_key_file),
     target("yamux", yamux::machine),
     target("mplex", mplex::machine),
     target("identify", identify::message),

@@ -1,4 +1,5 @@
-//! Noise (payload, handshake, transport phase) of `sinew-noise`, the exchange of `sinew-plaintext`, the certificate of `sinew-tls`.
+//! Noise (payload, handshake, transport phase) of `sinew-noise`, the exchange of `sinew-plaintext`, the certificate of
+//! `sinew-tls`, and the key files of `sinew-pnet`.
 
 use std::io::IoSlice;
 
@@ -6,6 +7,7 @@ use sinew_crypto::x25519::Secret;
 use sinew_identity::Keypair;
 use sinew_noise::machine::{FrameError, Handshake, Inbound, Next, Outbound, Payload, StaticKey};
 use sinew_plaintext::exchange;
+use sinew_pnet::PreSharedKey;
 
 /// The private key `ed25519-a` of the byte vectors: seed, then public key.
 const IDENTITY: &[u8] = b"\x08\x01\x12\x40\
@@ -115,5 +117,14 @@ pub(crate) fn tls_certificate(bytes: &[u8]) {
     let now = rustls_pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_795_737_600));
     if let Ok(key) = sinew_tls::verify(&chain, now) {
         assert_eq!(sinew_tls::peer_key(&chain), Ok(key));
+    }
+}
+
+/// What is read as a key is written and read as the same one.
+pub(crate) fn pnet_key_file(data: &[u8]) {
+    if let Ok(key) = PreSharedKey::from_swarm_key(data) {
+        let file = key.to_swarm_key();
+        let again = PreSharedKey::from_swarm_key(&file).expect("what we write is right");
+        assert_eq!(again.to_swarm_key(), file);
     }
 }
