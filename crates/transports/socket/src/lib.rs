@@ -13,14 +13,24 @@
 //! assert_eq!(sinew_socket::tcp_multiaddr(socket), addr);
 //! ```
 //!
-//! It deliberately knows nothing of connections: accepting, dialling policy and upgrades belong to the transports.
+//! TCP and WebSocket can share a port: [`TcpSockets`] keeps one listening socket for both, and looks at the first byte of a
+//! connection once its turn has come, never while accepting.
+//!
+//! It deliberately knows nothing of what connections say behind that byte: dialling policy and upgrades belong to the
+//! transports.
 
 mod addr;
 mod interfaces;
+mod listener;
+mod pause;
+mod sockets;
+mod start;
 mod tcp;
 mod udp;
 
 pub use addr::{quic_addr, quic_multiaddr, tcp_addr, tcp_multiaddr};
 pub use interfaces::{Change, Interfaces};
+pub use sockets::{Accept, Accepted, NotShared, TcpSockets};
+pub use start::{Start, UnknownStart};
 pub use tcp::{TcpDial, listen_tcp};
 pub use udp::{bind_udp, source_ip};

@@ -21,9 +21,6 @@
 //! It deliberately resolves no names (that is the host's, through `sinew-dns`) and sets no deadline for a dial (its
 //! caller drops the future).
 
-mod listener;
-mod pause;
-mod ports;
 mod transport;
 
 pub use transport::TcpTransport;

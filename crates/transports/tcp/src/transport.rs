@@ -1,25 +1,29 @@
 //! The transport itself: dialling from a shared or a fresh port, and listening.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use sinew_core::{DialRequest, Link, Listener, Multiaddr, Purpose, RawConnection, Transport, TransportError};
-use sinew_socket::{TcpDial, tcp_addr, tcp_multiaddr};
+use sinew_socket::{Accept, Accepted, Start, TcpDial, TcpSockets, tcp_addr, tcp_multiaddr};
 use tokio::net::TcpStream;
-
-use crate::{listener::Listen, ports::Ports};
 
 /// Dials and listens over TCP. Clones share their listening ports.
 #[derive(Clone, Default, Debug)]
 pub struct TcpTransport {
-    ports: Ports,
+    sockets: TcpSockets,
 }
 
 impl TcpTransport {
-    /// A TCP transport.
+    /// A TCP transport with ports of its own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A TCP transport that listens beside others on the ports of `sockets`.
+    #[must_use]
+    pub fn sharing(sockets: TcpSockets) -> Self {
+        Self { sockets }
     }
 }
 
@@ -37,7 +41,7 @@ impl Transport for TcpTransport {
         let reachable = |remote: &SocketAddr| remote.port() != 0 && !remote.ip().is_unspecified();
         let remote = tcp_addr(addr).filter(reachable);
         let remote = remote.ok_or_else(|| TransportError::Unsupported(addr.clone()))?;
-        let stream = connect(remote, self.ports.for_dial(remote), request.purpose).await?;
+        let stream = connect(remote, self.sockets.for_dial(remote), request.purpose).await?;
         stream.set_nodelay(true)?;
         let local = tcp_multiaddr(stream.local_addr()?);
         Ok(Link::Raw(RawConnection::new(
@@ -49,7 +53,33 @@ impl Transport for TcpTransport {
 
     async fn listen(&self, addr: &Multiaddr) -> Result<Box<dyn Listener>, TransportError> {
         let local = tcp_addr(addr).ok_or_else(|| TransportError::Unsupported(addr.clone()))?;
-        Ok(Box::new(Listen::new(local, &self.ports)?))
+        let accept: Arc<dyn Accept> = Arc::new(Plain);
+        self.sockets.listen(local, &accept)
+    }
+}
+
+/// Connections that are done as soon as they are accepted.
+#[derive(Debug)]
+struct Plain;
+
+#[async_trait]
+impl Accept for Plain {
+    fn start(&self) -> Start {
+        Start::Multistream
+    }
+
+    fn local(&self, addr: SocketAddr) -> Multiaddr {
+        tcp_multiaddr(addr)
+    }
+
+    fn remote(&self, addr: SocketAddr) -> Multiaddr {
+        tcp_multiaddr(addr)
+    }
+
+    async fn finish(&self, accepted: Accepted) -> Result<Link, TransportError> {
+        let (local, remote) = (self.local(accepted.local), self.remote(accepted.remote));
+        let raw = RawConnection::new(Box::new(accepted.stream), local, remote);
+        Ok(Link::Raw(raw.over("tcp")))
     }
 }
 

@@ -9,51 +9,66 @@ use std::{
 
 use async_trait::async_trait;
 use sinew_core::{
-    Incoming, Link, Listener, ListenerEvent, Multiaddr, RawConnection, Refusal, ResourceScope, TransportError,
+    Incoming, Link, Listener, ListenerEvent, Multiaddr, Refusal, ResourceScope, TransportError,
 };
 use sinew_runtime::{now, sleep_until};
-use sinew_socket::{Change, Interfaces, tcp_multiaddr};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
+    Accept, Accepted, Change, Interfaces,
     pause::Pause,
-    ports::{Listening, Ports},
+    sockets::{Part, Served, whose},
 };
 
-/// A socket that is listened on.
+/// One transport's listener on a socket that others may share. Whichever of them accepts a connection, it is served by
+/// the one that it belongs to.
 #[derive(Debug)]
 pub(crate) struct Listen {
-    socket: TcpListener,
-    local: SocketAddr,
+    socket: Arc<TcpListener>,
+    served: Arc<Served>,
+    accept: Arc<dyn Accept>,
     /// Followed where the socket listens on all of them.
     interfaces: Option<Interfaces>,
     pause: Pause,
-    _listening: Listening,
+    part: Part,
 }
 
 impl Listen {
-    pub(crate) fn new(addr: SocketAddr, ports: &Ports) -> io::Result<Self> {
-        let socket = sinew_socket::listen_tcp(addr)?;
-        let local = socket.local_addr()?;
-        let wildcard = local.ip().is_unspecified();
+    pub(crate) fn new(
+        part: Part,
+        socket: Arc<TcpListener>,
+        served: Arc<Served>,
+        accept: Arc<dyn Accept>,
+    ) -> io::Result<Self> {
+        let ip = part.addr.ip();
         Ok(Self {
-            interfaces: wildcard.then(|| Interfaces::new(local.ip())).transpose()?,
+            interfaces: ip.is_unspecified().then(|| Interfaces::new(ip)).transpose()?,
             pause: Pause::default(),
-            _listening: ports.listen(local),
             socket,
-            local,
+            served,
+            accept,
+            part,
         })
     }
 
     fn at(&self, ip: IpAddr) -> Multiaddr {
-        tcp_multiaddr(SocketAddr::new(ip, self.local.port()))
+        self.accept.local(SocketAddr::new(ip, self.part.addr.port()))
     }
 
     fn changed(&self, change: Change) -> ListenerEvent {
         match change {
             Change::Added(ip) => ListenerEvent::AddressAdded(self.at(ip)),
             Change::Removed(ip) => ListenerEvent::AddressRemoved(self.at(ip)),
+        }
+    }
+
+    fn arrival(&self, accepted: Accepted) -> Arrival {
+        Arrival {
+            local: self.accept.local(accepted.local),
+            remote: self.accept.remote(accepted.remote),
+            served: self.served.now(),
+            accepted,
         }
     }
 }
@@ -63,14 +78,14 @@ impl Listener for Listen {
     fn addresses(&self) -> Vec<Multiaddr> {
         match &self.interfaces {
             Some(interfaces) => interfaces.addresses().map(|ip| self.at(ip)).collect(),
-            None => vec![tcp_multiaddr(self.local)],
+            None => vec![self.accept.local(self.part.addr)],
         }
     }
 
     async fn next(&mut self) -> ListenerEvent {
         tokio::select! {
             accepted = accept(&self.socket, &mut self.pause) => match accepted {
-                Ok(arrival) => ListenerEvent::Incoming(Box::new(arrival)),
+                Ok(accepted) => ListenerEvent::Incoming(Box::new(self.arrival(accepted))),
                 Err(error) => ListenerEvent::Failed(error.into()),
             },
             change = follow(&mut self.interfaces) => self.changed(change),
@@ -86,16 +101,16 @@ async fn follow(interfaces: &mut Option<Interfaces>) -> Change {
 }
 
 /// Accepts the next connection that is still there. Any error is one of this machine, and a pause follows it.
-async fn accept(socket: &TcpListener, pause: &mut Pause) -> io::Result<Arrival> {
+async fn accept(socket: &TcpListener, pause: &mut Pause) -> io::Result<Accepted> {
     if let Some(until) = pause.until() {
         sleep_until(until).await;
     }
     loop {
         let gone = match socket.accept().await {
-            Ok((stream, remote)) => match Arrival::new(stream, remote) {
-                Ok(arrival) => {
+            Ok((stream, remote)) => match accepted(stream, remote) {
+                Ok(accepted) => {
                     pause.over();
-                    return Ok(arrival);
+                    return Ok(accepted);
                 }
                 // Some systems have no addresses for a socket that was reset meanwhile.
                 Err(error) => error,
@@ -117,24 +132,22 @@ async fn accept(socket: &TcpListener, pause: &mut Pause) -> io::Result<Arrival> 
     }
 }
 
-/// An accepted connection.
-#[derive(Debug)]
-struct Arrival {
-    stream: TcpStream,
-    local: Multiaddr,
-    remote: Multiaddr,
+fn accepted(stream: TcpStream, remote: SocketAddr) -> io::Result<Accepted> {
+    let local = stream.local_addr()?;
+    Ok(Accepted {
+        stream,
+        local,
+        remote,
+    })
 }
 
-impl Arrival {
-    fn new(stream: TcpStream, remote: SocketAddr) -> io::Result<Self> {
-        let local = tcp_multiaddr(stream.local_addr()?);
-        let remote = tcp_multiaddr(remote);
-        Ok(Self {
-            stream,
-            local,
-            remote,
-        })
-    }
+/// An accepted connection. Its addresses are of the transport whose listener accepted it, until it is known whose it is.
+#[derive(Debug)]
+struct Arrival {
+    accepted: Accepted,
+    served: Vec<Arc<dyn Accept>>,
+    local: Multiaddr,
+    remote: Multiaddr,
 }
 
 #[async_trait]
@@ -148,17 +161,14 @@ impl Incoming for Arrival {
     }
 
     async fn finish(self: Box<Self>, _: Arc<dyn ResourceScope>) -> Result<Link, TransportError> {
-        self.stream.set_nodelay(true)?;
-        Ok(Link::Raw(RawConnection::new(
-            Box::new(self.stream),
-            self.local,
-            self.remote,
-        )))
+        self.accepted.stream.set_nodelay(true)?;
+        let accept = whose(&self.accepted.stream, &self.served).await?;
+        accept.finish(self.accepted).await
     }
 
     fn refuse(self: Box<Self>, _: Refusal) {
         // A reset instead of a farewell: a flood that is turned away leaves no closed sockets behind. The connection
         // ends either way, so an error changes nothing.
-        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = SockRef::from(&self.accepted.stream).set_linger(Some(Duration::ZERO));
     }
 }
