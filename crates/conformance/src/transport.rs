@@ -19,6 +19,7 @@ pub struct Subject {
     transport: Arc<dyn Transport>,
     listen: Multiaddr,
     foreign: Vec<Multiaddr>,
+    handshake: bool,
 }
 
 impl Subject {
@@ -29,7 +30,15 @@ impl Subject {
             transport: Arc::new(transport),
             listen,
             foreign,
+            handshake: false,
         }
+    }
+
+    /// The transport has a handshake of its own: a dial is done when the listener's end is finished, and not before.
+    #[must_use]
+    pub fn with_handshake(mut self) -> Self {
+        self.handshake = true;
+        self
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sinew_core::{Culpable, DialRequest, Purpose, Refusal, TransportError, Unlimited};
 use sinew_runtime::timeout;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
     Subject,
@@ -70,10 +70,12 @@ async fn addresses(subject: &Subject) -> Check {
         addr != subject.listen,
         "a listener reports {addr}, which cannot be dialled"
     );
-    let ours = subject.dial(&addr).await.during("dialling")?;
-    let arrived = incoming(&mut *listener).await?;
-    let (local, remote) = (arrived.local().clone(), arrived.remote().clone());
-    let theirs = finish(arrived).await?;
+    let accepting = async {
+        let arrived = incoming(&mut *listener).await?;
+        let ends = (arrived.local().clone(), arrived.remote().clone());
+        Ok((ends, finish(arrived).await?))
+    };
+    let (ours, (ends, theirs)) = subject.meet(&addr, Purpose::Use, accepting).await?;
     ensure!(
         ours.remote == addr,
         "{addr} was dialled, the connection says {}",
@@ -91,7 +93,7 @@ async fn addresses(subject: &Subject) -> Check {
         theirs.remote
     );
     ensure!(
-        (local, remote) == (theirs.local, theirs.remote),
+        ends == (theirs.local, theirs.remote),
         "the addresses change while a connection is finished"
     );
     Ok(())
@@ -100,8 +102,7 @@ async fn addresses(subject: &Subject) -> Check {
 async fn purposes(subject: &Subject) -> Check {
     for purpose in [Purpose::Use, Purpose::Direct, Purpose::Probe] {
         let (mut listener, addr) = subject.listener().await?;
-        subject.dial_for(&addr, purpose).await.during("dialling")?;
-        accept(&mut *listener).await?;
+        subject.meet(&addr, purpose, accept(&mut *listener)).await?;
     }
     Ok(())
 }
@@ -118,14 +119,26 @@ async fn nobody(subject: &Subject) -> Check {
     }
 }
 
-/// Diallers do not wait for the listener to accept; all of them are served in the end.
+/// Diallers do not wait for the listener to accept, or only for its part of a handshake; all of them are served in the
+/// end.
 async fn backlog(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
     let dialling = async {
         let dials = (0..DIALS).map(|_| subject.dial(&addr));
         futures_util::future::try_join_all(dials).await.during("dialling")
     };
-    let dialled = dialling.await?;
+    let accepting = async {
+        let mut accepted = Vec::with_capacity(DIALS);
+        for _ in 0..DIALS {
+            accepted.push(accept(&mut *listener).await?);
+        }
+        Ok::<_, Fault>(accepted)
+    };
+    let (dialled, accepted) = if subject.handshake {
+        tokio::try_join!(dialling, accepting)?
+    } else {
+        (dialling.await?, accepting.await?)
+    };
     let talking = dialled
         .into_iter()
         .enumerate()
@@ -133,22 +146,33 @@ async fn backlog(subject: &Subject) -> Check {
             send_and_finish(&mut ours.io, seed as u64, 100).await?;
             receive_to_end(&mut ours.io, seed as u64, 100).await
         });
-    let serving = async {
-        for _ in 0..DIALS {
-            let mut theirs = accept(&mut *listener).await?;
-            echo(&mut theirs.io).await?;
-        }
-        Ok::<_, Fault>(())
-    };
-    tokio::try_join!(futures_util::future::try_join_all(talking), serving)?;
+    let serving = accepted
+        .into_iter()
+        .map(|mut theirs| async move { echo(&mut theirs.io).await });
+    tokio::try_join!(
+        futures_util::future::try_join_all(talking),
+        futures_util::future::try_join_all(serving)
+    )?;
     Ok(())
 }
 
 async fn refused(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
     for how in [Refusal::Reject, Refusal::Ignore] {
-        let mut ours = subject.dial(&addr).await.during("dialling")?;
-        incoming(&mut *listener).await?.refuse(how);
+        let refusing = async {
+            incoming(&mut *listener).await?.refuse(how);
+            Ok::<_, Fault>(())
+        };
+        let dialled = if subject.handshake {
+            let (dialled, refused) = tokio::join!(subject.dial(&addr), refusing);
+            refused?;
+            ensure!(dialled.is_err(), "a dial is done though it was turned away");
+            continue;
+        } else {
+            subject.dial(&addr).await
+        };
+        let mut ours = dialled.during("dialling")?;
+        refusing.await?;
         let read = ours.io.read(&mut [0; 1]).await;
         ensure!(
             !matches!(read, Ok(1..)),
@@ -156,40 +180,41 @@ async fn refused(subject: &Subject) -> Check {
         );
     }
     subject
-        .dial(&addr)
+        .meet(&addr, Purpose::Use, accept(&mut *listener))
         .await
-        .during("dialling after others were turned away")?;
-    accept(&mut *listener).await?;
+        .during("after others were turned away")?;
     Ok(())
 }
 
 /// Dials that are given up leave connections that end at once, or none.
 async fn dropped_dials(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
-    for polls in 0..POLLS {
-        drop(dropped_after(polls, subject.dial(&addr)).await);
-    }
-    let mut ours = subject.dial(&addr).await.during("dialling after drops")?;
-    let local = ours.local.clone();
-    let serving = async {
-        for _ in 0..=POLLS {
-            let mut theirs = accept(&mut *listener).await?;
-            if theirs.remote == local {
-                return echo(&mut theirs.io).await;
-            }
-            let read = theirs.io.read(&mut [0; 1]).await;
-            ensure!(
-                !matches!(read, Ok(1..)),
-                "bytes arrive from a dialler that gave up"
-            );
-        }
-        Err(Fault::new("the dial that was not dropped never arrives"))
-    };
     let talking = async {
+        for polls in 0..POLLS {
+            drop(dropped_after(polls, subject.dial(&addr)).await);
+        }
+        let mut ours = subject.dial(&addr).await.during("dialling after drops")?;
         send_and_finish(&mut ours.io, 130, 100).await?;
-        receive_to_end(&mut ours.io, 130, 100).await
+        receive_to_end(&mut ours.io, 130, 100).await?;
+        Ok::<_, Fault>(ours.local)
     };
-    tokio::try_join!(talking, serving)?;
+    let serving = async {
+        loop {
+            let mut theirs = match finish(incoming(&mut *listener).await?).await {
+                // Of a handshake that was given up nothing remains.
+                Err(_) if subject.handshake => continue,
+                finished => finished?,
+            };
+            let mut first = [0; 1];
+            if let Ok(1..) = theirs.io.read(&mut first).await {
+                theirs.io.write_all(&first).await?;
+                echo(&mut theirs.io).await?;
+                return Ok::<_, Fault>(theirs.remote);
+            }
+        }
+    };
+    let (local, remote) = tokio::try_join!(talking, serving)?;
+    ensure!(local == remote, "bytes arrive from a dialler that gave up");
     Ok(())
 }
 
@@ -197,22 +222,35 @@ async fn dropped_dials(subject: &Subject) -> Check {
 async fn dropped_accepts(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
     for polls in 0..POLLS {
-        let ours = subject.dial(&addr).await.during("dialling")?;
-        let taken = dropped_after(polls, incoming(&mut *listener)).await;
-        let arrived = match taken {
-            Some(arrived) => arrived?,
-            None => incoming(&mut *listener)
-                .await
-                .during("accepting what a dropped accept left")?,
+        let accepting = async {
+            let taken = dropped_after(polls, incoming(&mut *listener)).await;
+            let arrived = match taken {
+                Some(arrived) => arrived?,
+                None => incoming(&mut *listener)
+                    .await
+                    .during("accepting what a dropped accept left")?,
+            };
+            let remote = arrived.remote().clone();
+            drop(dropped_after(polls, finish(arrived)).await);
+            Ok::<_, Fault>(remote)
+        };
+        let (dialled, remote) = if subject.handshake {
+            // It may have come to nothing, as the other end was dropped.
+            let (dialled, remote) = tokio::join!(subject.dial(&addr), accepting);
+            (dialled.ok(), remote?)
+        } else {
+            let dialled = subject.dial(&addr).await.during("dialling")?;
+            (Some(dialled), accepting.await?)
         };
         ensure!(
-            arrived.remote() == &ours.local,
+            dialled.is_none_or(|ours| ours.local == remote),
             "a connection is lost by an accept that was dropped"
         );
-        drop(dropped_after(polls, finish(arrived)).await);
     }
-    subject.dial(&addr).await.during("dialling after drops")?;
-    accept(&mut *listener).await?;
+    subject
+        .meet(&addr, Purpose::Use, accept(&mut *listener))
+        .await
+        .during("after drops")?;
     Ok(())
 }
 

@@ -64,8 +64,21 @@ impl Subject {
     /// A connection as both ends hold it, the dialler's first.
     pub(super) async fn connection(&self) -> Result<(RawConnection, RawConnection), Fault> {
         let (mut listener, addr) = self.listener().await?;
-        let ours = self.dial(&addr).await.during("dialling")?;
-        Ok((ours, accept(&mut *listener).await?))
+        self.meet(&addr, Purpose::Use, accept(&mut *listener)).await
+    }
+
+    /// Dials while the other end is `accepting`. Without a handshake the dial is done first.
+    pub(super) async fn meet<T>(
+        &self,
+        addr: &Multiaddr,
+        purpose: Purpose,
+        accepting: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<(RawConnection, T), Fault> {
+        let dialling = async { self.dial_for(addr, purpose).await.during("dialling") };
+        if self.handshake {
+            return tokio::try_join!(dialling, accepting);
+        }
+        Ok((dialling.await?, accepting.await?))
     }
 }
 
