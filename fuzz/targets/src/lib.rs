@@ -19,6 +19,7 @@ mod multistream;
 mod record;
 mod request_response;
 mod security;
+mod websocket;
 mod wire;
 mod yamux;
 
@@ -56,6 +57,8 @@ pub const TARGETS: &[Target] = &[
     target("pnet_key_file", security::pnet_key_file),
     target("yamux", yamux::machine),
     target("mplex", mplex::machine),
+    target("websocket_addr", websocket::addr),
+    target("websocket_frames", websocket::frames),
     target("identify", identify::message),
     target("request_response", request_response::message),
     target("config", config::text),
