@@ -107,6 +107,7 @@
 //! |---|---|---|
 //! | `quic` | yes | the QUIC transport |
 //! | `tcp` | yes | the TCP transport |
+//! | `websocket` | yes | the WebSocket transport, plain and secure; on the ports of TCP where it is asked to |
 //! | `dns` | yes | `/dns`, `/dns4`, `/dns6`, `/dnsaddr` addresses |
 //! | `noise` | yes | the Noise secure channel |
 //! | `tls` | yes | the TLS 1.3 secure channel, offered before Noise |
@@ -190,5 +191,7 @@ pub use sinew_request_response as request_response;
 pub use sinew_tcp as tcp;
 #[cfg(feature = "tls")]
 pub use sinew_tls as tls;
+#[cfg(feature = "websocket")]
+pub use sinew_websocket as websocket;
 #[cfg(feature = "yamux")]
 pub use sinew_yamux as yamux;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub struct Node;
 
 impl Node {
-    /// A node with what is switched on among the default features: QUIC, TCP, names, TLS, Noise, yamux, identify and
-    /// ping.
+    /// A node with what is switched on among the default features: QUIC, TCP, WebSocket, names, TLS, Noise, yamux,
+    /// identify and ping.
     #[must_use]
     pub fn builder(signer: impl Signer + 'static) -> NodeBuilder {
         NodeBuilder::preset(&(Arc::new(signer) as Arc<dyn Signer>))
@@ -39,6 +39,14 @@ pub struct NodeBuilder {
     identify: crate::identify::Handle,
     #[cfg(feature = "ping")]
     ping: crate::ping::Ping,
+    /// Left out within a private network.
+    #[cfg(feature = "quic")]
+    quic: Option<crate::quic::QuicTransport>,
+    /// The listening sockets that TCP and WebSocket share.
+    #[cfg(any(feature = "tcp", feature = "websocket"))]
+    sockets: sinew_socket::TcpSockets,
+    #[cfg(feature = "websocket")]
+    websocket: crate::websocket::WebSocketTransport,
 }
 
 impl NodeBuilder {
@@ -49,6 +57,10 @@ impl NodeBuilder {
         let identify = host.add(crate::identify::Config::default());
         #[cfg(feature = "ping")]
         let ping = host.add(crate::ping::Config::default());
+        #[cfg(any(feature = "tcp", feature = "websocket"))]
+        let sockets = sinew_socket::TcpSockets::new();
+        #[cfg(feature = "tcp")]
+        let host = host.transport(crate::tcp::TcpTransport::sharing(sockets.clone()));
         let builder = Self {
             host,
             failed: None,
@@ -58,9 +70,15 @@ impl NodeBuilder {
             identify,
             #[cfg(feature = "ping")]
             ping,
+            #[cfg(feature = "quic")]
+            quic: None,
+            #[cfg(feature = "websocket")]
+            websocket: crate::websocket::WebSocketTransport::sharing(sockets.clone()),
+            #[cfg(any(feature = "tcp", feature = "websocket"))]
+            sockets,
         };
         builder
-            .add_transports(signer)
+            .add_quic(signer)
             .add_names()
             .add_security(signer)
             .add_muxers()
@@ -71,18 +89,14 @@ impl NodeBuilder {
         unused_variables,
         reason = "without a feature there is nothing to add"
     )]
-    fn add_transports(mut self, signer: &Arc<dyn Signer>) -> Self {
+    fn add_quic(mut self, signer: &Arc<dyn Signer>) -> Self {
         #[cfg(feature = "quic")]
         match crate::quic::Certificate::new(&**signer) {
             Ok(certificate) => {
                 let config = crate::quic::Config::default();
-                self = self.transport(crate::quic::QuicTransport::new(certificate, config));
+                self.quic = Some(crate::quic::QuicTransport::new(certificate, config));
             }
             Err(error) => self.failed = Some(error.into()),
-        }
-        #[cfg(feature = "tcp")]
-        {
-            self = self.transport(crate::tcp::TcpTransport::new());
         }
         self
     }
@@ -153,12 +167,38 @@ impl NodeBuilder {
         self
     }
 
-    /// Lets the node talk within a private network only: with those who have the same pre-shared key. QUIC and other
-    /// transports that bring their own security cannot be wrapped, and the node does not start with them.
+    /// Lets the node talk within a private network only: with those who have the same pre-shared key. QUIC, which brings
+    /// its own security, leaves the preset; a transport of that kind that is added by hand keeps the node from starting.
+    /// TCP and WebSocket no longer share ports.
     #[cfg(feature = "pnet")]
     #[must_use]
     pub fn private_network(mut self, key: crate::pnet::PreSharedKey) -> Self {
         self.host = self.host.private_network(crate::pnet::PrivateNetwork::new(key));
+        #[cfg(feature = "quic")]
+        {
+            self.quic = None;
+        }
+        #[cfg(any(feature = "tcp", feature = "websocket"))]
+        self.sockets.keep_tcp_apart();
+        self
+    }
+
+    /// Changes the preset's WebSocket transport: a certificate to listen on secure addresses with, or whom servers have to be
+    /// certified by.
+    ///
+    /// ```
+    /// # fn with(certificate: sinew::websocket::Certificate) -> sinew::NodeBuilder {
+    /// use sinew::{Keypair, Node};
+    /// Node::builder(Keypair::generate()).websocket(|websocket| websocket.with_certificate(certificate))
+    /// # }
+    /// ```
+    #[cfg(feature = "websocket")]
+    #[must_use]
+    pub fn websocket(
+        mut self,
+        change: impl FnOnce(crate::websocket::WebSocketTransport) -> crate::websocket::WebSocketTransport,
+    ) -> Self {
+        self.websocket = change(self.websocket);
         self
     }
 
@@ -292,9 +332,20 @@ impl NodeBuilder {
     /// # Errors
     /// [`StartError`] when the key cannot sign, or an address cannot be listened on.
     pub async fn start(self) -> Result<Host, StartError> {
-        match self.failed {
+        #[allow(unused_mut, reason = "without a feature there is nothing to add")]
+        let mut this = self;
+        #[cfg(feature = "quic")]
+        if let Some(quic) = this.quic.take() {
+            this = this.transport(quic);
+        }
+        #[cfg(feature = "websocket")]
+        {
+            let websocket = this.websocket.clone();
+            this = this.transport(websocket);
+        }
+        match this.failed {
             Some(error) => Err(error),
-            None => Ok(self.host.start().await?),
+            None => Ok(this.host.start().await?),
         }
     }
 }
