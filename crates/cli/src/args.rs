@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::commands::dial;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use sinew::{Multiaddr, PeerId, addr};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -44,6 +45,20 @@ pub(crate) enum Command {
     Peers {
         /// The file.
         file: PathBuf,
+    },
+    /// Connect to a node once; with --explain, show what became of each of its addresses and why.
+    Dial {
+        /// Addresses of the node, or its peer id.
+        #[arg(required = true, value_name = "ADDR|PEER", value_parser = dial::target)]
+        targets: Vec<dial::Target>,
+        /// Show each address: its rank, when its start was planned and was, how long it took, where and why it ended.
+        #[arg(long)]
+        explain: bool,
+        /// Look up addresses of the peer id in this file of `sinew node --peerstore`; that node must not run.
+        #[arg(long, value_name = "FILE")]
+        peerstore: Option<PathBuf>,
+        #[command(flatten)]
+        key: KeyArgs,
     },
     /// Measure how far away a node is.
     Ping {

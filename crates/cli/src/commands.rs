@@ -2,6 +2,7 @@
 
 mod demo;
 mod demo_node;
+pub(crate) mod dial;
 mod identify;
 mod key;
 mod node;
@@ -25,6 +26,12 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
         Command::DemoNode(command) => demo_node::run(command, output).await,
         Command::Node(args) => node::run(&args, output).await,
         Command::Peers { file } => peers::run(&file, output),
+        Command::Dial {
+            targets,
+            explain,
+            peerstore,
+            key,
+        } => dial::run(targets, explain, peerstore.as_deref(), &key, output).await,
         Command::Ping {
             addr,
             count,

@@ -237,6 +237,52 @@ fn a_node_with_a_peerstore_remembers_who_came() {
 }
 
 #[test]
+fn a_dial_explains_each_address_and_remembers_the_good_one() {
+    let here = folder();
+    let node = Running::start(here.path(), &["node"]);
+    let (place, peer) = node.addr.split_once("/p2p/").expect("a full address");
+    let (other, nobody) = ("/ip4/127.0.0.1/udp/9/webrtc-direct", "/ip4/0.0.0.0/tcp/9");
+    let dial = |targets: &[&str]| run(here.path(), &[&["dial", "--explain"], targets].concat());
+    let (code, lines) = dial(&["--peerstore", "peers.redb", other, nobody, place, peer]);
+    assert_eq!((code, lines.len()), (0, 4), "{lines:?}");
+    assert_eq!((text(&lines[0], "addr"), &lines[0]["rank"]), (place, &1.into()));
+    assert!(
+        lines[0]["connected"] == true && lines[0]["took_us"].is_u64(),
+        "{lines:?}"
+    );
+    for (line, addr) in [(&lines[1], other), (&lines[2], nobody)] {
+        assert_eq!((text(line, "addr"), text(line, "failed_at")), (addr, "address"));
+        assert!(line["rank"].is_null() && line["started_us"].is_null(), "{line}");
+    }
+    assert_eq!(
+        (text(&lines[3], "event"), text(&lines[3], "peer")),
+        ("connected", peer)
+    );
+    assert_eq!(text(&lines[3], "muxer"), "/yamux/1.0.0");
+
+    let (code, lines) = dial(&["--peerstore", "peers.redb", peer]);
+    assert_eq!((code, text(&lines[0], "addr")), (0, place), "{lines:?}");
+    let by_name = place.replace("/ip4/127.0.0.1/", "/dns4/localhost/");
+    let (code, lines) = dial(&[&by_name]);
+    let row = (text(&lines[0], "addr"), text(&lines[0], "name"));
+    assert_eq!((code, row), (0, (place, by_name.as_str())));
+
+    let (code, lines) = dial(&[peer]);
+    assert_eq!(
+        (code, lines.len()),
+        (1, 1),
+        "nobody has said where it is: {lines:?}"
+    );
+    let (code, lines) = dial(&[other, nobody]);
+    assert_eq!(
+        (code, lines.len()),
+        (3, 3),
+        "it is for us to name an address: {lines:?}"
+    );
+    assert_eq!(dial(&["neither"]), (2, Vec::new()));
+}
+
+#[test]
 fn the_wrong_peer_and_the_wrong_words_have_exit_codes() {
     let folder = folder();
     let here = folder.path();

@@ -74,9 +74,18 @@ pub struct ListenAddrs(pub Arc<[Multiaddr]>);
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct HandledProtocols(pub Arc<[ProtocolId]>);
 
-/// Addresses under which others say they see this node: candidates, not confirmed by anybody.
+/// Addresses under which others say they see this node, at a port that it listens on: candidates, most observers first.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ObservedAddrs(pub Arc<[Multiaddr]>);
+
+/// Addresses, other than those listened on, under which this node can be reached: enough observers that do not belong
+/// together agree, or a service has had them dialled ([`crate::Host::judge_addr`]).
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ConfirmedAddrs(pub Arc<[Multiaddr]>);
+
+/// The addresses that this node tells others: those listened on and those confirmed, as the operator has it.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct AnnouncedAddrs(pub Arc<[Multiaddr]>);
 
 impl Event for ConnectionEvent {}
 impl Event for StreamEvent {}
@@ -84,3 +93,5 @@ impl Event for ListenEvent {}
 impl Fact for ListenAddrs {}
 impl Fact for HandledProtocols {}
 impl Fact for ObservedAddrs {}
+impl Fact for ConfirmedAddrs {}
+impl Fact for AnnouncedAddrs {}

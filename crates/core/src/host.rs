@@ -53,6 +53,8 @@ pub trait HostBackend: Send + Sync + 'static {
     fn membership(&self) -> Membership;
     /// Takes in what a service found out about a peer.
     fn learn(&self, peer: &PeerId, learned: Learned, source: Source);
+    /// Takes in whether an address of this node was reached when others dialled it.
+    fn judge_addr(&self, addr: Multiaddr, reachable: bool);
     /// What the node uses of its limits, and what they refused.
     fn resources(&self) -> Resources;
     /// Ends the node.
@@ -312,7 +314,7 @@ impl Host {
     }
 
     /// Follows the newest value of the fact `F`: [`crate::ListenAddrs`], [`crate::HandledProtocols`],
-    /// [`crate::ObservedAddrs`], and those of services.
+    /// [`crate::ObservedAddrs`], [`crate::ConfirmedAddrs`], [`crate::AnnouncedAddrs`], and those of services.
     #[must_use]
     pub fn observe<F: Fact>(&self) -> Observer<F> {
         self.backend.bus().observe()
@@ -333,6 +335,12 @@ impl Host {
     /// Takes in what a service found out about `peer`. Bounded per peer.
     pub fn learn(&self, peer: &PeerId, learned: Learned, source: Source) {
         self.backend.learn(peer, learned, source);
+    }
+
+    /// Takes in whether `addr` of this node was reached when others dialled it, as AutoNAT finds out. It overrules what
+    /// observers say, until the next verdict on the address.
+    pub fn judge_addr(&self, addr: impl Into<Multiaddr>, reachable: bool) {
+        self.backend.judge_addr(addr.into(), reachable);
     }
 
     /// What the node uses of its limits, and what they refused since it started.

@@ -60,7 +60,10 @@ pub use error::{
     CloseReason, HandlerError, Layer, ListenError, NegotiationError, OpenError, SecurityError, StreamClosed,
     StreamReset, TransportError, UpgradeError,
 };
-pub use event::{ConnectionEvent, HandledProtocols, ListenAddrs, ListenEvent, ObservedAddrs, StreamEvent};
+pub use event::{
+    AnnouncedAddrs, ConfirmedAddrs, ConnectionEvent, HandledProtocols, ListenAddrs, ListenEvent,
+    ObservedAddrs, StreamEvent,
+};
 pub use gater::{AllowAll, ConnectionGater, Verdict};
 pub use handler::{HandlerOptions, ProtocolMatch, StreamHandler};
 pub use host::{Host, HostBackend};

@@ -1,6 +1,7 @@
 //! Listeners: accept, gate, give a pending place, hand over. Never a handshake.
 
 use crate::{
+    addresses::Addresses,
     limits::Place,
     machine::source::Source,
     places,
@@ -93,16 +94,12 @@ pub(crate) fn stop_all(shared: &Shared) {
 fn announce(shared: &Shared) {
     shared.bus.update(|ListenAddrs(known)| {
         // Looked up while the fact is held: of two changes at once, the newer is told last.
-        let listeners = shared.listeners();
-        let addrs: Vec<_> = listeners
-            .values()
-            .flat_map(|listener| listener.addrs.clone())
-            .collect();
-        drop(listeners);
+        let addrs = shared.listen_addrs();
         let changed = **known != addrs[..];
         *known = addrs.into();
         changed
     });
+    Addresses::publish(shared);
 }
 
 struct Task {

@@ -1,6 +1,6 @@
 //! What a `Host` handle calls.
 
-use crate::{accept, connection, dial, machine::policy, shared::Shared, shutdown, streams};
+use crate::{accept, addresses::Addresses, dial, machine::policy, shared::Shared, shutdown, streams};
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_core::{
@@ -145,13 +145,8 @@ impl HostBackend for Backend {
             if let Some(agent) = learned.agent.as_deref() {
                 entry.finish_early.store(known(agent), Ordering::Relaxed);
             }
-            if let Some(addr) = learned.observed.take() {
-                let mut changed = shared.observed.add(&entry.info, addr);
-                // What ended meanwhile has taken its word back already.
-                if shared.table.find(peer, id).is_none() {
-                    changed |= shared.observed.remove(id);
-                }
-                connection::publish_observed(shared, changed);
+            if let Some(said) = &learned.observed {
+                Addresses::observe(shared, &entry.info, said);
             }
         }
         if shared.table.contains(peer) {
@@ -162,6 +157,10 @@ impl HostBackend for Backend {
     fn resources(&self) -> Resources {
         let running = self.shared.running();
         running.map_or_else(Resources::default, |parts| parts.system.snapshot())
+    }
+
+    fn judge_addr(&self, addr: Multiaddr, reachable: bool) {
+        Addresses::judge(&self.shared, addr, reachable);
     }
 
     async fn shutdown(&self, grace: Duration) {

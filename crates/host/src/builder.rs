@@ -3,11 +3,16 @@
 use crate::{
     accept,
     address_policy::AddressPolicy,
+    addresses::Addresses,
     backend::Backend,
     config::{Limits, Timeouts},
     dial::DialSlots,
     limits::System,
-    machine::{pending::Pending, places::Places},
+    machine::{
+        announce::{Announcing, NoAnnounce},
+        pending::Pending,
+        places::Places,
+    },
     shared::{Parts, Shared},
 };
 use multiaddr::Multiaddr;
@@ -30,6 +35,7 @@ pub struct HostBuilder {
     gater: Arc<dyn ConnectionGater>,
     address_policy: AddressPolicy,
     meter: Arc<dyn Meter>,
+    announcing: Announcing,
     limits: Limits,
     timeouts: Timeouts,
     listen: Vec<Multiaddr>,
@@ -51,6 +57,7 @@ impl HostBuilder {
             gater: Arc::new(AllowAll),
             address_policy: AddressPolicy::default(),
             meter: Arc::new(Unmetered),
+            announcing: Announcing::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             listen: Vec::new(),
@@ -113,6 +120,29 @@ impl HostBuilder {
     #[must_use]
     pub fn meter(mut self, meter: impl Meter) -> Self {
         self.meter = Arc::new(meter);
+        self
+    }
+
+    /// Tells others that the node is reached at `addr`, instead of what it listens on and what was confirmed. Can be
+    /// called several times.
+    #[must_use]
+    pub fn announce(mut self, addr: Multiaddr) -> Self {
+        self.announcing.only.push(addr);
+        self
+    }
+
+    /// Tells others that the node is reached at `addr` too. Can be called several times.
+    #[must_use]
+    pub fn append_announce(mut self, addr: Multiaddr) -> Self {
+        self.announcing.also.push(addr);
+        self
+    }
+
+    /// Keeps an address, or all that begin with an IP address of a range, from being told to others, wherever it
+    /// comes from. Can be called several times.
+    #[must_use]
+    pub fn no_announce(mut self, never: impl Into<NoAnnounce>) -> Self {
+        self.announcing.never.push(never.into());
         self
     }
 
@@ -191,6 +221,7 @@ impl HostBuilder {
             address_policy: self.address_policy,
             dial_slots: DialSlots::new(self.limits.dials),
             meter: self.meter,
+            announcing: self.announcing,
             timeouts: self.timeouts,
         };
         assert!(shared.start(parts), "a builder is consumed by its start");
@@ -198,6 +229,7 @@ impl HostBuilder {
             shared.registry.register(registration)?;
         }
         shared.announce_protocols();
+        Addresses::publish(&shared);
         for addr in listen {
             if let Err(error) = accept::listen(&shared, addr).await {
                 host.shutdown(std::time::Duration::ZERO).await;

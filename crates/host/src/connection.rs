@@ -1,15 +1,14 @@
 //! The task of an established connection: bytes, inbound streams, idleness, and the end.
 
 use crate::{
+    addresses::Addresses,
     entry::{Entry, Worth},
     machine::idle::Usage,
     shared::Shared,
     streams,
 };
 use futures_util::future::BoxFuture;
-use sinew_core::{
-    AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream, ObservedAddrs,
-};
+use sinew_core::{AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream};
 use sinew_identity::PeerId;
 use sinew_machine::{CloseCode, Direction, Instant, code};
 use sinew_runtime::{Timer, now, timeout};
@@ -91,19 +90,6 @@ fn mark_connected(shared: &Shared, peer: &PeerId) {
         if shared.table.contains(peer) == connected {
             return;
         }
-    }
-}
-
-/// Tells under which addresses others see us, if that changed. They are looked up while the fact is held, so that
-/// of two changes at once the newer is told last.
-pub(crate) fn publish_observed(shared: &Shared, changed: bool) {
-    if changed {
-        shared.bus.update(|known: &mut ObservedAddrs| {
-            let observed = shared.observed.now();
-            let differs = *known != observed;
-            *known = observed;
-            differs
-        });
     }
 }
 
@@ -224,7 +210,7 @@ impl Drop for Leave {
         shared.parts().meter.connection_closed(info, &reason);
         shared.table.remove(info);
         shared.places().leave(info.id);
-        publish_observed(shared, shared.observed.remove(info.id));
+        Addresses::forget(shared, info.id);
         if self.entry.hidden {
             return;
         }

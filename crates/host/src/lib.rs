@@ -29,6 +29,7 @@
 
 mod accept;
 mod address_policy;
+mod addresses;
 mod backend;
 mod builder;
 mod config;
@@ -38,7 +39,6 @@ mod entry;
 mod limits;
 mod machine;
 mod membership;
-mod observed;
 mod places;
 mod registry;
 mod shared;
@@ -50,3 +50,4 @@ mod upgrade;
 pub use address_policy::AddressPolicy;
 pub use builder::{HostBuilder, StartError};
 pub use config::{Limits, Timeouts};
+pub use machine::announce::NoAnnounce;

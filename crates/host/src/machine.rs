@@ -1,9 +1,11 @@
 //! The decisions of the host that need no task: pure, and timed by argument.
 
+pub(crate) mod announce;
 pub(crate) mod backoff;
 pub(crate) mod black_hole;
 pub(crate) mod budget;
 pub(crate) mod idle;
+pub(crate) mod observed;
 pub(crate) mod pending;
 pub(crate) mod places;
 pub(crate) mod plan;

@@ -2,13 +2,13 @@
 
 use crate::{
     address_policy::AddressPolicy,
+    addresses::Addresses,
     config::Timeouts,
     dial::{DialSlots, Flights},
     entry::{Entry, Handle, Worth},
     limits::{Place, System},
-    machine::{pending::Pending, places::Places},
+    machine::{announce::Announcing, pending::Pending, places::Places},
     membership::Feeds,
-    observed::Observed,
     registry::Registry,
     table::Table,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) address_policy: AddressPolicy,
     pub(crate) dial_slots: DialSlots,
     pub(crate) meter: Arc<dyn Meter>,
+    pub(crate) announcing: Announcing,
     pub(crate) timeouts: Timeouts,
     pub(crate) system: Arc<System>,
     pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,
@@ -62,7 +63,7 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     pub(crate) feeds: Feeds,
     pub(crate) flights: Flights,
-    pub(crate) observed: Observed,
+    pub(crate) addresses: Addresses,
     pub(crate) listeners: Mutex<BTreeMap<Multiaddr, OpenListener>>,
     /// Listeners and upgrades.
     pub(crate) accepting: TaskScope,
@@ -88,7 +89,7 @@ impl Shared {
             table: Table::new(local),
             feeds: Feeds::default(),
             flights: Flights::default(),
-            observed: Observed::default(),
+            addresses: Addresses::default(),
             listeners: Mutex::default(),
             accepting: TaskScope::new("accepting"),
             connections: TaskScope::new("connections"),
@@ -148,6 +149,13 @@ impl Shared {
 
     pub(crate) fn listeners(&self) -> MutexGuard<'_, BTreeMap<Multiaddr, OpenListener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is listened on now.
+    pub(crate) fn listen_addrs(&self) -> Vec<Multiaddr> {
+        let listeners = self.listeners();
+        let addrs = listeners.values().flat_map(|listener| &listener.addrs);
+        addrs.cloned().collect()
     }
 
     /// A handle for a connection; `None` when it is being closed.

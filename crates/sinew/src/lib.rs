@@ -142,14 +142,14 @@ pub use node::{Node, NodeBuilder, StartError};
 
 pub use sinew_addr::AddrError;
 pub use sinew_core::{
-    self, Attempt, AttemptError, Blame, CloseCode, CloseReason, Connection, ConnectionEvent, ConnectionGater,
-    ConnectionId, ConnectionInfo, Culpable, DialError, DialOptions, DialReport, DialStage, DialTarget,
-    Direction, HandledProtocols, HandlerError, HandlerOptions, Host, Instant, Lifetime, ListenAddrs,
-    ListenError, ListenEvent, Membership, Multiaddr, NegotiationError, ObservedAddrs, OpenError, OpenOptions,
-    PeerInfo, PeerState, Peerstore, ProtocolId, ProtocolMatch, Purpose, Stream, StreamClosed, StreamEvent,
-    StreamHandler, StreamReset, Verdict, code,
+    self, AnnouncedAddrs, Attempt, AttemptError, Blame, CloseCode, CloseReason, ConfirmedAddrs, Connection,
+    ConnectionEvent, ConnectionGater, ConnectionId, ConnectionInfo, Culpable, DialError, DialOptions,
+    DialReport, DialStage, DialTarget, Direction, HandledProtocols, HandlerError, HandlerOptions, Host,
+    Instant, Lifetime, ListenAddrs, ListenError, ListenEvent, Membership, Multiaddr, NegotiationError,
+    ObservedAddrs, OpenError, OpenOptions, PeerInfo, PeerState, Peerstore, ProtocolId, ProtocolMatch,
+    Purpose, Stream, StreamClosed, StreamEvent, StreamHandler, StreamReset, Verdict, code,
 };
-pub use sinew_host::{AddressPolicy, HostBuilder, Limits, Timeouts};
+pub use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Timeouts};
 pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
 #[cfg(feature = "peerstore")]
 pub use sinew_peerstore::{DiskError, DiskPeerstore};

@@ -4,7 +4,7 @@ use crate::{Host, Multiaddr};
 use sinew_core::{
     ConnectionGater, Meter, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport,
 };
-use sinew_host::{AddressPolicy, HostBuilder, Limits, Timeouts};
+use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Timeouts};
 use sinew_identity::{Signer, SigningError};
 use std::sync::Arc;
 
@@ -249,6 +249,29 @@ impl NodeBuilder {
     #[must_use]
     pub fn meter(mut self, meter: impl Meter) -> Self {
         self.host = self.host.meter(meter);
+        self
+    }
+
+    /// Tells others that the node is reached at `addr`, instead of what it listens on and what was confirmed. Can be
+    /// called several times.
+    #[must_use]
+    pub fn announce(mut self, addr: Multiaddr) -> Self {
+        self.host = self.host.announce(addr);
+        self
+    }
+
+    /// Tells others that the node is reached at `addr` too. Can be called several times.
+    #[must_use]
+    pub fn append_announce(mut self, addr: Multiaddr) -> Self {
+        self.host = self.host.append_announce(addr);
+        self
+    }
+
+    /// Keeps an address, or all that begin with an IP address of a range, from being told to others, wherever it
+    /// comes from. Can be called several times.
+    #[must_use]
+    pub fn no_announce(mut self, never: impl Into<NoAnnounce>) -> Self {
+        self.host = self.host.no_announce(never);
         self
     }
 

@@ -27,9 +27,11 @@ mod decode;
 mod ip;
 mod parts;
 mod peer;
+mod range;
 
 pub use decode::{AddrError, MAX_COMPONENTS, MAX_LEN, check, decode, parse};
 pub use ip::{Embedding, Scope, embedded, ip_scope, scope};
 pub use multiaddr::{Multiaddr, Protocol};
 pub use parts::{NameKind, Transport, dns_name, is_circuit, split_circuit, transport, with_server_name};
 pub use peer::{OtherPeer, join_peer, p2p, peer, split_peer};
+pub use range::{IpRange, RangeError};

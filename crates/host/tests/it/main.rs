@@ -1,5 +1,6 @@
 //! Whole hosts over the memory transport, on a paused clock.
 
+mod addresses;
 mod connections;
 mod dialling;
 mod limits;
@@ -10,6 +11,7 @@ mod planning;
 mod probes;
 mod rig;
 mod scale;
+mod simultaneous;
 mod spans;
 mod streams;
 mod validation;

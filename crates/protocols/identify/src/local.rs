@@ -3,7 +3,7 @@
 use crate::{Config, Message};
 use bytes::Bytes;
 use sinew_addr::Scope;
-use sinew_core::{ConnectionInfo, HandledProtocols, Host, ListenAddrs, Multiaddr, Observer};
+use sinew_core::{AnnouncedAddrs, ConnectionInfo, HandledProtocols, Host, Multiaddr, Observer};
 use sinew_record::PeerRecord;
 use sinew_runtime::wall_now;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ pub(crate) struct Local {
 }
 
 struct Facts {
-    addrs: Observer<ListenAddrs>,
+    addrs: Observer<AnnouncedAddrs>,
     protocols: Observer<HandledProtocols>,
     signed: Option<Signed>,
     seq: u64,
@@ -28,7 +28,7 @@ struct Facts {
 
 /// A record with the addresses that it was made of.
 struct Signed {
-    addrs: ListenAddrs,
+    addrs: AnnouncedAddrs,
     envelope: Option<Bytes>,
 }
 
@@ -72,7 +72,7 @@ impl Local {
     }
 
     /// The record of `addrs`, signed if that was not done before.
-    fn record(&self, facts: &mut Facts, addrs: &ListenAddrs) -> Option<Bytes> {
+    fn record(&self, facts: &mut Facts, addrs: &AnnouncedAddrs) -> Option<Bytes> {
         if let Some(signed) = facts.signed.as_ref().filter(|signed| signed.addrs == *addrs) {
             return signed.envelope.clone();
         }
@@ -95,13 +95,13 @@ impl Local {
 }
 
 /// What goes into the one record for all peers: addresses of this machine only if there are no others.
-fn signed_addrs(addrs: &ListenAddrs) -> Vec<Multiaddr> {
+fn signed_addrs(addrs: &AnnouncedAddrs) -> Vec<Multiaddr> {
     let (own, others): (Vec<_>, Vec<_>) = told(addrs).cloned().partition(is_loopback);
     if others.is_empty() { own } else { others }
 }
 
 /// As many addresses as are told to anybody.
-fn told(addrs: &ListenAddrs) -> impl Iterator<Item = &Multiaddr> {
+fn told(addrs: &AnnouncedAddrs) -> impl Iterator<Item = &Multiaddr> {
     let mut left = MAX_ADDR_BYTES;
     addrs.0.iter().take_while(move |addr| {
         let fits = addr.len() <= left;

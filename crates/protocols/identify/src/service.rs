@@ -3,7 +3,7 @@
 use crate::{Outbox, exchange, shared::Shared};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use sinew_core::{
-    ConnectionId, HandledProtocols, ListenAddrs, Observer, PeerId, PeerState, Service, ServiceContext,
+    AnnouncedAddrs, ConnectionId, HandledProtocols, Observer, PeerId, PeerState, Service, ServiceContext,
     ServiceError, Spawn,
 };
 use sinew_runtime::{now, sleep_until};
@@ -21,7 +21,7 @@ pub(crate) struct Identifying {
     /// The connections that were asked.
     asked: BTreeMap<PeerId, BTreeSet<ConnectionId>>,
     pushing: FuturesUnordered<BoxFuture<'static, PeerId>>,
-    addrs: Observer<ListenAddrs>,
+    addrs: Observer<AnnouncedAddrs>,
     protocols: Observer<HandledProtocols>,
     /// Dropped with the service, which ends its handlers.
     _stop: watch::Sender<bool>,
