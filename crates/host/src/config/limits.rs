@@ -141,7 +141,7 @@ impl Limits {
     /// | …`_per_connection` | | 4,096 |
     /// | `memory` | an eighth | 512 MiB |
     /// | …`_per_peer`, …`_per_connection` | a quarter and an eighth of that, at most 64 and 16 MiB | 64, 16 MiB |
-    /// | `unread` | a 256th, at least 1 MiB | 16 MiB |
+    /// | `unread` | three 1,024ths, at least 1 MiB | 12 MiB |
     ///
     /// 256 pending places admit 850 newcomers a second whose upgrade takes three round trips of 100 ms.
     /// `connections_per_peer`, `dials`, the memory of one connection and its unread bytes follow go-libp2p.
@@ -175,7 +175,7 @@ impl Limits {
             memory: growth,
             memory_per_peer: (growth / 4).min(64 * MIB),
             memory_per_connection: (growth / 8).min(16 * MIB),
-            unread: (memory / 256).max(MIB),
+            unread: (memory / 1024 * 3).max(MIB),
             descriptors,
             dry_run: false,
         }
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!((limits.memory, limits.memory_per_peer), (512 * MIB, 64 * MIB));
         assert_eq!(
             (limits.memory_per_connection, limits.unread),
-            (16 * MIB, 16 * MIB)
+            (16 * MIB, 12 * MIB)
         );
         assert_eq!((limits.descriptors, limits.dry_run), (12_288, false));
         assert_eq!((limits.connections_per_peer, limits.dials), (8, 160));

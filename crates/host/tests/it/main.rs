@@ -9,6 +9,7 @@ mod net;
 mod places;
 mod planning;
 mod probes;
+mod resources;
 mod rig;
 mod scale;
 mod simultaneous;

@@ -18,8 +18,8 @@ const LARGEST: usize = 128 * 1024;
 /// Buffers that are kept to be used again, while their slices are with the readers.
 const KEPT: usize = 4;
 
-/// Memory of the process that read buffers of one connection hold, whoever holds them.
-type Gauge = Arc<AtomicUsize>;
+/// Bytes of read buffers of one connection.
+pub(crate) type Gauge = Arc<AtomicUsize>;
 
 /// A buffer whose bytes are all initialised, so that it can be filled again and again without being cleared.
 #[derive(Debug)]
@@ -45,11 +45,20 @@ impl Drop for Buffer {
 }
 
 /// What slices of a buffer hold on to.
-struct Owner(Arc<Buffer>);
+struct Owner {
+    buffer: Arc<Buffer>,
+    lent: Gauge,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.lent.fetch_sub(self.buffer.bytes.len(), Ordering::Relaxed);
+    }
+}
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        &self.0.bytes
+        &self.buffer.bytes
     }
 }
 
@@ -59,6 +68,7 @@ pub(crate) struct Buffers {
     size: usize,
     kept: VecDeque<Arc<Buffer>>,
     gauge: Gauge,
+    lent: Gauge,
 }
 
 impl Buffers {
@@ -67,12 +77,18 @@ impl Buffers {
             size: SMALLEST,
             kept: VecDeque::new(),
             gauge: Gauge::default(),
+            lent: Gauge::default(),
         }
     }
 
     /// Bytes of all buffers that somebody still holds a slice of, or that are kept here.
     pub(crate) fn held(&self) -> usize {
         self.gauge.load(Ordering::Relaxed)
+    }
+
+    /// Counts the bytes of buffers that somebody holds a slice of.
+    pub(crate) fn lent(&self) -> &Gauge {
+        &self.lent
     }
 
     /// Lets `read` fill a buffer and gives what it said it filled.
@@ -94,7 +110,12 @@ impl Buffers {
         if count == room {
             self.size = (self.size * 4).min(LARGEST);
         }
-        let filled = Bytes::from_owner(Owner(buffer.clone())).slice(..count.min(room));
+        self.lent.fetch_add(room, Ordering::Relaxed);
+        let owner = Owner {
+            buffer: buffer.clone(),
+            lent: self.lent.clone(),
+        };
+        let filled = Bytes::from_owner(owner).slice(..count.min(room));
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
@@ -132,7 +153,7 @@ impl Buffers {
 #[cfg(test)]
 mod tests {
     use super::{Buffers, LARGEST, SMALLEST};
-    use std::convert::Infallible;
+    use std::{convert::Infallible, sync::atomic::Ordering};
 
     fn fill(buffers: &mut Buffers, count: usize) -> bytes::Bytes {
         buffers
@@ -172,7 +193,9 @@ mod tests {
         let mut buffers = Buffers::new();
         let slices: Vec<_> = (0..10).map(|_| fill(&mut buffers, 1)).collect();
         assert_eq!(buffers.held(), 10 * SMALLEST);
+        assert_eq!(buffers.lent().load(Ordering::Relaxed), 10 * SMALLEST);
         drop(slices);
+        assert_eq!(buffers.lent().load(Ordering::Relaxed), 0);
         assert_eq!(buffers.held(), 4 * SMALLEST);
         buffers.rest();
         assert_eq!(buffers.held(), 0);

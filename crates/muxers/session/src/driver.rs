@@ -84,11 +84,11 @@ struct Wants<F> {
 }
 
 impl<M: Machine> Driver<M> {
-    pub(crate) fn new(io: BoxedIo, shared: Arc<Shared<M>>) -> Self {
+    pub(crate) fn new(io: BoxedIo, shared: Arc<Shared<M>>, buffers: Buffers) -> Self {
         Self {
             io,
             shared,
-            buffers: Buffers::new(),
+            buffers,
             output: Output::default(),
             woken: Vec::new(),
             timer: Timer::new(),
@@ -201,13 +201,23 @@ impl<M: Machine> Driver<M> {
     fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
         let mut state = self.shared.lock();
         let at = now();
+        state.machine.flushing(at, self.output.unflushed);
+        if !state.paused && state.is_full() {
+            // What lies here for long takes no more memory than it has bytes.
+            state.machine.compact();
+            self.buffers.clear();
+            self.pinned = self.buffers.held() + PINNED;
+            state.paused = true;
+            state.note_unread(true);
+        }
+        let full = state.is_full();
         let State {
             machine,
             driver,
             paused,
+            blocked,
             ..
         } = &mut *state;
-        machine.flushing(at, self.output.unflushed);
         let more = machine.wants_transmit() && self.output.is_empty();
         if more || (*paused && machine.wants_read()) {
             *paused = false;
@@ -219,14 +229,8 @@ impl<M: Machine> Driver<M> {
             machine.take_woken(&mut self.woken);
             cx.waker().wake_by_ref();
         }
-        let full = !machine.wants_read() && machine.unread() > 0;
-        if full && !*paused {
-            // What lies here for long takes no more memory than it has bytes.
-            machine.compact();
-            self.buffers.clear();
-            self.pinned = self.buffers.held() + PINNED;
-        }
         *paused = !machine.wants_read();
+        *blocked = !self.output.is_empty();
         *driver = Some(cx.waker().clone());
         let again = full.then_some(at + ASK_AGAIN);
         let deadline = [machine.deadline(), again].into_iter().flatten().min();

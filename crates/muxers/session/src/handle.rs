@@ -1,6 +1,7 @@
 //! The handle of a connection and the streams that the remote opens.
 
 use crate::{
+    buffers::Buffers,
     driver::Driver,
     machine::{Machine, Ticket},
     shared::Shared,
@@ -23,8 +24,9 @@ use std::{
 /// noted in `scope`.
 #[must_use]
 pub fn mux<M: Machine>(io: BoxedIo, machine: M, scope: Arc<dyn ResourceScope>) -> Muxed {
-    let shared = Shared::new(machine, scope);
-    let driver = Driver::new(io, shared.clone());
+    let buffers = Buffers::new();
+    let shared = Shared::new(machine, scope, buffers.lent().clone());
+    let driver = Driver::new(io, shared.clone(), buffers);
     Muxed::new(
         Arc::new(Handle(shared.clone())),
         Box::new(Accept(shared)),

@@ -2,13 +2,14 @@
 
 use crate::{
     Abandoned,
+    buffers::Gauge,
     machine::{End, Fault, Machine, Refused, StreamError},
 };
 use sinew_core::{CloseReason, MuxError, ResourceScope, StreamClosed, StreamReset};
 use sinew_runtime::now;
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     task::Waker,
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct State<M> {
     pub(crate) driver: Option<Waker>,
     /// The driver sleeps although bytes may wait in the socket.
     pub(crate) paused: bool,
+    /// The driver sleeps with bytes that the socket does not take: the socket will wake it.
+    pub(crate) blocked: bool,
     /// Why the bytes below ended.
     pub(crate) lost: Option<Arc<io::Error>>,
     /// The driver is done.
@@ -32,12 +35,18 @@ pub(crate) struct State<M> {
 }
 
 impl<M: Machine> Shared<M> {
-    pub(crate) fn new(machine: M, scope: Arc<dyn ResourceScope>) -> Arc<Self> {
+    /// `lent` counts what is held of the buffers that were read into.
+    pub(crate) fn new(machine: M, scope: Arc<dyn ResourceScope>, lent: Gauge) -> Arc<Self> {
         let state = State {
             machine,
-            unread: Unread { scope, noted: 0 },
+            unread: Unread {
+                scope,
+                lent,
+                noted: 0,
+            },
             driver: None,
             paused: false,
+            blocked: false,
             lost: None,
             done: false,
             watchers: Vec::new(),
@@ -72,19 +81,24 @@ impl<M: Machine> Shared<M> {
 }
 
 impl<M: Machine> State<M> {
-    /// Notes in the scope what lies unread, if that has changed or it is time to ask `again`, and tells the machine how
-    /// much may.
+    /// Notes in the scope what the remote makes us hold, if that has changed or it is time to ask `again`, and tells the
+    /// machine how much may lie unread.
     pub(crate) fn note_unread(&mut self, again: bool) {
-        let unread = self.machine.unread();
-        if unread != self.unread.noted || again {
-            let share = self.unread.note(unread);
+        if let Some(share) = self.unread.note(self.machine.unread(), again) {
             self.machine.allow_unread(now(), share);
         }
     }
 
+    /// Whether the socket is not read because of what lies unread.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.machine.wants_read() && self.machine.unread() > 0
+    }
+
     fn wants_driver(&self) -> bool {
         let machine = &self.machine;
-        machine.wants_transmit() || machine.end().is_some() || (self.paused && machine.wants_read())
+        (machine.wants_transmit() && !self.blocked)
+            || machine.end().is_some()
+            || (self.paused && machine.wants_read())
     }
 
     pub(crate) fn reason(&self, end: End<M::Fault>) -> CloseReason {
@@ -116,22 +130,33 @@ impl<M: Machine> State<M> {
     }
 }
 
-/// What lies unread, as the connection's scope was last told. In the end it is nothing.
+/// What the remote makes us hold, as the connection's scope was last told. In the end it is nothing.
 struct Unread {
     scope: Arc<dyn ResourceScope>,
+    /// What is held of the buffers that were read into: by streams, by their users, and by what is on its way out.
+    lent: Gauge,
     noted: usize,
 }
 
 impl Unread {
-    fn note(&mut self, unread: usize) -> usize {
-        self.noted = unread;
-        usize::try_from(self.scope.note_unread(unread as u64)).unwrap_or(usize::MAX)
+    /// Notes `unread` bytes and the buffers that are held, and says how many may lie unread beside those. Payload that
+    /// still lies in its buffer is counted twice, until it is read or copied out.
+    fn note(&mut self, unread: usize, again: bool) -> Option<usize> {
+        let lent = self.lent.load(Ordering::Relaxed);
+        let held = unread + lent;
+        if held == self.noted && !again {
+            return None;
+        }
+        self.noted = held;
+        let share = usize::try_from(self.scope.note_unread(held as u64)).unwrap_or(usize::MAX);
+        // A connection whose users hold all of its share is read from whenever nothing lies unread.
+        Some(share.saturating_sub(lent).max(1))
     }
 }
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        self.note(0);
+        self.scope.note_unread(0);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Driver;
 use crate::{
+    buffers::Buffers,
     machine::{Batch, End, Fault, Machine, Refused, StreamError, Ticket},
     shared::Shared,
 };
@@ -160,10 +161,9 @@ impl Machine for Hoard {
 #[tokio::test]
 async fn a_byte_that_nobody_reads_does_not_hold_its_buffer_for_ever() {
     let (local, mut remote) = tokio::io::duplex(1 << 20);
-    let mut driver = Driver::new(
-        Box::new(local),
-        Shared::new(Hoard::default(), Arc::new(Unlimited)),
-    );
+    let buffers = Buffers::new();
+    let shared = Shared::new(Hoard::default(), Arc::new(Unlimited), buffers.lent().clone());
+    let mut driver = Driver::new(Box::new(local), shared, buffers);
     let arriving = [7; 120 << 10];
     let mut most = 0;
     for _ in 0..300 {
