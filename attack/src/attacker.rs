@@ -2,6 +2,7 @@
 
 mod breaches;
 mod channel;
+mod comers;
 mod floods;
 mod frames;
 mod garbage;
@@ -53,6 +54,8 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "stuck-in-noise" => stalls::crowd(aim, Stall::Noise, 2_000, 50).await,
         "stuck-after-security" => stalls::crowd(aim, Stall::AfterSecurity, 2_000, 50).await,
         "idle-peers" => stalls::crowd(aim, Stall::Idle, 3_000, 100).await,
+        "peers-of-one" => comers::of_one_peer(aim, 500, 50).await,
+        "connect-and-close" => comers::without_end(aim).await,
         "flood-syn" => vec![floods::run(aim, floods::Kind::Syn).await],
         "flood-reset" => vec![floods::run(aim, floods::Kind::Reset).await],
         "flood-ping" => vec![floods::run(aim, floods::Kind::Ping).await],

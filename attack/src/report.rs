@@ -58,7 +58,16 @@ impl Figures {
         }
         let (made, ended) = (&self.attack["made"], &self.attack["cut"]);
         check(made == 0, "the attack did not begin".to_owned());
-        check(cut == Cut::All && made != ended, format!("cut {ended} of {made}"));
+        let kept = made
+            .as_u64()
+            .unwrap_or(0)
+            .saturating_sub(ended.as_u64().unwrap_or(0));
+        let allowed = match cut {
+            Cut::All => 0,
+            Cut::AllBut(kept) => kept,
+            Cut::Free => u64::MAX,
+        };
+        check(kept > allowed, format!("cut {ended} of {made}"));
         let (before, after) = (&self.before, &self.after);
         let more = |what: &str, before, after| format!("{after} {what}, {before} before");
         check(

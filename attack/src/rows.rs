@@ -5,6 +5,8 @@
 pub(crate) enum Cut {
     /// All that were made.
     All,
+    /// All that were made but so many.
+    AllBut(u64),
     /// As it likes: what it may hold of them is bounded otherwise.
     Free,
 }
@@ -32,6 +34,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("stuck-in-noise", Cut::All, "≤ 20 (≤ 3), visit ≤ 12"),
     row("stuck-after-security", Cut::All, "≤ 16 (≤ 3), visit ≤ 12"),
     row("idle-peers", Cut::Free, "≤ 30 (≤ 5), ping ≤ 3"),
+    row("peers-of-one", Cut::AllBut(8), "≤ 1.5, all but 8 cut ≤ 40 ms"),
+    row("connect-and-close", Cut::Free, "≤ 4, ≤ 15 % of a core"),
     row("garbage-multistream", Cut::All, "≤ 0.3, cut at the byte"),
     row("garbage-noise", Cut::All, "≤ 0.3, cut at the length"),
     row("garbage-yamux", Cut::All, "≤ 0.3, cut at the header"),

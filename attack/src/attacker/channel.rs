@@ -37,8 +37,13 @@ pub(super) async fn connect(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStr
 
 /// A Noise channel of a fresh identity.
 pub(super) async fn secure(stream: TcpStream, muxer: Muxer) -> io::Result<BoxedIo> {
+    secure_as(&Keypair::generate(), stream, muxer).await
+}
+
+/// A Noise channel of one identity.
+pub(super) async fn secure_as(key: &Keypair, stream: TcpStream, muxer: Muxer) -> io::Result<BoxedIo> {
     let mut io: BoxedIo = Box::new(stream);
-    let noise = Noise::new(&Keypair::generate()).map_err(io::Error::other)?;
+    let noise = Noise::new(key).map_err(io::Error::other)?;
     let agreed = select(&mut io, vec![noise.protocol()], PATIENCE).await;
     agreed.map_err(io::Error::other)?;
     let offer = match muxer {
