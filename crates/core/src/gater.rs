@@ -5,6 +5,7 @@ use multiaddr::Multiaddr;
 use sinew_identity::PeerId;
 use sinew_machine::Direction;
 use std::fmt;
+use tokio::sync::watch;
 
 /// What a gater says.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -13,6 +14,9 @@ pub enum Verdict {
     Allow,
     /// Refuse.
     Deny,
+    /// Go on, and let no limit of the source (its address, its subnet, how often it comes) stand in the way. Such a
+    /// connection does not make room for others.
+    Exempt,
 }
 
 /// Decides who may connect. Synchronous and quick: it is asked for every connection, before anything is paid
@@ -36,10 +40,17 @@ pub trait ConnectionGater: Send + Sync + fmt::Debug + 'static {
         Verdict::Allow
     }
 
-    /// When the connection is complete, before anybody can use it.
+    /// When the connection is complete, before anybody can use it; and again whenever [`ConnectionGater::changes`] says
+    /// so. The last verdict on a connection counts.
     fn on_established(&self, connection: &ConnectionInfo) -> Verdict {
         let _ = connection;
         Verdict::Allow
+    }
+
+    /// Says when verdicts change: every connection is then judged again, and closed if it is denied. A gater that never
+    /// changes has none.
+    fn changes(&self) -> Option<watch::Receiver<()>> {
+        None
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     addresses::Addresses,
     limits::Place,
-    machine::source::Source,
+    machine::source::{Source, Visitor},
     places,
     shared::{OpenListener, Shared},
     upgrade::{Stage, Upgrade},
@@ -158,7 +158,8 @@ impl Task {
 /// Decides what is known at once, and gives the connection a place and a task.
 fn take(shared: &Arc<Shared>, transport: &Arc<dyn Transport>, incoming: Box<dyn Incoming>) {
     let parts = shared.parts();
-    if parts.gater.on_accept(incoming.local(), incoming.remote()) == Verdict::Deny {
+    let verdict = parts.gates.on_accept(incoming.local(), incoming.remote());
+    if verdict == Verdict::Deny {
         failed(
             shared,
             incoming.local(),
@@ -167,7 +168,18 @@ fn take(shared: &Arc<Shared>, transport: &Arc<dyn Transport>, incoming: Box<dyn 
         );
         return incoming.refuse(Refusal::Ignore);
     }
-    let room = places::admits(shared, incoming.remote());
+    let visitor = Visitor {
+        source: Source::of(incoming.remote()),
+        exempt: verdict == Verdict::Exempt,
+    };
+    // Forged addresses take half of the places at most, and of what their owners may take: from there on, who wants a
+    // place proves its address.
+    let validated = incoming.is_validated();
+    let paced = places::paced(shared, &visitor, validated);
+    if !validated && (paced.is_err() || shared.pending().is_crowded()) {
+        return incoming.refuse(Refusal::Retry);
+    }
+    let room = paced.and_then(|()| places::admits(shared, &visitor));
     let place = match room.and_then(|()| shared.place(transport.descriptors())) {
         Ok(place) => place,
         Err(refused) => {
@@ -175,12 +187,8 @@ fn take(shared: &Arc<Shared>, transport: &Arc<dyn Transport>, incoming: Box<dyn 
             return incoming.refuse(Refusal::Reject);
         }
     };
-    // A crowd of forged addresses takes half of the places at most: from there on, who wants one proves its address.
-    if !incoming.is_validated() && shared.pending().is_crowded() {
-        return incoming.refuse(Refusal::Retry);
-    }
     let (evict, evicted) = oneshot::channel();
-    let (id, _evicted_now) = shared.pending().enter(Source::of(incoming.remote()), evict);
+    let (id, _evicted_now) = shared.pending().enter(visitor, evict);
     let waiting = Waiting {
         shared: shared.clone(),
         id,

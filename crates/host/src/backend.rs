@@ -99,7 +99,7 @@ impl HostBackend for Backend {
             .table
             .all()
             .iter()
-            .filter(|entry| !entry.hidden)
+            .filter(|entry| !entry.standing.hidden)
             .map(|entry| entry.info.clone())
             .collect()
     }

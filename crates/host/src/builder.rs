@@ -7,19 +7,20 @@ use crate::{
     backend::Backend,
     config::{Limits, Timeouts},
     dial::DialSlots,
+    gates::{self, Gates},
     limits::System,
     machine::{
         announce::{Announcing, NoAnnounce},
         pending::Pending,
         places::Places,
+        rate::Rates,
     },
     shared::{Parts, Shared},
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    AllowAll, ConnectionGater, HandlerError, Host, ListenError, Meter, MuxerUpgrade, Peerstore, RawUpgrade,
-    Registrar, Resolver, SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport,
-    Unmetered,
+    ConnectionGater, HandlerError, Host, ListenError, Meter, MuxerUpgrade, Peerstore, RawUpgrade, Registrar,
+    Resolver, SecureUpgrade, Service, ServiceConfig, ServiceContext, Shutdown, Transport, Unmetered,
 };
 use sinew_identity::Signer;
 use std::{fmt, sync::Arc};
@@ -32,7 +33,7 @@ pub struct HostBuilder {
     security: Vec<Arc<dyn SecureUpgrade>>,
     muxers: Vec<Arc<dyn MuxerUpgrade>>,
     resolver: Option<Arc<dyn Resolver>>,
-    gater: Arc<dyn ConnectionGater>,
+    gates: Gates,
     address_policy: AddressPolicy,
     meter: Arc<dyn Meter>,
     announcing: Announcing,
@@ -54,7 +55,7 @@ impl HostBuilder {
             security: Vec::new(),
             muxers: Vec::new(),
             resolver: None,
-            gater: Arc::new(AllowAll),
+            gates: Gates::default(),
             address_policy: AddressPolicy::default(),
             meter: Arc::new(Unmetered),
             announcing: Announcing::default(),
@@ -102,10 +103,11 @@ impl HostBuilder {
         self
     }
 
-    /// Sets who may connect; everybody may unless told.
+    /// Adds a say in who may connect, an [`AccessList`](crate::access::AccessList) for instance; everybody may unless told. Of
+    /// several gaters, one that denies is enough.
     #[must_use]
     pub fn gater(mut self, gater: impl ConnectionGater) -> Self {
-        self.gater = Arc::new(gater);
+        self.gates.add(gater);
         self
     }
 
@@ -217,7 +219,12 @@ impl HostBuilder {
             security: self.security,
             muxers: self.muxers,
             resolver: self.resolver,
-            gater: self.gater,
+            gates: self.gates,
+            rates: Rates::new(
+                self.limits.inbound_rate_per_address,
+                self.limits.inbound_rate_per_subnet,
+            )
+            .into(),
             address_policy: self.address_policy,
             dial_slots: DialSlots::new(self.limits.dials),
             meter: self.meter,
@@ -230,6 +237,7 @@ impl HostBuilder {
         }
         shared.announce_protocols();
         Addresses::publish(&shared);
+        gates::follow(&shared);
         for addr in listen {
             if let Err(error) = accept::listen(&shared, addr).await {
                 host.shutdown(std::time::Duration::ZERO).await;

@@ -2,9 +2,11 @@
 
 mod capacity;
 mod limits;
+mod rate;
 
 use crate::machine::idle::Idle;
 pub use limits::Limits;
+pub use rate::Rate;
 use std::time::Duration;
 
 /// How long things may take.

@@ -35,7 +35,7 @@ pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
     let info = &entry.info;
     tracing::debug!(connection = %info.id, peer = %info.peer, direction = %info.direction, remote = %info.remote, "connected");
     shared.parts().meter.connection_opened(info);
-    if !entry.hidden {
+    if !entry.standing.hidden {
         mark_connected(shared, &info.peer);
         remember_address(shared, entry);
         shared
@@ -155,11 +155,11 @@ impl Task {
     fn look_after_idle(&self) -> Option<Instant> {
         let Leave { shared, entry, .. } = &self.leave;
         let info = &entry.info;
-        let protected = !entry.hidden && shared.table.is_protected(&info.peer);
+        let protected = !entry.standing.hidden && shared.table.is_protected(&info.peer);
         let usage = Usage {
             in_use: protected || entry.is_used(),
             last_used: entry.last_used(),
-            spare: entry.hidden || shared.table.is_spare(entry),
+            spare: entry.standing.hidden || shared.table.is_spare(entry),
         };
         let now = now();
         let policy = shared.parts().timeouts.idle_policy();
@@ -211,7 +211,7 @@ impl Drop for Leave {
         shared.table.remove(info);
         shared.places().leave(info.id);
         Addresses::forget(shared, info.id);
-        if self.entry.hidden {
+        if self.entry.standing.hidden {
             return;
         }
         mark_connected(shared, &info.peer);

@@ -18,12 +18,20 @@ use std::{
 /// The number of users of a connection that is being closed: nobody can become one any more.
 const RETIRED: usize = usize::MAX / 2;
 
+/// What a connection has over others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// Made for whoever holds its handle, and for nobody else.
+    pub(crate) hidden: bool,
+    /// No limit of its source holds for it, and it makes no room for others.
+    pub(crate) exempt: bool,
+}
+
 /// An established connection in the table.
 pub(crate) struct Entry {
     pub(crate) info: Arc<ConnectionInfo>,
     pub(crate) muxed: Arc<dyn MuxedConnection>,
-    /// Made for whoever holds its handle, and for nobody else.
-    pub(crate) hidden: bool,
+    pub(crate) standing: Standing,
     /// When it came into the table.
     pub(crate) established: Instant,
     /// Handles and streams; not those streams that are only there because the connection is.
@@ -48,13 +56,13 @@ impl Entry {
         info: ConnectionInfo,
         muxed: Arc<dyn MuxedConnection>,
         place: Place,
-        hidden: bool,
+        standing: Standing,
     ) -> Arc<Self> {
         let now = sinew_runtime::now();
         Arc::new(Self {
             info: Arc::new(info),
             muxed,
-            hidden,
+            standing,
             established: now,
             users: AtomicUsize::new(0),
             useful: AtomicUsize::new(0),

@@ -28,6 +28,7 @@
 //! service by name.
 
 mod accept;
+pub mod access;
 mod address_policy;
 mod addresses;
 mod backend;
@@ -36,6 +37,7 @@ mod config;
 mod connection;
 mod dial;
 mod entry;
+mod gates;
 mod limits;
 mod machine;
 mod membership;
@@ -49,5 +51,5 @@ mod upgrade;
 
 pub use address_policy::AddressPolicy;
 pub use builder::{HostBuilder, StartError};
-pub use config::{Limits, Timeouts};
+pub use config::{Limits, Rate, Timeouts};
 pub use machine::announce::NoAnnounce;

@@ -10,6 +10,7 @@ pub(crate) mod pending;
 pub(crate) mod places;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod rate;
 pub(crate) mod schedule;
 pub(crate) mod slots;
 pub(crate) mod source;

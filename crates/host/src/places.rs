@@ -1,23 +1,43 @@
 //! Places of established connections: who gets one, and who makes room for whom.
 
 use crate::{
-    entry::Entry,
+    entry::{Entry, Standing},
     limits::{Place, Refused},
     machine::{
         places::{Full, Places},
-        source::Source,
+        rate::TooOften,
+        source::{Source, Visitor},
     },
     shared::Shared,
 };
-use multiaddr::Multiaddr;
 use sinew_core::{ConnectionInfo, LimitExceeded, Muxed, Resource, ScopeKind};
 use sinew_machine::{ConnectionId, Direction, Instant};
+use sinew_runtime::now;
 use std::sync::Arc;
 
-/// Whether somebody from `remote` would get a place now: asked before any handshake.
-pub(crate) fn admits(shared: &Shared, remote: &Multiaddr) -> Result<(), LimitExceeded> {
+/// Whether a source comes no more often than it may; counts it. Who is not validated is not refused for it: it has to
+/// come again and prove its address.
+pub(crate) fn paced(shared: &Shared, visitor: &Visitor, validated: bool) -> Result<(), LimitExceeded> {
+    if visitor.exempt {
+        return Ok(());
+    }
+    let taken = shared.rates().take(now(), &visitor.source, validated);
+    let Err(too_often) = taken else { return Ok(()) };
+    let refused = hurried(too_often, &visitor.source);
+    if !validated {
+        return Err(refused.error);
+    }
+    let mut refused = Some(refused);
+    shared
+        .parts()
+        .system
+        .attempt(|force| refused.take().filter(|_| !force).map_or(Ok(()), Err))
+}
+
+/// Whether a visitor would get a place now: asked before any handshake.
+pub(crate) fn admits(shared: &Shared, visitor: &Visitor) -> Result<(), LimitExceeded> {
     let places = shared.places();
-    victim(shared, &places, &Source::of(remote)).map(drop)
+    victim(shared, &places, visitor).map(drop)
 }
 
 /// Puts a connection into the table with all its places, and closes the one that has to make room for it.
@@ -25,26 +45,28 @@ pub(crate) fn enter(
     shared: &Shared,
     info: ConnectionInfo,
     muxed: &Muxed,
-    (mut place, hidden): (Place, bool),
+    (mut place, standing): (Place, Standing),
 ) -> Result<Arc<Entry>, LimitExceeded> {
     let (id, peer, direction) = (info.id, info.peer, info.direction);
     if direction == Direction::Outbound {
         place.establish(id, &peer, direction)?;
-        let entry = Entry::new(info, muxed.handle.clone(), place, hidden);
+        let entry = Entry::new(info, muxed.handle.clone(), place, standing);
         shared.table.insert(entry.clone());
         return Ok(entry);
     }
-    let source = Source::of(&info.remote);
+    let (source, exempt) = (Source::of(&info.remote), standing.exempt);
     // Held to the end: the place that one frees is the newcomer's, and nobody else's.
     let mut places = shared.places();
     // Nobody makes room for who does not get in.
     shared.parts().system.has_room(&peer, direction)?;
-    if let Some(victim) = victim(shared, &places, &source)?.and_then(|victim| places.leave(victim)) {
+    if let Some(victim) =
+        victim(shared, &places, &Visitor { source, exempt })?.and_then(|victim| places.leave(victim))
+    {
         tracing::debug!(connection = %victim.info.id, peer = %victim.info.peer, newcomer = %id, "makes room");
         victim.evict();
     }
     place.establish(id, &peer, direction)?;
-    let entry = Entry::new(info, muxed.handle.clone(), place, hidden);
+    let entry = Entry::new(info, muxed.handle.clone(), place, standing);
     places.enter(id, source, entry.clone());
     shared.table.insert(entry.clone());
     Ok(entry)
@@ -54,15 +76,15 @@ pub(crate) fn enter(
 fn victim(
     shared: &Shared,
     places: &Places<Arc<Entry>>,
-    source: &Source,
+    visitor: &Visitor,
 ) -> Result<Option<ConnectionId>, LimitExceeded> {
     let system = &shared.parts().system;
     let victim = system.attempt(|force| {
         if force {
             return Ok(None);
         }
-        let found = places.victim(source, |entry| unused_since(shared, entry));
-        found.map_err(|full| refused(full, source))
+        let found = places.victim(visitor, |entry| unused_since(shared, entry));
+        found.map_err(|full| refused(full, &visitor.source))
     });
     victim.map(|victim| victim.filter(|_| !system.limits.dry_run))
 }
@@ -72,7 +94,7 @@ fn unused_since(shared: &Shared, entry: &Entry) -> Option<Instant> {
     if entry.is_spent() {
         return Some(Instant::ZERO);
     }
-    let kept = entry.is_useful() || shared.table.is_protected(&entry.info.peer);
+    let kept = entry.standing.exempt || entry.is_useful() || shared.table.is_protected(&entry.info.peer);
     (!kept).then(|| entry.last_used())
 }
 
@@ -85,4 +107,20 @@ fn refused(full: Full, source: &Source) -> Refused {
     let scope = format!("inbound connections of {scope}");
     let error = LimitExceeded::one(scope, Resource::Connections, used as u64, limit as u64);
     Refused { kind, error }
+}
+
+fn hurried(too_often: TooOften, source: &Source) -> Refused {
+    let (scope, rate) = match too_often {
+        TooOften::Address(rate) => (source.to_string(), rate),
+        TooOften::Subnet(rate) => (source.subnet().to_string(), rate),
+    };
+    let scope = format!(
+        "inbound connections of {scope} at once, with one more each {:?},",
+        rate.refill
+    );
+    let burst = u64::from(rate.burst);
+    Refused {
+        kind: ScopeKind::Source,
+        error: LimitExceeded::one(scope, Resource::Connections, burst, burst),
+    }
 }

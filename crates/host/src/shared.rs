@@ -6,16 +6,17 @@ use crate::{
     config::Timeouts,
     dial::{DialSlots, Flights},
     entry::{Entry, Handle, Worth},
+    gates::Gates,
     limits::{Place, System},
-    machine::{announce::Announcing, pending::Pending, places::Places},
+    machine::{announce::Announcing, pending::Pending, places::Places, rate::Rates},
     membership::Feeds,
     registry::Registry,
     table::Table,
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
-    Bus, Connection, ConnectionGater, HandledProtocols, LimitExceeded, Meter, MuxerUpgrade, PeerState,
-    Peerstore, RawUpgrade, Resolver, SecureUpgrade, Transport,
+    Bus, Connection, HandledProtocols, LimitExceeded, Meter, MuxerUpgrade, PeerState, Peerstore, RawUpgrade,
+    Resolver, SecureUpgrade, Transport,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::ConnectionId;
@@ -37,7 +38,7 @@ pub(crate) struct Parts {
     pub(crate) security: Vec<Arc<dyn SecureUpgrade>>,
     pub(crate) muxers: Vec<Arc<dyn MuxerUpgrade>>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
-    pub(crate) gater: Arc<dyn ConnectionGater>,
+    pub(crate) gates: Gates,
     pub(crate) address_policy: AddressPolicy,
     pub(crate) dial_slots: DialSlots,
     pub(crate) meter: Arc<dyn Meter>,
@@ -46,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) system: Arc<System>,
     pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,
     pub(crate) places: Mutex<Places<Arc<Entry>>>,
+    pub(crate) rates: Mutex<Rates>,
 }
 
 /// An open listener, by the address it was opened with.
@@ -145,6 +147,10 @@ impl Shared {
 
     pub(crate) fn places(&self) -> MutexGuard<'_, Places<Arc<Entry>>> {
         self.parts().places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.parts().rates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn listeners(&self) -> MutexGuard<'_, BTreeMap<Multiaddr, OpenListener>> {

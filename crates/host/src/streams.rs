@@ -195,7 +195,7 @@ impl Lease {
     fn into_stream(mut self, io: Box<dyn MuxedStream>, protocol: ProtocolId, name: &ProtocolId) -> Stream {
         let connection = self.info().clone();
         let (stream, direction) = (io.id(), self.direction);
-        if !self.used.entry.hidden {
+        if !self.used.entry.standing.hidden {
             self.shared.bus.publish(|| StreamEvent::Opened {
                 connection: connection.clone(),
                 stream,

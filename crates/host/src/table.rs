@@ -39,7 +39,7 @@ struct Peer {
 
 impl Peer {
     fn visible(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.iter().filter(|entry| !entry.hidden)
+        self.entries.iter().filter(|entry| !entry.standing.hidden)
     }
 
     fn is_visible(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::{
     connection,
-    entry::Entry,
+    entry::{Entry, Standing},
     limits::Place,
     places,
     shared::{Parts, Shared},
@@ -220,7 +220,7 @@ impl Upgrade {
             return Err((wrong.into(), CloseCode::NONE));
         }
         let parts = self.parts();
-        if parts.gater.on_secured(self.direction, &actual, remote) == Verdict::Deny {
+        if parts.gates.on_secured(self.direction, &actual, remote) == Verdict::Deny {
             return Err((UpgradeError::Gated(Layer::Security), code::connection::GATED));
         }
         let room = parts.system.has_room(&actual, self.direction);
@@ -249,11 +249,16 @@ impl Upgrade {
             connection::farewell(&self.shared, muxed, code::connection::SHUTDOWN);
             return Err(UpgradeError::ShuttingDown);
         }
-        if self.parts().gater.on_established(&info) == Verdict::Deny {
+        let verdict = self.parts().gates.on_established(&info);
+        if verdict == Verdict::Deny {
             connection::farewell(&self.shared, muxed, code::connection::GATED);
             return Err(UpgradeError::Gated(Layer::Muxer));
         }
-        let entry = match places::enter(&self.shared, info, &muxed, (self.place, self.hidden)) {
+        let standing = Standing {
+            hidden: self.hidden,
+            exempt: verdict == Verdict::Exempt,
+        };
+        let entry = match places::enter(&self.shared, info, &muxed, (self.place, standing)) {
             Ok(entry) => entry,
             Err(refused) => {
                 connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT);

@@ -97,6 +97,7 @@
 //! | know who comes and goes | [`Host::membership`], [`Host::subscribe`] with [`ConnectionEvent`] |
 //! | send typed requests and get typed answers | the module `request_response` (feature `request-response`) |
 //! | bound what strangers can do | [`Limits`], [`Timeouts`], [`HandlerOptions`], [`ConnectionGater`] |
+//! | allow and deny addresses and peers while the node runs | [`access::AccessList`], given to [`NodeBuilder::gater`] |
 //! | add a transport, security protocol, muxer or service of your own | [`sinew_core`] |
 //!
 //! # Features
@@ -149,7 +150,7 @@ pub use sinew_core::{
     ObservedAddrs, OpenError, OpenOptions, PeerInfo, PeerState, Peerstore, ProtocolId, ProtocolMatch,
     Purpose, Stream, StreamClosed, StreamEvent, StreamHandler, StreamReset, Verdict, code,
 };
-pub use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Timeouts};
+pub use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Rate, Timeouts, access};
 pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
 #[cfg(feature = "peerstore")]
 pub use sinew_peerstore::{DiskError, DiskPeerstore};

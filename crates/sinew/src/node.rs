@@ -231,7 +231,7 @@ impl NodeBuilder {
         self
     }
 
-    /// Sets who may connect.
+    /// Adds a say in who may connect; of several, one that denies is enough.
     #[must_use]
     pub fn gater(mut self, gater: impl ConnectionGater) -> Self {
         self.host = self.host.gater(gater);

@@ -10,6 +10,7 @@
 //!
 //! What it deliberately does not do: say what decoded messages mean. That is for the tests of each crate.
 
+mod access;
 mod addr;
 mod config;
 mod identify;
@@ -46,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     target("private_key", identity::private_key),
     target("multiaddr_bytes", addr::multiaddr_bytes),
     target("multiaddr_text", addr::multiaddr_text),
+    target("access_list", access::list),
     target("envelope", record::envelope),
     target("peer_record", record::peer_record),
     target("multistream", multistream::negotiations),

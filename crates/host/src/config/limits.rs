@@ -1,6 +1,6 @@
 //! How much a host admits.
 
-use super::capacity;
+use super::{capacity, rate::Rate};
 use crate::machine::{pending, places};
 
 const MIB: u64 = 1 << 20;
@@ -65,6 +65,10 @@ pub struct Limits {
     /// Established inbound connections of one subnet: /24 of IPv4, /56 of IPv6, the address itself on loopback. When
     /// full, one of them that nobody uses makes room.
     pub inbound_per_subnet: usize,
+    /// How often an address may connect. Beyond it, it is refused before anything is paid.
+    pub inbound_rate_per_address: Rate,
+    /// How often a subnet may connect: /24 of IPv4, /56 of IPv6, the address itself on loopback.
+    pub inbound_rate_per_subnet: Rate,
     /// Established outbound connections.
     pub outbound_connections: usize,
     /// Established connections to or from one peer.
@@ -132,6 +136,7 @@ impl Limits {
     /// | …`_per_address`, …`_per_subnet` | a quarter and a half of `pending` | 64, 128 |
     /// | `inbound_`, `outbound_connections` | half each of: one for 512 KiB, as far as `descriptors` less twice `pending` reach | 4,096 |
     /// | `inbound_per_address`, …`_per_subnet` | a 64th and a 16th of `inbound_connections`, at least 8 | 64, 256 |
+    /// | `inbound_rate_per_address`, …`_per_subnet` | as many at once as may be pending; one more each 100 ms and 25 ms | 64, 128 |
     /// | `connections_per_peer` | | 8 |
     /// | `dials` | as many as `pending`, at most 160 | 160 |
     /// | `inbound_streams` | one for 256 KiB, at least 512 | 16,384 |
@@ -162,6 +167,8 @@ impl Limits {
             inbound_connections: connections,
             inbound_per_address: (connections / 64).max(8),
             inbound_per_subnet: (connections / 16).max(8),
+            inbound_rate_per_address: Rate::new(burst(pending / 4), 100),
+            inbound_rate_per_subnet: Rate::new(burst(pending / 2), 25),
             outbound_connections: connections,
             connections_per_peer: 8,
             dials: pending.min(160),
@@ -193,6 +200,8 @@ impl Limits {
             inbound_connections: MANY,
             inbound_per_address: MANY,
             inbound_per_subnet: MANY,
+            inbound_rate_per_address: Rate::UNLIMITED,
+            inbound_rate_per_subnet: Rate::UNLIMITED,
             outbound_connections: MANY,
             connections_per_peer: MANY,
             dials: 65_536,
@@ -222,6 +231,10 @@ impl Limits {
             per_subnet: self.inbound_per_subnet,
         }
     }
+}
+
+fn burst(places: usize) -> u32 {
+    u32::try_from(places).unwrap_or(u32::MAX)
 }
 
 /// A number of things; nobody has more than four billion of them.

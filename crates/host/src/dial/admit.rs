@@ -71,7 +71,7 @@ fn admit(shared: &Shared, peer: Option<&PeerId>, found: &Found) -> Result<Arc<dy
         let origin = found.origin.text();
         return Err(AttemptError::Forbidden { reach, origin });
     }
-    if parts.gater.on_dial(peer, addr) == Verdict::Deny {
+    if parts.gates.on_dial(peer, addr) == Verdict::Deny {
         return Err(AttemptError::Gated);
     }
     let transport = parts.transports.iter().find(|transport| transport.handles(addr));

@@ -4,7 +4,7 @@
 //! place; when all places are taken, the source with the most of them does. The newcomer always gets in, so that a
 //! flood from anywhere cannot lock anybody else out.
 
-use super::source::{Source, Subnet};
+use super::source::{Source, Subnet, Visitor};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,8 @@ pub(crate) struct Quotas {
 pub(crate) struct Pending<T> {
     quotas: Quotas,
     next: u64,
-    places: BTreeMap<u64, (Source, T)>,
+    /// With the source of who is not exempt.
+    places: BTreeMap<u64, (Option<Source>, T)>,
     by_address: BTreeMap<IpAddr, BTreeSet<u64>>,
     by_subnet: BTreeMap<Subnet, BTreeSet<u64>>,
     /// The subnets by how many places they hold, then by how old their oldest place is: the last is the busiest.
@@ -48,21 +49,28 @@ impl<T> Pending<T> {
     }
 
     /// Gives a newcomer a place, and returns its number and whoever had to go.
-    pub(crate) fn enter(&mut self, source: Source, place: T) -> (u64, Option<T>) {
-        let evicted = self.victim(&source).and_then(|id| self.leave(id));
+    pub(crate) fn enter(&mut self, visitor: impl Into<Visitor>, place: T) -> (u64, Option<T>) {
+        let Visitor { source, exempt } = visitor.into();
+        let counted = (!exempt).then_some(source);
+        let evicted = self.victim(counted.as_ref()).and_then(|id| self.leave(id));
         let id = self.next;
         self.next += 1;
-        if let Some(address) = source.address() {
-            self.by_address.entry(address).or_default().insert(id);
+        if let Some(source) = counted {
+            if let Some(address) = source.address() {
+                self.by_address.entry(address).or_default().insert(id);
+            }
+            self.resize(source.subnet(), |ids| ids.insert(id));
         }
-        self.resize(source.subnet(), |ids| ids.insert(id));
-        self.places.insert(id, (source, place));
+        self.places.insert(id, (counted, place));
         (id, evicted)
     }
 
     /// Frees a place; `None` if it was evicted before.
     pub(crate) fn leave(&mut self, id: u64) -> Option<T> {
         let (source, place) = self.places.remove(&id)?;
+        let Some(source) = source else {
+            return Some(place);
+        };
         if let Some(address) = source.address()
             && let Some(ids) = self.by_address.get_mut(&address)
         {
@@ -81,18 +89,19 @@ impl<T> Pending<T> {
     }
 
     /// Who must go so that `newcomer` gets in.
-    fn victim(&self, newcomer: &Source) -> Option<u64> {
+    fn victim(&self, newcomer: Option<&Source>) -> Option<u64> {
         let oldest = |ids: &BTreeSet<u64>| ids.first().copied();
         let own_address = newcomer
-            .address()
+            .and_then(Source::address)
             .and_then(|address| self.by_address.get(&address));
         if let Some(ids) = own_address.filter(|ids| ids.len() >= self.quotas.per_address) {
             return oldest(ids);
         }
-        let own_subnet = self.by_subnet.get(&newcomer.subnet());
+        let own_subnet = newcomer.and_then(|newcomer| self.by_subnet.get(&newcomer.subnet()));
         if let Some(ids) = own_subnet.filter(|ids| ids.len() >= self.quotas.per_subnet) {
             return oldest(ids);
         }
+        // If all are exempt, nobody goes: an operator who trusts more than there is room for gets it.
         if self.places.len() < self.quotas.total {
             return None;
         }
@@ -119,7 +128,7 @@ impl<T> Pending<T> {
 #[cfg(test)]
 mod tests {
     use super::{Pending, Quotas};
-    use crate::machine::source::Source;
+    use crate::machine::source::{Source, Visitor};
     use proptest::prelude::*;
 
     const QUOTAS: Quotas = Quotas {
@@ -188,6 +197,30 @@ mod tests {
         for n in 1..=8 {
             assert_eq!(pending.enter(from(&format!("127.0.0.{n}")), n).1, None);
         }
+    }
+
+    #[test]
+    fn the_exempt_count_in_nobodys_quota_and_make_no_room() {
+        let mut pending = Pending::new(QUOTAS);
+        for n in 0..6 {
+            let exempt = Visitor {
+                source: from("1.2.3.4"),
+                exempt: true,
+            };
+            assert_eq!(pending.enter(exempt, n).1, None, "twice the quota of an address");
+        }
+        for n in 6..8 {
+            assert_eq!(pending.enter(from("1.2.3.4"), n).1, None);
+        }
+        assert_eq!(
+            pending.enter(from("5.5.5.5"), 8).1,
+            Some(6),
+            "the oldest that is not exempt"
+        );
+        for id in 0..10 {
+            pending.leave(id);
+        }
+        assert!(pending.places.is_empty());
     }
 
     proptest! {

@@ -5,7 +5,7 @@
 //! kept for sources that have few. Only when nothing can make room is the newcomer refused, and that is known before any
 //! handshake.
 
-use super::source::{Source, Subnet};
+use super::source::{Source, Subnet, Visitor};
 use sinew_machine::{ConnectionId, Instant};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,15 +91,15 @@ impl<T> Places<T> {
     /// it is of use.
     pub(crate) fn victim(
         &self,
-        source: &Source,
+        visitor: &Visitor,
         unused: impl Fn(&T) -> Option<Instant>,
     ) -> Result<Option<ConnectionId>, Full> {
-        let unused = &unused;
+        let (Visitor { source, exempt }, unused) = (visitor, &unused);
         let own = |ids: &BTreeSet<ConnectionId>| self.longest_unused(ids, unused).map(|(_, id)| id);
         let subnet = self.by_subnet.get(&source.subnet());
-        let count = subnet.map_or(0, BTreeSet::len);
+        let count = subnet.filter(|_| !exempt).map_or(0, BTreeSet::len);
         // A source without an address (memory) is this very process.
-        if let Some(address) = source.address() {
+        if let Some(address) = source.address().filter(|_| !exempt) {
             let Quotas {
                 per_address,
                 per_subnet,
@@ -175,7 +175,7 @@ impl<T> Places<T> {
 #[cfg(test)]
 mod tests {
     use super::{FEW, Full, Places, Quotas, RESERVED};
-    use crate::machine::source::Source;
+    use crate::machine::source::{Source, Visitor};
     use proptest::prelude::*;
     use sinew_machine::{ConnectionId, Instant};
     use std::collections::BTreeMap;
@@ -206,7 +206,7 @@ mod tests {
         fn enter(&mut self, source: Source, unused: Option<u64>) -> Result<Option<u64>, Full> {
             let (id, unused) = (self.next, unused.map(Instant));
             self.next += 1;
-            let victim = self.places.victim(&source, |(_, unused)| *unused)?;
+            let victim = self.places.victim(&source.into(), |(_, unused)| *unused)?;
             let evicted = victim.and_then(|id| self.places.leave(id));
             self.places.enter(ConnectionId(id), source, (id, unused));
             Ok(evicted.map(|(id, _)| id))
@@ -298,6 +298,28 @@ mod tests {
         assert_eq!(rig.enter(from("5.5.5.5"), None), Ok(None));
         let full = Full::Total { used: 16, limit: 16 };
         assert_eq!(rig.enter(from("6.6.6.6"), None), Err(full));
+    }
+
+    #[test]
+    fn no_quota_of_its_source_holds_for_the_exempt() {
+        let mut rig = Rig::new(QUOTAS);
+        for _ in 0..3 {
+            rig.enter(from("1.2.3.4"), None).expect("room");
+        }
+        let exempt = Visitor {
+            source: from("1.2.3.4"),
+            exempt: true,
+        };
+        assert_eq!(rig.places.victim(&exempt, |(_, unused)| *unused), Ok(None));
+        for host in 0..13 {
+            rig.enter(from(&format!("10.0.{host}.1")), None).expect("room");
+        }
+        let full = Full::Total { used: 16, limit: 16 };
+        assert_eq!(
+            rig.places.victim(&exempt, |(_, unused)| *unused),
+            Err(full),
+            "there is no room at all"
+        );
     }
 
     #[test]

@@ -7,6 +7,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Source(Option<IpAddr>);
 
+/// Somebody from a source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Visitor {
+    pub(crate) source: Source,
+    /// No limit of its source holds for it, and it makes no room for others.
+    pub(crate) exempt: bool,
+}
+
+impl From<Source> for Visitor {
+    fn from(source: Source) -> Self {
+        let exempt = false;
+        Self { source, exempt }
+    }
+}
+
 /// The network that a source is counted with: /24 of IPv4, /56 of IPv6, the address itself on loopback.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Subnet(Option<IpAddr>);
@@ -14,7 +29,9 @@ pub(crate) struct Subnet(Option<IpAddr>);
 impl Source {
     /// The source at a remote address. An IPv4 address inside an IPv6 one counts as IPv4.
     pub(crate) fn of(remote: &Multiaddr) -> Self {
-        Self(match remote.iter().next() {
+        // In front of the address may stand which interface leads to it.
+        let mut parts = remote.iter().filter(|part| !matches!(part, Protocol::Ip6zone(_)));
+        Self(match parts.next() {
             Some(Protocol::Ip4(address)) => Some(IpAddr::V4(address)),
             Some(Protocol::Ip6(address)) => Some(IpAddr::V6(address).to_canonical()),
             _ => None,

@@ -1,5 +1,6 @@
 //! Whole hosts over the memory transport, on a paused clock.
 
+mod access;
 mod addresses;
 mod connections;
 mod dialling;

@@ -22,19 +22,19 @@ use std::{
 
 /// A memory transport whose arrivals come from the addresses that a test says, through a relay if it says so.
 #[derive(Clone, Default, Debug)]
-struct Somewhere {
+pub(crate) struct Somewhere {
     inside: MemoryTransport,
     sources: Arc<Mutex<VecDeque<Multiaddr>>>,
     limited: bool,
 }
 
 impl Somewhere {
-    fn next_is(&self, source: &str) {
+    pub(crate) fn next_is(&self, source: &str) {
         let source = source.parse().expect("an address");
         self.sources.lock().expect("one thread").push_back(source);
     }
 
-    fn builder(&self) -> HostBuilder {
+    pub(crate) fn builder(&self) -> HostBuilder {
         let key = Keypair::generate();
         let plaintext = InsecurePlaintext::new(key.public());
         HostBuilder::new(Arc::new(key))
@@ -125,14 +125,14 @@ impl Incoming for Arriving {
 }
 
 /// A connection of a fresh identity.
-async fn stranger(addr: &Multiaddr) -> (Host, Connection) {
+pub(crate) async fn stranger(addr: &Multiaddr) -> (Host, Connection) {
     let host = started(builder()).await;
     let dialled = host.dial(addr.clone(), DialOptions::default()).await;
     (host, dialled.expect("gets in"))
 }
 
 /// Keeps the connection in use from both ends.
-async fn in_use(connection: &Connection) -> Stream {
+pub(crate) async fn in_use(connection: &Connection) -> Stream {
     let mut stream = connection.open(["/echo"]).await.expect("opens");
     stream.write_all(b"x").await.expect("sent");
     stream.read_exact(&mut [0]).await.expect("answers");

@@ -1,0 +1,193 @@
+//! Allow and deny lists of addresses, subnets and peers, which survive a restart.
+
+mod error;
+mod file;
+mod rules;
+mod target;
+
+pub use error::{AccessError, Malformed};
+pub use rules::Access;
+pub use target::{NoTarget, Subnet, Target};
+
+use multiaddr::Multiaddr;
+use rules::Rules;
+use sinew_core::{ConnectionGater, ConnectionInfo, Verdict};
+use sinew_identity::PeerId;
+use sinew_machine::Direction;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+/// A gater with two lists that an operator changes while nodes run. Cheap to clone; all clones are the same list, and
+/// several nodes may have it.
+///
+/// An address is judged by the narrowest subnet that has a rule, a peer by its own rule. Who is denied is neither dialled
+/// nor let in, and a connection that exists is closed as soon as a rule denies it. Who is allowed, by address or by
+/// peer, counts against no limit of its address, subnet or rate, and does not make room for others; who has no rule may
+/// connect as everybody may.
+///
+/// ```
+/// use sinew_host::access::AccessList;
+///
+/// let list = AccessList::default();
+/// list.deny("203.0.113.0/24".parse()?)?;
+/// list.allow("203.0.113.7".parse()?)?;
+/// assert_eq!(list.to_text(), "deny 203.0.113.0/24\nallow 203.0.113.7\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct AccessList {
+    state: Arc<State>,
+}
+
+struct State {
+    path: Option<PathBuf>,
+    rules: Mutex<Rules>,
+    changes: watch::Sender<()>,
+}
+
+impl Default for AccessList {
+    /// Lists that nobody is on, in memory only.
+    fn default() -> Self {
+        Self::new(None, Rules::default())
+    }
+}
+
+impl AccessList {
+    fn new(path: Option<PathBuf>, rules: Rules) -> Self {
+        let state = State {
+            path,
+            rules: rules.into(),
+            changes: watch::Sender::new(()),
+        };
+        Self {
+            state: Arc::new(state),
+        }
+    }
+
+    /// The lists in a file, which is written anew, whole and atomically, with every change. There need not be one yet. A
+    /// rule a line, `allow` or `deny` and a [`Target`]; what follows a `#` is left out, and lost with the next change.
+    ///
+    /// # Errors
+    /// [`AccessError`]. A file that cannot be understood is renamed (the error says to what), so that it is not lost
+    /// with the next change; opened again, the lists are empty.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, AccessError> {
+        let path = path.as_ref().to_path_buf();
+        let rules = file::read(&path)?;
+        Ok(Self::new(Some(path), rules))
+    }
+
+    /// The lists in a text of the form that a file has, in memory only.
+    ///
+    /// # Errors
+    /// [`Malformed`], with the line.
+    pub fn from_text(text: &str) -> Result<Self, Malformed> {
+        Ok(Self::new(None, Rules::parse(text)?))
+    }
+
+    /// The lists as a file has them.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        self.lock().to_string()
+    }
+
+    /// Puts a target on the allow list; takes it off the deny list.
+    ///
+    /// # Errors
+    /// [`AccessError`] when the lists are full or the file is not written; nothing has changed then. Blocks until the
+    /// file is on the disk.
+    pub fn allow(&self, target: Target) -> Result<(), AccessError> {
+        self.change(|rules| rules.set(target, Access::Allow))
+    }
+
+    /// Puts a target on the deny list; takes it off the allow list. Connections that it denies are closed.
+    ///
+    /// # Errors
+    /// As [`AccessList::allow`].
+    pub fn deny(&self, target: Target) -> Result<(), AccessError> {
+        self.change(|rules| rules.set(target, Access::Deny))
+    }
+
+    /// Takes a target off either list.
+    ///
+    /// # Errors
+    /// As [`AccessList::allow`].
+    pub fn forget(&self, target: &Target) -> Result<(), AccessError> {
+        self.change(|rules| {
+            rules.remove(target);
+            Ok(())
+        })
+    }
+
+    /// Every rule: subnets, the widest first, and then peers.
+    #[must_use]
+    pub fn rules(&self) -> Vec<(Target, Access)> {
+        self.lock().iter().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rules> {
+        self.state.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Rules) -> Result<(), AccessError>) -> Result<(), AccessError> {
+        let mut rules = self.lock();
+        let mut changed = rules.clone();
+        change(&mut changed)?;
+        if changed == *rules {
+            return Ok(());
+        }
+        if let Some(path) = &self.state.path {
+            file::write(path, &changed)?;
+        }
+        *rules = changed;
+        drop(rules);
+        self.state.changes.send_replace(());
+        Ok(())
+    }
+
+    fn judge(&self, peer: Option<&PeerId>, addr: &Multiaddr) -> Verdict {
+        let rules = self.lock();
+        let found = [rules.of_addr(addr), peer.and_then(|peer| rules.of_peer(peer))];
+        if found.contains(&Some(Access::Deny)) {
+            Verdict::Deny
+        } else if found.contains(&Some(Access::Allow)) {
+            Verdict::Exempt
+        } else {
+            Verdict::Allow
+        }
+    }
+}
+
+impl ConnectionGater for AccessList {
+    fn on_dial(&self, peer: Option<&PeerId>, addr: &Multiaddr) -> Verdict {
+        self.judge(peer, addr)
+    }
+
+    fn on_accept(&self, _: &Multiaddr, remote: &Multiaddr) -> Verdict {
+        self.judge(None, remote)
+    }
+
+    fn on_secured(&self, _: Direction, peer: &PeerId, remote: &Multiaddr) -> Verdict {
+        self.judge(Some(peer), remote)
+    }
+
+    fn on_established(&self, connection: &ConnectionInfo) -> Verdict {
+        self.judge(Some(&connection.peer), &connection.remote)
+    }
+
+    fn changes(&self) -> Option<watch::Receiver<()>> {
+        Some(self.state.changes.subscribe())
+    }
+}
+
+impl fmt::Debug for AccessList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessList")
+            .field("path", &self.state.path)
+            .field("rules", &self.lock().len())
+            .finish_non_exhaustive()
+    }
+}
