@@ -6,9 +6,11 @@ mod comers;
 mod floods;
 mod frames;
 mod garbage;
+mod handshakes;
 mod liars;
 mod negotiation;
 mod outcome;
+mod pings;
 mod stalls;
 mod unread;
 
@@ -73,6 +75,9 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "garbage-yamux" => garbage::run(aim, garbage::Place::Yamux).await,
         "identify-wrong-key" => liars::wrong_key(aim).await?,
         "identify-huge" => liars::huge(aim).await?,
+        "ping-streams" => pings::left_alone(aim).await,
+        "bad-noise" => handshakes::bad(aim).await,
+        "identify-push-blind" => vec![floods::pushes(aim).await],
         "identify-push-flood" => vec![liars::push_flood(aim).await?],
         unknown => return Err(AttackError::NoRow(unknown.to_owned())),
     })

@@ -2,7 +2,8 @@
 
 use super::{
     Aim, channel,
-    frames::{DATA, Frame, HEADER, NONE, PING, RST, SYN, WINDOW, data},
+    frames::{DATA, FIN, Frame, HEADER, NONE, PING, RST, SYN, WINDOW, data, message},
+    liars,
     outcome::{Outcome, ended, rest},
     source,
 };
@@ -12,6 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::io::{AsyncWriteExt, split};
+
+/// Pushes in one write.
+const PUSHES: u64 = 16;
 
 /// Frames in one write.
 const BATCH: u32 = 512;
@@ -38,6 +42,25 @@ pub(super) async fn run(aim: &Aim, kind: Kind) -> Outcome {
     };
     let mut next = 1;
     flood(io, aim.lasting, move |out| batch(kind, &mut next, out)).await
+}
+
+/// Pushes of identify that wait for nothing: stream after stream, each with its news and its end.
+pub(super) async fn pushes(aim: &Aim) -> Outcome {
+    let Ok(io) = channel::open(source(0), aim.place.socket).await else {
+        return Outcome::default();
+    };
+    let (mut next, mut said) = (1, Vec::from(HEADER));
+    said.extend(message("/ipfs/id/push/1.0.0"));
+    flood(io, aim.lasting, move |out| {
+        for _ in 0..PUSHES {
+            let protocols = 4 + usize::try_from(next % 3).unwrap_or(0);
+            let news = [said.as_slice(), &liars::message(&[], protocols)].concat();
+            data(SYN | FIN, next, &news, out);
+            next = next.wrapping_add(2);
+        }
+        PUSHES
+    })
+    .await
 }
 
 /// Writes one batch after the other, and reads all that comes.

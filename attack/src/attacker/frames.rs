@@ -9,6 +9,8 @@ pub(super) const PING: u8 = 2;
 
 /// Flags: a stream begins, or a ping asks.
 pub(super) const SYN: u16 = 1;
+/// One side has said all.
+pub(super) const FIN: u16 = 4;
 /// A stream is reset.
 pub(super) const RST: u16 = 8;
 /// No flag.

@@ -130,7 +130,7 @@ async fn dial(host: &Host, aim: &Aim) -> Result<Connection, AttackError> {
 }
 
 /// An identify message with this public key and so many protocols, and its length in front.
-fn message(public_key: &[u8], protocols: usize) -> Vec<u8> {
+pub(super) fn message(public_key: &[u8], protocols: usize) -> Vec<u8> {
     let mut body = Vec::new();
     if !public_key.is_empty() {
         field(1, public_key, &mut body);
