@@ -10,6 +10,7 @@ mod handshakes;
 mod liars;
 mod negotiation;
 mod outcome;
+mod quic;
 mod pings;
 mod stalls;
 mod unread;
@@ -75,6 +76,10 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "garbage-yamux" => garbage::run(aim, garbage::Place::Yamux).await,
         "identify-wrong-key" => liars::wrong_key(aim).await?,
         "identify-huge" => liars::huge(aim).await?,
+        "quic-garbage" => quic::rubbish(aim, quic::Rubbish::Garbage).await,
+        "quic-versions" => quic::rubbish(aim, quic::Rubbish::Versions).await,
+        "quic-initial-flood" => quic::initial_flood(aim).await,
+        "quic-half-open" => quic::half_open(aim, 2_000).await,
         "ping-streams" => pings::left_alone(aim).await,
         "bad-noise" => handshakes::bad(aim).await,
         "identify-push-blind" => vec![floods::pushes(aim).await],

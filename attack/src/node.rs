@@ -5,7 +5,9 @@ use sinew_core::{Multiaddr, ProtocolId, Stream};
 use sinew_host::HostBuilder;
 use sinew_identity::{Keypair, PeerId};
 use sinew_noise::Noise;
+use sinew_quic::QuicTransport;
 use sinew_tcp::TcpTransport;
+use sinew_tls::Certificate;
 use sinew_yamux::Yamux;
 use std::{
     net::{IpAddr, SocketAddr},
@@ -15,11 +17,13 @@ use std::{
 /// The echo that the target serves: of the interop suite, so that its peers serve it too.
 pub(crate) const ECHO: ProtocolId = ProtocolId::from_static("/sinew/test/echo/1.0.0");
 
-/// A node of a fresh identity with TCP, Noise and yamux.
+/// A node of a fresh identity with QUIC, and with TCP, Noise and yamux.
 pub(crate) fn builder() -> Result<HostBuilder, AttackError> {
     let key = Keypair::generate();
     let noise = Noise::new(&key)?;
+    let quic = QuicTransport::new(Certificate::new(&key)?, sinew_quic::Config::default());
     Ok(HostBuilder::new(Arc::new(key))
+        .transport(quic)
         .transport(TcpTransport::new())
         .security(noise)
         .muxer(Yamux::default()))
@@ -48,16 +52,19 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Reads `/ip4/…/tcp/…/p2p/…`.
+    /// Reads `/ip4/…/tcp/…/p2p/…` and `/ip4/…/udp/…/quic-v1/p2p/…`.
     pub(crate) fn parse(text: &str) -> Result<Self, AttackError> {
         Self::read(text).ok_or_else(|| AttackError::Address(text.to_owned()))
     }
 
     fn read(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('/').collect();
-        let ["", "ip4", ip, "tcp", port, "p2p", peer] = parts.as_slice() else {
+        let ["", "ip4", ip, "tcp" | "udp", port, between @ .., "p2p", peer] = parts.as_slice() else {
             return None;
         };
+        if !matches!(between, [] | ["quic-v1"]) {
+            return None;
+        }
         Some(Self {
             addr: text.parse().ok()?,
             socket: SocketAddr::new(ip.parse::<IpAddr>().ok()?, port.parse().ok()?),

@@ -5,7 +5,7 @@ use crate::{
     control::Process,
     error::AttackError,
     report::{self, Figures, Held},
-    rows::{ROWS, Row},
+    rows::{Over, ROWS, Row},
     system,
 };
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ pub(crate) async fn run(filter: &str, victim: Victim, seconds: u64, json: bool) 
 }
 
 async fn attack(row: &'static Row, victim: Victim, seconds: u64) -> Result<Figures, AttackError> {
-    let (mut target, address) = start_target(victim, false).await?;
+    let (mut target, address) = start_target(victim, false, row.over).await?;
     system::pin(false);
     let mut honest = Process::start("honest", Process::ours(&["honest", &address])?).await?;
     sleep(WARM).await;
@@ -131,7 +131,11 @@ pub(crate) async fn held(target: &mut Process, victim: Victim) -> Result<Held, A
 }
 
 /// Starts a target on the first core, and has it listen.
-pub(crate) async fn start_target(victim: Victim, scale: bool) -> Result<(Process, String), AttackError> {
+pub(crate) async fn start_target(
+    victim: Victim,
+    scale: bool,
+    over: Over,
+) -> Result<(Process, String), AttackError> {
     let command = match (victim, scale) {
         (Victim::Ours, false) => Process::ours(&["target"])?,
         (Victim::Ours, true) => Process::ours(&["target", "--scale"])?,
@@ -139,7 +143,7 @@ pub(crate) async fn start_target(victim: Victim, scale: bool) -> Result<(Process
     };
     system::pin(true);
     let mut target = Process::start("target", command).await?;
-    let listen = json!({ "do": "listen", "addr": "/ip4/127.0.0.1/tcp/0" });
+    let listen = json!({ "do": "listen", "addr": over.addr() });
     let answer = target.ask(listen, SOON).await?;
     let address = answer["addrs"][0].as_str().map(str::to_owned);
     let address = address.ok_or_else(|| AttackError::Address(answer.to_string()))?;

@@ -11,6 +11,23 @@ pub(crate) enum Cut {
     Free,
 }
 
+/// What honest peers and attackers connect over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Over {
+    Tcp,
+    Quic,
+}
+
+impl Over {
+    /// Where the target listens.
+    pub(crate) fn addr(self) -> &'static str {
+        match self {
+            Self::Tcp => "/ip4/127.0.0.1/tcp/0",
+            Self::Quic => "/ip4/127.0.0.1/udp/0/quic-v1",
+        }
+    }
+}
+
 /// One attack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
@@ -20,10 +37,24 @@ pub(crate) struct Row {
     pub(crate) goal: &'static str,
     /// Whether it has to be cut.
     pub(crate) cut: Cut,
+    /// What it goes over.
+    pub(crate) over: Over,
 }
 
 const fn row(name: &'static str, cut: Cut, goal: &'static str) -> Row {
-    Row { name, goal, cut }
+    Row {
+        name,
+        goal,
+        cut,
+        over: Over::Tcp,
+    }
+}
+
+const fn quic(name: &'static str, goal: &'static str) -> Row {
+    Row {
+        over: Over::Quic,
+        ..row(name, Cut::Free, goal)
+    }
 }
 
 /// All of them, in the order of the layers.
@@ -61,4 +92,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("identify-huge", Cut::Free, "≤ 1, ≤ 15 % of a core"),
     row("identify-push-blind", Cut::Free, "≤ 1, ≤ 15 % of a core"),
     row("identify-push-flood", Cut::Free, "≤ 1, ≤ 15 % of a core"),
+    quic("quic-garbage", "≤ 0.2, ≤ 2.5 µs a datagram"),
+    quic("quic-versions", "≤ 0.2, ≤ 2.5 µs a datagram"),
+    quic("quic-initial-flood", "≤ 12 (≤ 2), ≤ 1 % lost"),
+    quic("quic-half-open", "≤ 7 (≤ 2), amplification ≤ 3"),
 ];

@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs it, and says whether every connection was made, served and forgotten.
 pub(crate) async fn run(connections: usize, json: bool) -> Result<bool, AttackError> {
-    let (mut target, address) = start_target(Victim::Ours, true).await?;
+    let (mut target, address) = start_target(Victim::Ours, true, Over::Tcp).await?;
     system::pin(false);
     let mut many = Process::start("many", Process::ours(&["many", &address])?).await?;
     let before = held(&mut target, Victim::Ours).await?;
