@@ -38,6 +38,9 @@ pub(crate) enum Command {
         /// Size of the file that is moved, in MiB.
         #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
         size: u64,
+        /// Only over this stack; can be given several times. Over all of them otherwise.
+        #[arg(long)]
+        stack: Vec<Stack>,
     },
     /// Run a node until Ctrl-C or SIGTERM.
     Node(NodeArgs),
@@ -264,6 +267,8 @@ pub(crate) enum DemoNode {
         dir: PathBuf,
         #[arg(long)]
         from: PeerId,
+        #[arg(long)]
+        stack: Stack,
     },
     /// The node that dials.
     Dial {
@@ -273,7 +278,19 @@ pub(crate) enum DemoNode {
         file: PathBuf,
         #[arg(long)]
         key: PathBuf,
+        #[arg(long)]
+        stack: Stack,
     },
+}
+
+/// What lies between two nodes of the demo.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stack {
+    Quic,
+    TcpTls,
+    TcpNoise,
+    Ws,
+    Wss,
 }
 
 fn address(text: &str) -> Result<Multiaddr, String> {

@@ -3,6 +3,7 @@
 mod demo;
 mod demo_node;
 pub(crate) mod dial;
+mod demo_stack;
 mod identify;
 mod key;
 mod node;
@@ -22,7 +23,7 @@ use clap::CommandFactory;
 /// Runs what the command line asks for.
 pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
     match args.command {
-        Command::Demo { size } => demo::run(size << 20, output).await,
+        Command::Demo { size, stack } => demo::run(size << 20, &stack, output).await,
         Command::DemoNode(command) => demo_node::run(command, output).await,
         Command::Node(args) => node::run(&args, output).await,
         Command::Peers { file } => peers::run(&file, output),

@@ -415,14 +415,25 @@ fn the_demo_shows_each_step_and_leaves_nothing() {
     let text_of = String::from_utf8(done.stdout).expect("text");
     let lines: Vec<_> = text_of.lines().map(object).collect();
     let steps: Vec<_> = lines.iter().filter_map(|line| line["step"].as_str()).collect();
-    assert_eq!(steps, ["connect", "ping", "identify", "streams"]);
-    let sent = lines.iter().find(|line| line["event"] == "sent").expect("a file");
-    assert_eq!(sent["bytes"], 1 << 20);
-    let last = lines.last().expect("lines");
-    assert_eq!(
-        (&last["event"], &last["sha256"]),
-        (&"checked".into(), &sent["sha256"])
-    );
+    assert_eq!(steps, ["connect", "ping", "identify", "streams"].repeat(5));
+    // What was negotiated is the stack that the line names.
+    let stacks = lines.iter().filter(|line| line["event"] == "stack");
+    let connected = lines.iter().filter(|line| line["step"] == "connect");
+    for ((stack, connect), (name, layers)) in stacks.zip(connected).zip([
+        ("quic", "quic "),
+        ("tcp-tls", "tcp /tls/1.0.0 /yamux/1.0.0"),
+        ("tcp-noise", "tcp /noise /yamux/1.0.0"),
+        ("ws", "ws /noise /yamux/1.0.0"),
+        ("wss", "wss /noise /yamux/1.0.0"),
+    ]) {
+        assert_eq!(text(stack, "stack"), name);
+        assert!(text(connect, "result").starts_with(layers), "{connect}");
+    }
+    let sent: Vec<_> = lines.iter().filter(|line| line["event"] == "sent").collect();
+    assert!(sent.len() == 5 && sent.iter().all(|sent| sent["bytes"] == 1 << 20));
+    let checked = lines.iter().filter(|line| line["event"] == "checked" && line["sha256"] == sent[0]["sha256"]);
+    assert_eq!(checked.count(), 5);
+    assert_eq!(lines.last().expect("lines")["event"], "done");
     assert_eq!(
         fs::read_dir(here).expect("there").count(),
         0,
@@ -439,7 +450,7 @@ fn an_interrupted_demo_leaves_nothing() {
     let mut child = child.expect("started");
     let mut lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
     let first = lines.next().expect("a line").expect("read");
-    assert_eq!(text(&object(&first), "step"), "connect");
+    assert_eq!(text(&object(&first), "event"), "stack");
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     kill_process(id.expect("an id of a process"), Signal::TERM).expect("it runs");
     assert_eq!(child.wait().expect("it ends").code(), Some(143));

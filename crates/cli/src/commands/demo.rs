@@ -1,15 +1,18 @@
 //! `sinew demo`: two nodes in two processes, and what they do together.
 
 use crate::{
+    args::Stack,
     error::{CliError, Kind},
     local,
     output::{Output, bytes, rate, time},
 };
+use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sinew::{Keypair, identity::KeyFormat};
 use std::{
     io::{self, Write},
+    iter,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -41,57 +44,90 @@ enum Line {
     },
 }
 
-pub(crate) async fn run(size: u64, output: &Output) -> Result<(), CliError> {
+pub(crate) async fn run(size: u64, stacks: &[Stack], output: &Output) -> Result<(), CliError> {
     let mut signals = local::Signals::watch()?;
+    let stacks = if stacks.is_empty() { &Stack::ALL[..] } else { stacks };
     tokio::select! {
-        shown = show(size, output) => shown,
+        shown = show(size, stacks, output) => shown,
         // Letting go of the show ends its processes and removes its files.
         kind = signals.told() => Err(CliError::new(kind, "told to end")),
     }
 }
 
-async fn show(size: u64, output: &Output) -> Result<(), CliError> {
+async fn show(size: u64, stacks: &[Stack], output: &Output) -> Result<(), CliError> {
     let folder = Folder::new()?;
-    output.tell("Two nodes, two processes, one connection: TCP, Noise, yamux.\n");
-    let (key, file) = (folder.0.join("dialler.key"), folder.0.join("file.bin"));
-    let dialler = Keypair::generate();
-    local::write_key(&dialler, &key, KeyFormat::Protobuf)?;
-    let written = write_file(&file, size, output).await?;
-    let inbox = folder.0.join("inbox");
+    output.tell("Two nodes, two processes, one connection, and the same job over each stack.\n");
+    let parcel = Parcel::make(&folder.0, size, output).await?;
+    let mut rows = Vec::new();
+    for stack in stacks {
+        let steps = over(*stack, &parcel, output).await?;
+        rows.push(iter::once(stack.layers().to_owned()).chain(steps).collect());
+    }
+    output.tell("");
+    output.table(
+        &["stack", "connect", "ping", "identify", "1,000 streams", "file"],
+        &rows,
+    );
+    output.say(
+        &format!("\nsha256 {}: what arrived is what was sent, each time", parcel.hash),
+        &json!({ "event": "done", "stacks": stacks.len(), "sha256": parcel.hash }),
+    );
+    Ok(())
+}
+
+/// What is sent, and by whom.
+struct Parcel {
+    folder: PathBuf,
+    file: PathBuf,
+    size: u64,
+    hash: String,
+    key: PathBuf,
+    sender: Keypair,
+}
+
+impl Parcel {
+    async fn make(folder: &Path, size: u64, output: &Output) -> Result<Self, CliError> {
+        let (key, file, sender) = (folder.join("dialler.key"), folder.join("file.bin"), Keypair::generate());
+        local::write_key(&sender, &key, KeyFormat::Protobuf)?;
+        Ok(Self {
+            hash: write_file(&file, size, output).await?,
+            folder: folder.to_owned(),
+            file,
+            size,
+            key,
+            sender,
+        })
+    }
+}
+
+/// Two nodes over one stack, and what each step came to.
+async fn over(stack: Stack, parcel: &Parcel, output: &Output) -> Result<Vec<String>, CliError> {
+    let value = stack.to_possible_value().expect("no stack is hidden");
+    let name = value.get_name();
+    let inbox = parcel.folder.join(name);
     std::fs::create_dir(&inbox).map_err(|error| CliError::io("making a folder", error))?;
-    let inbox_text = inbox.display().to_string();
-    let mut listener = Node::start(&[
-        "listen",
-        "--dir",
-        &inbox_text,
-        "--from",
-        &dialler.peer_id().to_string(),
-    ])?;
+    let text = |path: &Path| path.display().to_string();
+    let (dir, from) = (text(&inbox), parcel.sender.peer_id().to_string());
+    let mut listener = Node::start(&["listen", "--stack", name, "--dir", &dir, "--from", &from])?;
     let addr = listener.address().await?;
-    output.tell(&format!(
-        "listener  process {}, {addr}",
-        listener.child.id().unwrap_or_default()
-    ));
-    let (file_text, key_text) = (file.display().to_string(), key.display().to_string());
-    let mut dialling = Node::start(&["dial", &addr, "--file", &file_text, "--key", &key_text])?;
-    output.tell(&format!(
-        "dialler   process {}\n",
-        dialling.child.id().unwrap_or_default()
-    ));
-    let rows = follow(&mut dialling, size, &written, output).await?;
-    output.table(&["what", "result", "time"], &rows);
+    let (file, key) = (text(&parcel.file), text(&parcel.key));
+    let mut dialling = Node::start(&["dial", "--stack", name, &addr, "--file", &file, "--key", &key])?;
+    let processes = [&listener, &dialling].map(|node| node.child.id().unwrap_or_default());
+    output.say(
+        &format!("{}: processes {} and {}, {addr}", stack.layers(), processes[0], processes[1]),
+        &json!({ "event": "stack", "stack": name, "addr": addr, "processes": processes }),
+    );
+    let steps = follow(&mut dialling, parcel, output).await?;
     listener.end().await?;
-    check(&inbox.join("file.bin"), &written, output).await
+    let arrived = inbox.join("file.bin");
+    check(&arrived, &parcel.hash, output).await?;
+    std::fs::remove_file(&arrived).map_err(|error| CliError::io("removing what arrived", error))?;
+    Ok(steps)
 }
 
 /// Follows the dialling node to its end.
-async fn follow(
-    node: &mut Node,
-    size: u64,
-    written: &str,
-    output: &Output,
-) -> Result<Vec<Vec<String>>, CliError> {
-    let (mut rows, bar) = (Vec::new(), output.bar(size, "moving a file"));
+async fn follow(node: &mut Node, parcel: &Parcel, output: &Output) -> Result<Vec<String>, CliError> {
+    let (mut steps, bar) = (Vec::new(), output.bar(parcel.size, "moving a file"));
     while let Some(line) = node.line().await? {
         match serde_json::from_value::<Line>(line.clone()) {
             Ok(Line::Moved { bytes }) => bar.set_position(bytes),
@@ -101,7 +137,7 @@ async fn follow(
                 seconds,
             }) => {
                 output.say(&format!("  {step}: {result}"), &line);
-                rows.push(vec![step, result, time(Duration::from_secs_f64(seconds))]);
+                steps.push(time(Duration::from_secs_f64(seconds)));
             }
             Ok(Line::Sent {
                 bytes: sent,
@@ -110,15 +146,11 @@ async fn follow(
             }) => {
                 bar.finish_and_clear();
                 let took = Duration::from_secs_f64(seconds);
-                if sha256 != written {
+                if sha256 != parcel.hash {
                     return Err(CliError::new(Kind::Local, "the file changed while it was sent"));
                 }
                 output.say(&format!("  file: {} moved", bytes(sent)), &line);
-                rows.push(vec![
-                    "file".into(),
-                    format!("{}, {}", bytes(sent), rate(sent, took)),
-                    time(took),
-                ]);
+                steps.push(rate(sent, took));
             }
             Err(_) => return Err(said(&line)),
         }
@@ -129,7 +161,7 @@ async fn follow(
         .await
         .map_err(|error| CliError::io("waiting for the dialling node", error))?;
     if status.success() {
-        Ok(rows)
+        Ok(steps)
     } else {
         Err(CliError::new(Kind::Remote, "the dialling node failed"))
     }
@@ -165,7 +197,7 @@ async fn check(arrived: &Path, written: &str, output: &Output) -> Result<(), Cli
         ));
     }
     output.say(
-        &format!("\nsha256 {arrived}: what arrived is what was sent"),
+        "  checked: what arrived is what was sent",
         &json!({ "event": "checked", "sha256": arrived }),
     );
     Ok(())

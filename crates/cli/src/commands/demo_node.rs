@@ -1,7 +1,7 @@
 //! The two nodes of `sinew demo`, each a process of its own.
 
 use crate::{
-    args::DemoNode,
+    args::{DemoNode, Stack},
     error::{CliError, Kind},
     local,
     output::Output,
@@ -9,7 +9,7 @@ use crate::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
-use sinew::{Connection, Host, Keypair, Multiaddr, Node, PeerId, Stream};
+use sinew::{Connection, Host, HostBuilder, Keypair, Multiaddr, PeerId, Stream, addr};
 use std::{
     path::Path,
     sync::Arc,
@@ -29,18 +29,21 @@ const STEP: u64 = 4 << 20;
 
 pub(crate) async fn run(command: DemoNode, output: &Output) -> Result<(), CliError> {
     match command {
-        DemoNode::Listen { dir, from } => listen(&dir, from, output).await,
-        DemoNode::Dial { addr, file, key } => dial(&addr, &file, &key, output).await,
+        DemoNode::Listen { dir, from, stack } => listen(&dir, from, stack, output).await,
+        DemoNode::Dial {
+            addr,
+            file,
+            key,
+            stack,
+        } => dial(&addr, &file, (stack, &key), output).await,
     }
 }
 
 /// Serves until standard input ends.
-async fn listen(dir: &Path, from: PeerId, output: &Output) -> Result<(), CliError> {
-    let builder = Node::builder(Keypair::generate());
-    let listening = builder
-        .listen("/ip4/127.0.0.1/tcp/0")
-        .expect("the address is a constant");
-    let host = local::start(listening).await?;
+async fn listen(dir: &Path, from: PeerId, stack: Stack, output: &Output) -> Result<(), CliError> {
+    let (builder, ..) = stack.node(Keypair::generate())?;
+    let addr = addr::parse(stack.addr()).expect("the address is a constant");
+    let host = start(builder.listen(addr)).await?;
     host.set_stream_handler(ECHO, echo)
         .map_err(|error| CliError::new(Kind::Local, "serving").because(error))?;
     let receiver = Arc::new(Receiver {
@@ -57,6 +60,11 @@ async fn listen(dir: &Path, from: PeerId, output: &Output) -> Result<(), CliErro
     Ok(())
 }
 
+async fn start(builder: HostBuilder) -> Result<Host, CliError> {
+    let started = builder.start().await;
+    started.map_err(|error| CliError::new(Kind::Local, "starting the node").because(error))
+}
+
 async fn echo(mut stream: Stream) {
     while let Ok(Some(chunk)) = stream.read_chunk().await {
         if stream.write_chunk(chunk).await.is_err() {
@@ -67,10 +75,14 @@ async fn echo(mut stream: Stream) {
     let _ = stream.finish().await;
 }
 
-async fn dial(addr: &Multiaddr, file: &Path, key: &Path, output: &Output) -> Result<(), CliError> {
-    let builder = Node::builder(local::read_key(key)?.keypair);
-    let (ping, identify) = (builder.ping(), builder.identify());
-    let host = local::start(builder).await?;
+async fn dial(
+    addr: &Multiaddr,
+    file: &Path,
+    (stack, key): (Stack, &Path),
+    output: &Output,
+) -> Result<(), CliError> {
+    let (builder, ping, identify) = stack.node(local::read_key(key)?.keypair)?;
+    let host = start(builder).await?;
     let connection = connect(&host, addr, output).await?;
 
     let started = Instant::now();
