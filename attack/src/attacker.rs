@@ -10,8 +10,8 @@ mod handshakes;
 mod liars;
 mod negotiation;
 mod outcome;
-mod quic;
 mod pings;
+mod quic;
 mod stalls;
 mod unread;
 

@@ -86,7 +86,11 @@ pub(crate) const ROWS: &[Row] = &[
     row("giant-length", Cut::All, "cut ≤ 2 ms"),
     row("unread-one-peer", Cut::Free, "≤ 20 (≤ 2), ping ≤ 10"),
     row("unread-twenty-peers", Cut::Free, "≤ 25 (≤ 3), ping ≤ 10"),
-    row("ping-streams", Cut::AllBut(2), "≤ 0.1, 2 kept, the rest reset at once"),
+    row(
+        "ping-streams",
+        Cut::AllBut(2),
+        "≤ 0.1, 2 kept, the rest reset at once",
+    ),
     row("bad-noise", Cut::All, "all refused, ≤ 0.25 ms of CPU each"),
     row("identify-wrong-key", Cut::All, "≤ 1, cut"),
     row("identify-huge", Cut::Free, "≤ 1, ≤ 15 % of a core"),

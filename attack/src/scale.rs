@@ -6,6 +6,7 @@ use crate::{
     error::AttackError,
     orchestrate::{held, start_target},
     report::{Held, over},
+    rows::Over,
     system,
 };
 use serde_json::{Value, json};

@@ -51,7 +51,10 @@ pub(super) async fn rubbish(aim: &Aim, kind: Rubbish) -> Vec<Outcome> {
 }
 
 async fn throw(aim: &Aim, kind: Rubbish, number: usize) -> io::Result<Outcome> {
-    let (socket, until) = (bound(number, aim.place.socket).await?, Instant::now() + aim.lasting);
+    let (socket, until) = (
+        bound(number, aim.place.socket).await?,
+        Instant::now() + aim.lasting,
+    );
     let (mut sent, mut datagram) = (0, [0; DATAGRAM]);
     while Instant::now() < until {
         sinew_crypto::random(&mut datagram[..64]);
@@ -85,7 +88,10 @@ pub(super) async fn initial_flood(aim: &Aim) -> Vec<Outcome> {
 }
 
 async fn flood(aim: &Aim, number: usize) -> io::Result<Outcome> {
-    let (socket, until) = (bound(number, aim.place.socket).await?, Instant::now() + aim.lasting);
+    let (socket, until) = (
+        bound(number, aim.place.socket).await?,
+        Instant::now() + aim.lasting,
+    );
     let (to, mut sent) = (aim.place.socket, 0);
     while Instant::now() < until {
         // Keys for a handshake cost the attacker what they cost: a thread of its own makes them.
@@ -112,7 +118,9 @@ pub(super) async fn half_open(aim: &Aim, count: usize) -> Vec<Outcome> {
 
 async fn begin(aim: &Aim, number: usize) -> io::Result<Outcome> {
     let (socket, to) = (bound(number, aim.place.socket).await?, aim.place.socket);
-    let flight = spawn_blocking(move || first_flight(to)).await.map_err(io::Error::other)?;
+    let flight = spawn_blocking(move || first_flight(to))
+        .await
+        .map_err(io::Error::other)?;
     let (mut sent, mut back) = (0, 0);
     for datagram in &flight {
         sent += socket.send(datagram).await?;

@@ -2,8 +2,8 @@
 
 mod demo;
 mod demo_node;
-pub(crate) mod dial;
 mod demo_stack;
+pub(crate) mod dial;
 mod identify;
 mod key;
 mod node;

@@ -431,7 +431,9 @@ fn the_demo_shows_each_step_and_leaves_nothing() {
     }
     let sent: Vec<_> = lines.iter().filter(|line| line["event"] == "sent").collect();
     assert!(sent.len() == 5 && sent.iter().all(|sent| sent["bytes"] == 1 << 20));
-    let checked = lines.iter().filter(|line| line["event"] == "checked" && line["sha256"] == sent[0]["sha256"]);
+    let checked = lines
+        .iter()
+        .filter(|line| line["event"] == "checked" && line["sha256"] == sent[0]["sha256"]);
     assert_eq!(checked.count(), 5);
     assert_eq!(lines.last().expect("lines")["event"], "done");
     assert_eq!(

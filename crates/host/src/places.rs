@@ -116,7 +116,7 @@ fn hurried(too_often: TooOften, source: &Source) -> Refused {
     };
     let scope = format!(
         "inbound connections of {scope} at once, with one more each {:?},",
-        rate.refill
+        rate.refill()
     );
     let burst = u64::from(rate.burst);
     Refused {

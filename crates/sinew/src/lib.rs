@@ -182,10 +182,10 @@ pub use sinew_perf as perf;
 pub use sinew_ping as ping;
 #[cfg(feature = "insecure-plaintext")]
 pub use sinew_plaintext as insecure_plaintext;
-#[cfg(feature = "quic")]
-pub use sinew_quic as quic;
 #[cfg(feature = "pnet")]
 pub use sinew_pnet as pnet;
+#[cfg(feature = "quic")]
+pub use sinew_quic as quic;
 #[cfg(feature = "request-response")]
 pub use sinew_request_response as request_response;
 #[cfg(feature = "tcp")]

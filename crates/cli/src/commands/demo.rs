@@ -46,7 +46,11 @@ enum Line {
 
 pub(crate) async fn run(size: u64, stacks: &[Stack], output: &Output) -> Result<(), CliError> {
     let mut signals = local::Signals::watch()?;
-    let stacks = if stacks.is_empty() { &Stack::ALL[..] } else { stacks };
+    let stacks = if stacks.is_empty() {
+        &Stack::ALL[..]
+    } else {
+        stacks
+    };
     tokio::select! {
         shown = show(size, stacks, output) => shown,
         // Letting go of the show ends its processes and removes its files.
@@ -69,7 +73,10 @@ async fn show(size: u64, stacks: &[Stack], output: &Output) -> Result<(), CliErr
         &rows,
     );
     output.say(
-        &format!("\nsha256 {}: what arrived is what was sent, each time", parcel.hash),
+        &format!(
+            "\nsha256 {}: what arrived is what was sent, each time",
+            parcel.hash
+        ),
         &json!({ "event": "done", "stacks": stacks.len(), "sha256": parcel.hash }),
     );
     Ok(())
@@ -87,7 +94,11 @@ struct Parcel {
 
 impl Parcel {
     async fn make(folder: &Path, size: u64, output: &Output) -> Result<Self, CliError> {
-        let (key, file, sender) = (folder.join("dialler.key"), folder.join("file.bin"), Keypair::generate());
+        let (key, file, sender) = (
+            folder.join("dialler.key"),
+            folder.join("file.bin"),
+            Keypair::generate(),
+        );
         local::write_key(&sender, &key, KeyFormat::Protobuf)?;
         Ok(Self {
             hash: write_file(&file, size, output).await?,
@@ -114,7 +125,12 @@ async fn over(stack: Stack, parcel: &Parcel, output: &Output) -> Result<Vec<Stri
     let mut dialling = Node::start(&["dial", "--stack", name, &addr, "--file", &file, "--key", &key])?;
     let processes = [&listener, &dialling].map(|node| node.child.id().unwrap_or_default());
     output.say(
-        &format!("{}: processes {} and {}, {addr}", stack.layers(), processes[0], processes[1]),
+        &format!(
+            "{}: processes {} and {}, {addr}",
+            stack.layers(),
+            processes[0],
+            processes[1]
+        ),
         &json!({ "event": "stack", "stack": name, "addr": addr, "processes": processes }),
     );
     let steps = follow(&mut dialling, parcel, output).await?;

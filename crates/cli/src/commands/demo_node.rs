@@ -41,7 +41,7 @@ pub(crate) async fn run(command: DemoNode, output: &Output) -> Result<(), CliErr
 
 /// Serves until standard input ends.
 async fn listen(dir: &Path, from: PeerId, stack: Stack, output: &Output) -> Result<(), CliError> {
-    let (builder, ..) = stack.node(Keypair::generate())?;
+    let (builder, ..) = stack.node(&Keypair::generate())?;
     let addr = addr::parse(stack.addr()).expect("the address is a constant");
     let host = start(builder.listen(addr)).await?;
     host.set_stream_handler(ECHO, echo)
@@ -81,7 +81,7 @@ async fn dial(
     (stack, key): (Stack, &Path),
     output: &Output,
 ) -> Result<(), CliError> {
-    let (builder, ping, identify) = stack.node(local::read_key(key)?.keypair)?;
+    let (builder, ping, identify) = stack.node(&local::read_key(key)?.keypair)?;
     let host = start(builder).await?;
     let connection = connect(&host, addr, output).await?;
 

@@ -4,6 +4,7 @@ use crate::{
     args::Stack,
     error::{CliError, Kind},
 };
+use sinew::{HostBuilder, Node};
 use sinew::{
     Keypair, identify,
     noise::Noise,
@@ -14,7 +15,6 @@ use sinew::{
     websocket::{Certificate, WebSocketTransport},
     yamux::Yamux,
 };
-use sinew::{HostBuilder, Node};
 
 impl Stack {
     /// All of them, the quickest to connect first.
@@ -42,12 +42,12 @@ impl Stack {
     }
 
     /// A node with this stack alone, and with what the demo does over it.
-    pub(crate) fn node(self, key: Keypair) -> Result<(HostBuilder, ping::Ping, identify::Handle), CliError> {
+    pub(crate) fn node(self, key: &Keypair) -> Result<(HostBuilder, ping::Ping, identify::Handle), CliError> {
         let failed = |error| CliError::new(Kind::Local, "the key cannot sign").because(error);
         let builder = Node::bare(key.clone());
         let builder = match self {
             Self::Quic => {
-                let certificate = quic::Certificate::new(&key).map_err(failed)?;
+                let certificate = quic::Certificate::new(key).map_err(failed)?;
                 builder.transport(QuicTransport::new(certificate, quic::Config::default()))
             }
             Self::TcpNoise | Self::TcpTls => builder.transport(TcpTransport::new()),
@@ -56,8 +56,8 @@ impl Stack {
         };
         let builder = match self {
             Self::Quic => builder,
-            Self::TcpTls => builder.security(Tls::new(&key).map_err(failed)?),
-            Self::TcpNoise | Self::Ws | Self::Wss => builder.security(Noise::new(&key).map_err(failed)?),
+            Self::TcpTls => builder.security(Tls::new(key).map_err(failed)?),
+            Self::TcpNoise | Self::Ws | Self::Wss => builder.security(Noise::new(key).map_err(failed)?),
         };
         let mut builder = builder.muxer(Yamux::default());
         let ping = builder.add(ping::Config::default());
