@@ -185,6 +185,9 @@ pub(crate) struct KeyArgs {
     /// the one in the configuration folder, and other commands a fresh key.
     #[arg(short, long)]
     pub(crate) key: Option<PathBuf>,
+    /// The swarm.key file of a private network: the node talks with nobody else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) psk: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -217,6 +220,23 @@ pub(crate) enum KeyCommand {
         /// The form to write.
         #[arg(short, long)]
         format: Format,
+    },
+    /// Make and show the pre-shared key of a private network.
+    #[command(subcommand)]
+    Psk(PskCommand),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PskCommand {
+    /// Make a key and write it into a new swarm.key file.
+    New {
+        /// The file; it must not exist.
+        file: PathBuf,
+    },
+    /// Show the fingerprint of a swarm.key file: two nodes of one network show the same.
+    Show {
+        /// The file.
+        file: PathBuf,
     },
 }
 

@@ -10,6 +10,7 @@ use sinew::{
     AddressPolicy, Connection, DialOptions, DiskError, Host, Keypair, Multiaddr, Node, NodeBuilder,
     StartError, addr,
     identity::{Existing, KeyFile, KeyFormat},
+    pnet::PreSharedKey,
 };
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const GRACE: Duration = Duration::from_secs(3);
 
 /// The key of a command that dials: the file if one is named, else a fresh one.
-pub(crate) fn dialling_key(args: &KeyArgs) -> Result<Keypair, CliError> {
+fn dialling_key(args: &KeyArgs) -> Result<Keypair, CliError> {
     match &args.key {
         Some(path) => read_or_make(path),
         None => Ok(Keypair::generate()),
@@ -84,14 +85,28 @@ pub(crate) fn write_key(keypair: &Keypair, path: &Path, format: KeyFormat) -> Re
         .map_err(|error| CliError::new(Kind::Local, "writing the key").because(error))
 }
 
-/// A node that only dials.
-pub(crate) async fn dialler(key: Keypair) -> Result<Host, CliError> {
-    start(Node::builder(key)).await
+/// Reads the pre-shared key of a private network.
+pub(crate) fn read_psk(path: &Path) -> Result<PreSharedKey, CliError> {
+    PreSharedKey::read_file(path)
+        .map_err(|error| CliError::new(Kind::Local, "reading the pre-shared key").because(error))
+}
+
+/// Puts a node into the private network that is named, if one is.
+pub(crate) fn within(builder: NodeBuilder, args: &KeyArgs) -> Result<NodeBuilder, CliError> {
+    match &args.psk {
+        Some(path) => Ok(builder.private_network(read_psk(path)?)),
+        None => Ok(builder),
+    }
+}
+
+/// A builder of a node that only dials.
+pub(crate) fn dialler(args: &KeyArgs) -> Result<NodeBuilder, CliError> {
+    within(Node::builder(dialling_key(args)?), args)
 }
 
 /// A builder of a node that listens.
 pub(crate) fn listener(args: &Listening) -> Result<NodeBuilder, CliError> {
-    let builder = Node::builder(listening_key(&args.key)?);
+    let builder = within(Node::builder(listening_key(&args.key)?), &args.key)?;
     Ok(args.listen.iter().cloned().fold(builder, NodeBuilder::listen_on))
 }
 

@@ -155,6 +155,27 @@ fn keys_are_made_shown_and_converted_but_never_overwritten() {
 }
 
 #[test]
+fn a_private_network_has_a_key() {
+    let folder = folder();
+    let here = folder.path();
+    let (code, made) = run(here, &["key", "psk", "new", "swarm.key"]);
+    assert_eq!((code, made.len()), (0, 1), "{made:?}");
+    let (code, shown) = run(here, &["key", "psk", "show", "swarm.key"]);
+    assert_eq!((code, &shown[0]["fingerprint"]), (0, &made[0]["fingerprint"]));
+    assert_eq!(
+        run(here, &["key", "psk", "new", "swarm.key"]).0,
+        3,
+        "not overwritten"
+    );
+    let node = Running::start(here, &["node", "--psk", "swarm.key"]);
+    let ping = ["ping", &node.addr, "--count", "1"];
+    assert_eq!(run(here, &[&ping[..], &["--psk", "swarm.key"]].concat()).0, 0);
+    assert_ne!(run(here, &ping).0, 0, "who has no key hears noise");
+    assert_eq!(run(here, &["node", "--psk", "nothing.key"]).0, 3);
+    assert_eq!(node.signal(Signal::INT), 0);
+}
+
+#[test]
 fn a_node_is_pinged_and_identified_and_keeps_its_key() {
     let folder = folder();
     let here = folder.path();

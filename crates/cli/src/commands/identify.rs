@@ -2,11 +2,11 @@
 
 use crate::{args::KeyArgs, error::CliError, local, output::Output};
 use serde_json::json;
-use sinew::{Multiaddr, Node, identify::Record};
+use sinew::{Multiaddr, identify::Record};
 use std::time::Duration;
 
 pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Result<(), CliError> {
-    let builder = Node::builder(local::dialling_key(key)?);
+    let builder = local::dialler(key)?;
     let identify = builder.identify();
     let host = local::start(builder).await?;
     let connection = local::connect(&host, addr).await?;

@@ -1,13 +1,17 @@
 //! `sinew key`: new, show, convert.
 
 use crate::{
-    args::{Format, KeyCommand, KeyKind},
+    args::{Format, KeyCommand, KeyKind, PskCommand},
     error::{CliError, Kind},
     local,
     output::Output,
 };
 use serde_json::json;
-use sinew::{Keypair, identity::KeyFormat};
+use sinew::{
+    Keypair,
+    identity::{Existing, KeyFormat},
+    pnet::PreSharedKey,
+};
 use std::path::Path;
 
 pub(crate) fn run(command: KeyCommand, output: &Output) -> Result<(), CliError> {
@@ -31,7 +35,27 @@ pub(crate) fn run(command: KeyCommand, output: &Output) -> Result<(), CliError> 
             local::write_key(&key.keypair, &to, form(format))?;
             show(&key.keypair, &to, output);
         }
+        KeyCommand::Psk(command) => psk(command, output)?,
     }
+    Ok(())
+}
+
+fn psk(command: PskCommand, output: &Output) -> Result<(), CliError> {
+    let (key, file) = match command {
+        PskCommand::New { file } => {
+            let key = PreSharedKey::generate();
+            key.write_file(&file, Existing::Keep)
+                .map_err(|error| CliError::new(Kind::Local, "writing the pre-shared key").because(error))?;
+            (key, file)
+        }
+        PskCommand::Show { file } => (local::read_psk(&file)?, file),
+    };
+    let (fingerprint, file) = (key.fingerprint(), file.display().to_string());
+    let object = json!({ "fingerprint": fingerprint, "file": file });
+    output.say(
+        &format!("fingerprint  {fingerprint}\nfile         {file}"),
+        &object,
+    );
     Ok(())
 }
 

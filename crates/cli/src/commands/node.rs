@@ -46,8 +46,9 @@ fn builder(args: &NodeArgs) -> Result<NodeBuilder, CliError> {
     config.limits = args.limits.map(limits).or(config.limits);
     let key = KeyArgs {
         key: args.key.key.clone().or(config.key.clone()),
+        psk: args.key.psk.clone(),
     };
-    Node::builder(local::listening_key(&key)?)
+    local::within(Node::builder(local::listening_key(&key)?), &key)?
         .configure(&config)
         .map_err(|error| CliError::new(Kind::Local, "building the node").because(error))
 }

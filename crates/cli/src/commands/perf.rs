@@ -9,7 +9,7 @@ use crate::{
 use futures_util::future::try_join_all;
 use serde_json::json;
 use sinew::{
-    Connection, Multiaddr, Node,
+    Connection, Multiaddr,
     perf::{Amount, Config, Live, Perf, Report, Request, Transfer},
 };
 use std::{
@@ -53,7 +53,7 @@ async fn measure(
     key: &KeyArgs,
     output: &Output,
 ) -> Result<(), CliError> {
-    let host = local::start(Node::builder(local::dialling_key(key)?)).await?;
+    let host = local::start(local::dialler(key)?).await?;
     let connection = local::connect(&host, addr).await?;
     let perf = Perf::new(host.clone());
     let nothing = Amount::Bytes(0);

@@ -7,7 +7,7 @@ use crate::{
     output::{Output, time},
 };
 use serde_json::json;
-use sinew::{Multiaddr, Node};
+use sinew::Multiaddr;
 use std::time::Duration;
 
 pub(crate) async fn run(
@@ -17,7 +17,7 @@ pub(crate) async fn run(
     key: &KeyArgs,
     output: &Output,
 ) -> Result<(), CliError> {
-    let builder = Node::builder(local::dialling_key(key)?);
+    let builder = local::dialler(key)?;
     let ping = builder.ping();
     let host = local::start(builder).await?;
     let connection = local::connect(&host, addr).await?;

@@ -21,7 +21,7 @@ pub(crate) async fn run(
     key: &KeyArgs,
     output: &Output,
 ) -> Result<(), CliError> {
-    let host = local::dialler(local::dialling_key(key)?).await?;
+    let host = local::start(local::dialler(key)?).await?;
     let connection = local::connect(&host, addr).await?;
     let size = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     let (bar, started) = (output.bar(size, "sending"), Instant::now());
