@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use sinew::{
     HostBuilder, Keypair, Node, Signer, identify,
+    mplex::Mplex,
     noise::Noise,
     ping::{self, Ping},
     tcp::TcpTransport,
@@ -104,6 +105,7 @@ fn add_security(builder: HostBuilder, name: &str, key: &dyn Signer) -> Result<Ho
 fn add_muxer(builder: HostBuilder, name: &str) -> Result<HostBuilder, Error> {
     match name {
         "yamux" => Ok(builder.muxer(Yamux::default())),
+        "mplex" => Ok(builder.muxer(Mplex::default())),
         other => Err(format!("unknown muxer {other}").into()),
     }
 }

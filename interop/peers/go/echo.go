@@ -50,6 +50,9 @@ func ending(err error) (string, any) {
 	if reset, ok := errors.AsType[*network.StreamError](err); ok {
 		return "reset", reset.ErrorCode
 	}
+	if errors.Is(err, network.ErrReset) {
+		return "reset", nil // by a peer that sends no code
+	}
 	return "failed", nil
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 use super::{InteropError, peers::Places};
 
@@ -26,6 +26,8 @@ fn store(folder: &Path, name: &str, content: &[u8]) -> Result<(), InteropError> 
 fn make() -> Result<[(&'static str, Vec<u8>); 6], rcgen::Error> {
     let root_key = KeyPair::generate()?;
     let mut root = CertificateParams::default();
+    // Without a name of its own it is taken for the issuer of itself, and the other for one that signed itself.
+    root.distinguished_name.push(DnType::CommonName, "interop root");
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     root.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let root_cert = root.self_signed(&root_key)?;

@@ -16,7 +16,7 @@ use super::{
 pub(super) const SHORT: Duration = Duration::from_secs(15);
 
 /// The key of the private network, in hex.
-const PRE_SHARED_KEY: &str = "73696e65772d696e7465726f702d70726976617465206e6574776f726b20303031";
+const PRE_SHARED_KEY: &str = "73696e65772d696e7465726f702d707269766174652d6e6574776f726b2d3031";
 
 /// One side: the running program, and what is known of it.
 pub(super) struct Side<'a> {

@@ -306,16 +306,6 @@ async fn memory_is_limited_by_connection_peer_and_in_all() {
     assert_eq!(of_peer, [(ScopeKind::Peer, Resource::Memory, 1)]);
 }
 
-/// A builder of hosts that wait longer than ten seconds for a socket to take bytes.
-fn patient() -> HostBuilder {
-    let (key, mut config) = (Keypair::generate(), sinew_yamux::Config::default());
-    config.write_timeout = Duration::from_secs(60);
-    HostBuilder::new(Arc::new(key.clone()))
-        .transport(MemoryTransport::new())
-        .security(InsecurePlaintext::new(key.public()))
-        .muxer(Yamux::new(config))
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_lies_unread_has_shares_and_an_honest_peer_goes_on() {
     const POOL: u64 = 512 << 10;
@@ -325,17 +315,15 @@ async fn what_lies_unread_has_shares_and_an_honest_peer_goes_on() {
         drop(stream);
     };
     server.set_stream_handler("/deaf", deaf).expect("free");
-    let (mut hogs, codes) = (Vec::new(), Arc::new(Mutex::new(Vec::new())));
+    let mut hogs = Vec::new();
     for _ in 0..4 {
-        let host = started(patient()).await;
-        let connection = another(&host, &addr).await;
+        let (host, connection) = connect(&addr).await;
         for _ in 0..8 {
             let mut stream = connection.open(["/deaf"]).await.expect("opens");
-            let codes = codes.clone();
             tokio::spawn(async move {
+                // What the server does not read waits here, with the stream.
                 let _ = stream.write_all(&[7; 250 << 10]).await;
-                let error = stream.read_chunk().await.expect_err("it says nothing");
-                codes.lock().expect("one thread").push(reset_of(&error));
+                let _ = stream.read_chunk().await;
             });
         }
         hogs.push((host, connection));
@@ -357,17 +345,6 @@ async fn what_lies_unread_has_shares_and_an_honest_peer_goes_on() {
         refusals(&server)
             .iter()
             .any(|(kind, resource, _)| (*kind, *resource) == shared)
-    );
-    assert_eq!(
-        codes.lock().expect("one thread").len(),
-        0,
-        "ten seconds of patience"
-    );
-    sleep(Duration::from_secs(10)).await;
-    let codes = codes.lock().expect("one thread").clone();
-    assert!(
-        !codes.is_empty() && codes.iter().all(|code| *code == code::stream::GARBAGE_COLLECTED),
-        "{codes:?}"
     );
     for (host, _) in hogs {
         host.shutdown(Duration::ZERO).await;

@@ -53,6 +53,10 @@ impl Transport for QuicTransport {
     }
 
     /// Addresses of the draft version are handled too, so that their error says what is wrong with them.
+    fn is_secure(&self) -> bool {
+        true
+    }
+
     fn handles(&self, addr: &Multiaddr) -> bool {
         quic_addr(addr).is_some() || is_draft(addr)
     }
