@@ -134,7 +134,7 @@ pub(crate) struct NodeArgs {
     /// Describe the node in this TOML file; what is said here beside it comes first.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where to listen; can be given several times. A free port on all interfaces if nothing is said.
+    /// Where to listen; can be given several times. Free ports of all interfaces if nothing is said.
     #[arg(short, long, value_parser = address)]
     pub(crate) listen: Vec<Multiaddr>,
     #[command(flatten)]
@@ -160,19 +160,11 @@ pub(crate) enum LimitsKind {
     DryRun,
 }
 
-/// Where a node listens if nothing is said.
-pub(crate) const LISTEN: [&str; 4] = [
-    "/ip4/0.0.0.0/udp/0/quic-v1",
-    "/ip6/::/udp/0/quic-v1",
-    "/ip4/0.0.0.0/tcp/0",
-    "/ip6/::/tcp/0",
-];
-
 /// Where a node listens and who it is.
 #[derive(ClapArgs, Debug)]
 pub(crate) struct Listening {
-    /// Where to listen; can be given several times.
-    #[arg(short, long, default_values = LISTEN, value_parser = address)]
+    /// Where to listen; can be given several times. Free ports of all interfaces if nothing is said.
+    #[arg(short, long, value_parser = address)]
     pub(crate) listen: Vec<Multiaddr>,
     #[command(flatten)]
     pub(crate) key: KeyArgs,

@@ -107,7 +107,23 @@ pub(crate) fn dialler(args: &KeyArgs) -> Result<NodeBuilder, CliError> {
 /// A builder of a node that listens.
 pub(crate) fn listener(args: &Listening) -> Result<NodeBuilder, CliError> {
     let builder = within(Node::builder(listening_key(&args.key)?), &args.key)?;
-    Ok(args.listen.iter().cloned().fold(builder, NodeBuilder::listen_on))
+    let addrs = match &args.listen[..] {
+        [] => anywhere(&args.key),
+        given => given.to_vec(),
+    };
+    Ok(addrs.into_iter().fold(builder, NodeBuilder::listen_on))
+}
+
+/// Where a node listens if nothing is said: over all that its network allows.
+pub(crate) fn anywhere(args: &KeyArgs) -> Vec<Multiaddr> {
+    let quic = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip6/::/udp/0/quic-v1"];
+    let tcp = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"];
+    // QUIC brings its own security, which the key of a private network cannot wrap.
+    let quic = quic.iter().filter(|_| args.psk.is_none());
+    let addrs = quic
+        .chain(&tcp)
+        .map(|addr| addr::parse(addr).expect("an address of ours"));
+    addrs.collect()
 }
 
 /// Starts a node. A name on the command line is the word of whoever typed it, wherever it leads.

@@ -7,9 +7,7 @@ use crate::{
     output::{Output, time},
 };
 use serde_json::{Value, json};
-use sinew::{
-    Attempt, Culpable, DialError, DialOptions, DialReport, DialTarget, Multiaddr, Node, PeerId, addr,
-};
+use sinew::{Attempt, Culpable, DialError, DialOptions, DialReport, DialTarget, Multiaddr, PeerId, addr};
 use std::{path::Path, time::Duration};
 
 /// Whom to dial, as it is typed.
@@ -38,7 +36,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<(), CliError> {
     let target = whom(targets)?;
-    let mut builder = Node::builder(local::dialling_key(key)?);
+    let mut builder = local::dialler(key)?;
     if let Some(path) = peerstore {
         builder = builder.peerstore_at(path).map_err(local::peerstore_error)?;
     }

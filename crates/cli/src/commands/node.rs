@@ -1,13 +1,13 @@
 //! `sinew node`: runs until it is told to end, and says who comes and goes.
 
 use crate::{
-    args::{KeyArgs, LISTEN, LimitsKind, NodeArgs},
+    args::{KeyArgs, LimitsKind, NodeArgs},
     error::{CliError, Kind},
     local,
     output::Output,
 };
 use serde_json::json;
-use sinew::{ConnectionEvent, Host, Limits, ListenEvent, Node, NodeBuilder, addr, config::Config};
+use sinew::{ConnectionEvent, Host, Limits, ListenEvent, Node, NodeBuilder, config::Config};
 
 pub(crate) async fn run(args: &NodeArgs, output: &Output) -> Result<(), CliError> {
     let signals = local::Signals::watch()?;
@@ -36,10 +36,7 @@ fn builder(args: &NodeArgs) -> Result<NodeBuilder, CliError> {
     if !args.listen.is_empty() {
         config.listen.clone_from(&args.listen);
     } else if config.listen.is_empty() {
-        let addrs = LISTEN
-            .iter()
-            .map(|addr| addr::parse(addr).expect("an address of ours"));
-        config.listen = addrs.collect();
+        config.listen = local::anywhere(&args.key);
     }
     config.peerstore = args.peerstore.clone().or(config.peerstore);
     config.metrics = args.metrics.or(config.metrics);

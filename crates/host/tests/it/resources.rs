@@ -11,6 +11,7 @@ use sinew_host::{HostBuilder, Limits};
 use sinew_identity::Keypair;
 use sinew_memory::MemoryTransport;
 use sinew_plaintext::InsecurePlaintext;
+use sinew_runtime::TaskScope;
 use sinew_yamux::Yamux;
 use std::{
     sync::{Arc, Mutex},
@@ -101,11 +102,11 @@ async fn streams_are_limited_by_connection_peer_protocol_and_in_all() {
     type Change = fn(&mut Limits);
     let table: [(ScopeKind, Change); 4] = [
         (ScopeKind::Connection, |limits| {
-            limits.inbound_streams_per_connection = 2
+            limits.inbound_streams_per_connection = 2;
         }),
         (ScopeKind::Peer, |limits| limits.inbound_streams_per_peer = 2),
         (ScopeKind::Protocol, |limits| {
-            limits.inbound_streams_per_protocol = 2
+            limits.inbound_streams_per_protocol = 2;
         }),
         (ScopeKind::System, |limits| {
             limits.inbound_streams = 2;
@@ -315,12 +316,12 @@ async fn what_lies_unread_has_shares_and_an_honest_peer_goes_on() {
         drop(stream);
     };
     server.set_stream_handler("/deaf", deaf).expect("free");
-    let mut hogs = Vec::new();
+    let (mut hogs, tasks) = (Vec::new(), TaskScope::new("hogs"));
     for _ in 0..4 {
         let (host, connection) = connect(&addr).await;
         for _ in 0..8 {
             let mut stream = connection.open(["/deaf"]).await.expect("opens");
-            tokio::spawn(async move {
+            tasks.spawn("hog", async move {
                 // What the server does not read waits here, with the stream.
                 let _ = stream.write_all(&[7; 250 << 10]).await;
                 let _ = stream.read_chunk().await;
