@@ -3,7 +3,7 @@
 use crate::{
     Bus, Connection, ConnectionInfo, DialError, DialOptions, DialReport, DialTarget, Event, Fact,
     HandlerError, HandlerOptions, Learned, ListenError, Membership, Observer, OpenError, OpenOptions,
-    Peerstore, ProtocolMatch, Registration, Resources, Source, Stream, StreamHandler, Subscription,
+    Peerstore, ProtocolMatch, Registration, Resources, Source, Stream, StreamHandler, Subscription, Tag,
 };
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
@@ -47,6 +47,14 @@ pub trait HostBackend: Send + Sync + 'static {
     fn disconnect(&self, peer: &PeerId, code: CloseCode) -> usize;
     /// Keeps the connections to a peer from being closed for being idle or to make room, for as long as a tag is set.
     fn protect(&self, peer: &PeerId, tag: &'static str, on: bool);
+    /// Changes the value of a tag of a peer; `change` is called once.
+    fn tag(&self, peer: &PeerId, tag: Tag, change: &mut dyn FnMut(i32) -> i32);
+    /// Takes a tag away from a peer.
+    fn untag(&self, peer: &PeerId, name: &str);
+    /// What the tags of a peer add up to.
+    fn worth(&self, peer: &PeerId) -> i64;
+    /// Closes connections down to the low watermark, and says how many.
+    fn trim(&self) -> usize;
     /// Takes note of whether something that was tried on a connection came to nothing.
     fn doubt(&self, peer: &PeerId, id: ConnectionId, doubtful: bool);
     /// Follows who is connected.
@@ -297,6 +305,35 @@ impl Host {
     /// Takes back a tag of [`Host::protect`].
     pub fn unprotect(&self, peer: &PeerId, tag: &'static str) {
         self.backend.protect(peer, tag, false);
+    }
+
+    /// Sets what a peer is worth for one reason. When connections have to be closed, those to the peers that are worth
+    /// least go first; one to a peer that is worth more than nothing does not make room for newcomers. Tags of
+    /// peers that are not connected are kept too, in a bounded table.
+    pub fn tag_peer(&self, peer: &PeerId, tag: impl Into<Tag>, value: i32) {
+        self.backend.tag(peer, tag.into(), &mut |_| value);
+    }
+
+    /// Changes what a peer is worth for one reason, from zero if it has no such tag: `|value| value + 5`, say.
+    pub fn upsert_tag(&self, peer: &PeerId, tag: impl Into<Tag>, mut change: impl FnMut(i32) -> i32) {
+        self.backend.tag(peer, tag.into(), &mut change);
+    }
+
+    /// Takes away a reason to keep the connections to a peer.
+    pub fn untag_peer(&self, peer: &PeerId, name: &str) {
+        self.backend.untag(peer, name);
+    }
+
+    /// What the tags of a peer add up to now.
+    #[must_use]
+    pub fn peer_worth(&self, peer: &PeerId) -> i64 {
+        self.backend.worth(peer)
+    }
+
+    /// Closes the connections that are worth least until no more than the low watermark are left, and says how many. It
+    /// happens by itself when there are more than the high watermark.
+    pub fn trim(&self) -> usize {
+        self.backend.trim()
     }
 
     /// Takes note that something that was tried on a connection came to nothing (`true`: a ping without an answer,

@@ -50,6 +50,7 @@ mod resources;
 mod scope;
 mod service;
 mod stream;
+mod tag;
 mod transport;
 mod upgrade;
 
@@ -79,6 +80,7 @@ pub use service::{
     Registrar, Registration, Service, ServiceConfig, ServiceContext, ServiceError, Shutdown, Spawn,
 };
 pub use stream::{Stream, StreamLease};
+pub use tag::{Decay, Tag};
 pub use transport::{
     DialRequest, Incoming, Link, Listener, ListenerEvent, RawConnection, Refusal, SecureConnection, Transport,
 };

@@ -1,12 +1,14 @@
 //! What a `Host` handle calls.
 
-use crate::{accept, addresses::Addresses, dial, machine::policy, shared::Shared, shutdown, streams};
+use crate::{
+    accept, addresses::Addresses, connection, dial, machine::policy, shared::Shared, shutdown, streams, trim,
+};
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_core::{
     Bus, Connection, ConnectionInfo, DialOptions, DialReport, DialTarget, HandlerError, HostBackend, Learned,
     Lifetime, ListenError, Membership, MuxError, OpenError, OpenOptions, Peerstore, Purpose, Registration,
-    Resources, Source, Stream,
+    Resources, Source, Stream, Tag,
 };
 use sinew_identity::{PeerId, Signer};
 use sinew_machine::{CloseCode, ConnectionId, ProtocolId};
@@ -120,6 +122,22 @@ impl HostBackend for Backend {
 
     fn protect(&self, peer: &PeerId, tag: &'static str, on: bool) {
         self.shared.table.protect(peer, tag, on);
+    }
+
+    fn tag(&self, peer: &PeerId, tag: Tag, change: &mut dyn FnMut(i32) -> i32) {
+        self.shared.tags().upsert(now(), *peer, tag, change);
+    }
+
+    fn untag(&self, peer: &PeerId, name: &str) {
+        self.shared.tags().remove(now(), peer, name);
+    }
+
+    fn worth(&self, peer: &PeerId) -> i64 {
+        self.shared.tags().sum(now(), peer)
+    }
+
+    fn trim(&self) -> usize {
+        trim::trim(&self.shared)
     }
 
     fn doubt(&self, peer: &PeerId, id: ConnectionId, doubtful: bool) {

@@ -5,7 +5,7 @@ use crate::{
     address_policy::AddressPolicy,
     addresses::Addresses,
     backend::Backend,
-    config::{Limits, Timeouts},
+    config::{Limits, Timeouts, Watermarks},
     dial::DialSlots,
     gates::{self, Gates},
     limits::System,
@@ -16,6 +16,7 @@ use crate::{
         rate::Rates,
     },
     shared::{Parts, Shared},
+    trim,
 };
 use multiaddr::Multiaddr;
 use sinew_core::{
@@ -38,6 +39,7 @@ pub struct HostBuilder {
     meter: Arc<dyn Meter>,
     announcing: Announcing,
     limits: Limits,
+    watermarks: Option<Watermarks>,
     timeouts: Timeouts,
     listen: Vec<Multiaddr>,
     registrar: Registrar,
@@ -60,6 +62,7 @@ impl HostBuilder {
             meter: Arc::new(Unmetered),
             announcing: Announcing::default(),
             limits: Limits::default(),
+            watermarks: None,
             timeouts: Timeouts::default(),
             listen: Vec::new(),
             registrar: Registrar::default(),
@@ -163,6 +166,13 @@ impl HostBuilder {
         self
     }
 
+    /// Sets with how many connections trimming begins and ends; [`Watermarks::of`] the limits unless told.
+    #[must_use]
+    pub fn watermarks(mut self, watermarks: Watermarks) -> Self {
+        self.watermarks = Some(watermarks);
+        self
+    }
+
     /// Sets the deadlines.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
@@ -194,7 +204,7 @@ impl HostBuilder {
     /// [`Host::shutdown`](sinew_core::Host::shutdown) or the end of the tokio runtime.
     ///
     /// # Errors
-    /// [`StartError`] when a part is missing, two services serve one protocol, or an address cannot be listened on;
+    /// [`StartError`] when the watermarks contradict the limits, two services serve one protocol, or an address cannot be listened on;
     /// what was started by then is ended.
     pub async fn start(self) -> Result<Host, StartError> {
         if self.private_network.is_some()
@@ -210,7 +220,13 @@ impl HostBuilder {
             services,
             ..
         } = self;
+        let watermarks = self.watermarks.unwrap_or_else(|| Watermarks::of(&self.limits));
+        let (Watermarks { low, high, .. }, limit) = (watermarks, self.limits.connections());
+        if low > high || high > limit {
+            return Err(StartError::Watermarks { low, high, limit });
+        }
         let parts = Parts {
+            watermarks,
             system: System::new(self.limits),
             pending: Pending::new(self.limits.pending_quotas()).into(),
             places: Places::new(self.limits.inbound_quotas()).into(),
@@ -238,6 +254,7 @@ impl HostBuilder {
         shared.announce_protocols();
         Addresses::publish(&shared);
         gates::follow(&shared);
+        trim::follow(&shared);
         for addr in listen {
             if let Err(error) = accept::listen(&shared, addr).await {
                 host.shutdown(std::time::Duration::ZERO).await;
@@ -285,6 +302,18 @@ pub enum StartError {
     /// Two services serve one protocol.
     #[error(transparent)]
     Handler(#[from] HandlerError),
+    /// The watermarks are in the wrong order, or above what the limits allow.
+    #[error(
+        "watermarks of {low} and {high} connections: the low one is at most the high one, and that at most the {limit} that the limits allow"
+    )]
+    Watermarks {
+        /// The low one.
+        low: usize,
+        /// The high one.
+        high: usize,
+        /// How many connections the limits allow.
+        limit: usize,
+    },
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),

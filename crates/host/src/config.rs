@@ -3,11 +3,13 @@
 mod capacity;
 mod limits;
 mod rate;
+mod watermarks;
 
 use crate::machine::idle::Idle;
 pub use limits::Limits;
 pub use rate::Rate;
 use std::time::Duration;
+pub use watermarks::Watermarks;
 
 /// How long things may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,7 +5,7 @@ use crate::{
     entry::{Entry, Worth},
     machine::idle::Usage,
     shared::Shared,
-    streams,
+    streams, trim,
 };
 use futures_util::future::BoxFuture;
 use sinew_core::{AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream};
@@ -43,6 +43,7 @@ pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
             .changed(info.peer, || shared.table.contains(&info.peer));
         shared.bus.publish(|| ConnectionEvent::Opened(info.clone()));
     }
+    trim::notice(shared);
     let task = Task::new(shared.clone(), entry.clone(), muxed);
     let span = tracing::debug_span!("connection", id = %info.id, peer = %info.peer);
     shared

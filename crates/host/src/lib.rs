@@ -47,9 +47,10 @@ mod shared;
 mod shutdown;
 mod streams;
 mod table;
+mod trim;
 mod upgrade;
 
 pub use address_policy::AddressPolicy;
 pub use builder::{HostBuilder, StartError};
-pub use config::{Limits, Rate, Timeouts};
+pub use config::{Limits, Rate, Timeouts, Watermarks};
 pub use machine::announce::NoAnnounce;

@@ -14,3 +14,5 @@ pub(crate) mod rate;
 pub(crate) mod schedule;
 pub(crate) mod slots;
 pub(crate) mod source;
+pub(crate) mod tags;
+pub(crate) mod trim;

@@ -94,7 +94,11 @@ fn unused_since(shared: &Shared, entry: &Entry) -> Option<Instant> {
     if entry.is_spent() {
         return Some(Instant::ZERO);
     }
-    let kept = entry.standing.exempt || entry.is_useful() || shared.table.is_protected(&entry.info.peer);
+    let peer = &entry.info.peer;
+    let kept = entry.standing.exempt
+        || entry.is_useful()
+        || shared.tags().sum(now(), peer) > 0
+        || shared.table.is_protected(&entry.info.peer);
     (!kept).then(|| entry.last_used())
 }
 

@@ -3,12 +3,12 @@
 use crate::{
     address_policy::AddressPolicy,
     addresses::Addresses,
-    config::Timeouts,
+    config::{Timeouts, Watermarks},
     dial::{DialSlots, Flights},
     entry::{Entry, Handle, Worth},
     gates::Gates,
     limits::{Place, System},
-    machine::{announce::Announcing, pending::Pending, places::Places, rate::Rates},
+    machine::{announce::Announcing, pending::Pending, places::Places, rate::Rates, tags::Tags},
     membership::Feeds,
     registry::Registry,
     table::Table,
@@ -29,7 +29,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 /// What a host is built of; set when it starts.
 pub(crate) struct Parts {
@@ -44,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) meter: Arc<dyn Meter>,
     pub(crate) announcing: Announcing,
     pub(crate) timeouts: Timeouts,
+    pub(crate) watermarks: Watermarks,
     pub(crate) system: Arc<System>,
     pub(crate) pending: Mutex<Pending<oneshot::Sender<()>>>,
     pub(crate) places: Mutex<Places<Arc<Entry>>>,
@@ -76,6 +77,9 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) closing: AtomicBool,
     pub(crate) peerstore: OnceLock<Arc<dyn Peerstore>>,
+    /// There are too many connections.
+    pub(crate) crowded: Notify,
+    tags: Mutex<Tags>,
     parts: OnceLock<Parts>,
     next_connection: AtomicU64,
 }
@@ -100,6 +104,8 @@ impl Shared {
             stop: watch::Sender::new(false),
             closing: AtomicBool::new(false),
             peerstore: OnceLock::new(),
+            crowded: Notify::new(),
+            tags: Mutex::default(),
             parts: OnceLock::new(),
             next_connection: AtomicU64::new(1),
         })
@@ -151,6 +157,10 @@ impl Shared {
 
     pub(crate) fn rates(&self) -> MutexGuard<'_, Rates> {
         self.parts().rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tags(&self) -> MutexGuard<'_, Tags> {
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn listeners(&self) -> MutexGuard<'_, BTreeMap<Multiaddr, OpenListener>> {

@@ -9,7 +9,7 @@ use std::{
     hash::BuildHasher,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -29,6 +29,7 @@ pub(crate) struct Table {
     hasher: RandomState,
     shards: [RwLock<Shard>; SHARDS],
     generations: AtomicU32,
+    count: AtomicUsize,
     protected: RwLock<HashMap<PeerId, BTreeSet<&'static str>>>,
 }
 
@@ -60,6 +61,7 @@ impl Table {
             hasher,
             shards,
             generations,
+            count: AtomicUsize::new(0),
             protected,
         }
     }
@@ -90,17 +92,26 @@ impl Table {
             known.generation = self.generations.fetch_add(1, Ordering::Relaxed);
         }
         known.entries.push(entry);
+        self.count.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Removes a connection.
     pub(crate) fn remove(&self, info: &ConnectionInfo) {
         let mut shard = self.write(&info.peer);
         if let Some(known) = shard.get_mut(&info.peer) {
+            let before = known.entries.len();
             known.entries.retain(|entry| entry.info.id != info.id);
+            self.count
+                .fetch_sub(before - known.entries.len(), Ordering::AcqRel);
             if known.entries.is_empty() {
                 shard.remove(&info.peer);
             }
         }
+    }
+
+    /// How many connections there are, hidden ones too.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
     }
 
     /// Whether `peer` has a connection that others may know of.

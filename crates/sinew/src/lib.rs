@@ -97,6 +97,7 @@
 //! | know who comes and goes | [`Host::membership`], [`Host::subscribe`] with [`ConnectionEvent`] |
 //! | send typed requests and get typed answers | the module `request_response` (feature `request-response`) |
 //! | bound what strangers can do | [`Limits`], [`Timeouts`], [`HandlerOptions`], [`ConnectionGater`] |
+//! | say whose connections are worth keeping | [`Host::tag_peer`], [`Host::protect`], [`Watermarks`] |
 //! | allow and deny addresses and peers while the node runs | [`access::AccessList`], given to [`NodeBuilder::gater`] |
 //! | add a transport, security protocol, muxer or service of your own | [`sinew_core`] |
 //!
@@ -144,13 +145,13 @@ pub use node::{Node, NodeBuilder, StartError};
 pub use sinew_addr::AddrError;
 pub use sinew_core::{
     self, AnnouncedAddrs, Attempt, AttemptError, Blame, CloseCode, CloseReason, ConfirmedAddrs, Connection,
-    ConnectionEvent, ConnectionGater, ConnectionId, ConnectionInfo, Culpable, DialError, DialOptions,
+    ConnectionEvent, ConnectionGater, ConnectionId, ConnectionInfo, Culpable, Decay, DialError, DialOptions,
     DialReport, DialStage, DialTarget, Direction, HandledProtocols, HandlerError, HandlerOptions, Host,
     Instant, Lifetime, ListenAddrs, ListenError, ListenEvent, Membership, Multiaddr, NegotiationError,
     ObservedAddrs, OpenError, OpenOptions, PeerInfo, PeerState, Peerstore, ProtocolId, ProtocolMatch,
-    Purpose, Stream, StreamClosed, StreamEvent, StreamHandler, StreamReset, Verdict, code,
+    Purpose, Stream, StreamClosed, StreamEvent, StreamHandler, StreamReset, Tag, Verdict, code,
 };
-pub use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Rate, Timeouts, access};
+pub use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Rate, Timeouts, Watermarks, access};
 pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
 #[cfg(feature = "peerstore")]
 pub use sinew_peerstore::{DiskError, DiskPeerstore};

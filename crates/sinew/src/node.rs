@@ -4,7 +4,7 @@ use crate::{Host, Multiaddr};
 use sinew_core::{
     ConnectionGater, Meter, MuxerUpgrade, Peerstore, Resolver, SecureUpgrade, ServiceConfig, Transport,
 };
-use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Timeouts};
+use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Timeouts, Watermarks};
 use sinew_identity::{Signer, SigningError};
 use std::sync::Arc;
 
@@ -321,6 +321,13 @@ impl NodeBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.host = self.host.limits(limits);
+        self
+    }
+
+    /// Sets with how many connections trimming begins and ends.
+    #[must_use]
+    pub fn watermarks(mut self, watermarks: Watermarks) -> Self {
+        self.host = self.host.watermarks(watermarks);
         self
     }
 

@@ -216,6 +216,11 @@ impl Limits {
         }
     }
 
+    /// Established connections of both directions.
+    pub(crate) fn connections(&self) -> usize {
+        self.inbound_connections.saturating_add(self.outbound_connections)
+    }
+
     pub(crate) fn pending_quotas(&self) -> pending::Quotas {
         pending::Quotas {
             total: self.pending,

@@ -16,4 +16,5 @@ mod scale;
 mod simultaneous;
 mod spans;
 mod streams;
+mod trimming;
 mod validation;

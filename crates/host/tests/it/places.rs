@@ -139,7 +139,7 @@ pub(crate) async fn in_use(connection: &Connection) -> Stream {
     stream
 }
 
-async fn made_room(connection: &Connection) -> bool {
+pub(crate) async fn made_room(connection: &Connection) -> bool {
     let closed = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
     closed.is_ok_and(|reason| {
         assert!(
@@ -180,7 +180,10 @@ async fn while_4096_idle_strangers_hold_all_places_newcomers_get_in() {
             .expect("opens");
         assert_eq!(ask(stream, b"x").await.expect("answers"), b"x");
         client.shutdown(Duration::ZERO).await;
-        assert_eq!(now(), begun, "without waiting for anybody");
+        assert!(
+            now() - begun < Duration::from_secs(1),
+            "without waiting for anybody"
+        );
         while server.connections().len() == strangers.len() {
             tokio::task::yield_now().await;
         }
