@@ -1,8 +1,6 @@
 //! What a `Host` handle calls.
 
-use crate::{
-    accept, addresses::Addresses, connection, dial, machine::policy, shared::Shared, shutdown, streams, trim,
-};
+use crate::{accept, addresses::Addresses, dial, machine::policy, shared::Shared, shutdown, streams, trim};
 use async_trait::async_trait;
 use multiaddr::Multiaddr;
 use sinew_core::{
