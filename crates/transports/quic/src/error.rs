@@ -13,6 +13,10 @@ pub enum Failure {
     /// An address of the draft version, which no implementation speaks any more.
     #[error("/quic is the draft version of QUIC, which nobody speaks any more: use /quic-v1")]
     Draft,
+    /// A hole punched by the side that is dialled: it would have to send and wait, which no transport of ours does
+    /// yet.
+    #[error("waiting for a connection through a punched hole is not supported yet")]
+    Punch,
     /// The remote takes no connections now.
     #[error("the remote refuses the connection")]
     Refused,
@@ -36,7 +40,7 @@ pub enum Failure {
 impl Culpable for Failure {
     fn blame(&self) -> Blame {
         match self {
-            Self::Draft | Self::Local(_) => Blame::Local,
+            Self::Draft | Self::Punch | Self::Local(_) => Blame::Local,
             Self::Refused | Self::Closed(_) => Blame::Network,
             Self::Version | Self::Handshake(_) | Self::Violation(_) => Blame::Peer,
         }
@@ -61,6 +65,11 @@ fn failed(failure: Failure) -> TransportError {
 /// The address is of the draft version.
 pub(crate) fn draft() -> TransportError {
     failed(Failure::Draft)
+}
+
+/// The dial is for the listening side of a punched hole.
+pub(crate) fn punch() -> TransportError {
+    failed(Failure::Punch)
 }
 
 /// Why a dial did not begin.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use sinew_core::{DialRequest, Link, Listener, Multiaddr, Transport, TransportError};
+use sinew_core::{DialRequest, Link, Listener, Multiaddr, Purpose, Role, Transport, TransportError};
 use sinew_socket::quic_addr;
 use sinew_tls::{Certificate, Verifier};
 
@@ -70,6 +70,10 @@ impl Transport for QuicTransport {
         let remote = socket_addr(addr)?;
         if remote.port() == 0 || remote.ip().is_unspecified() {
             return Err(TransportError::Unsupported(addr.clone()));
+        }
+        // spec: dcutr: over QUIC that side sends datagrams of no meaning and waits to be dialled.
+        if request.purpose == Purpose::Punch(Role::Listener) {
+            return Err(error::punch());
         }
         let socket = self.endpoints.for_dial(remote, request.purpose)?;
         let local = socket.local_towards(remote)?;
