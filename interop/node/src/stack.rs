@@ -8,6 +8,7 @@ use sinew::{
     mplex::Mplex,
     noise::Noise,
     ping::{self, Ping},
+    quic,
     tcp::TcpTransport,
     websocket::{Certificate, WebSocketTransport},
     yamux::Yamux,
@@ -67,7 +68,7 @@ impl FromStr for Stack {
 /// A builder of that node, and its ping service.
 pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
     let key = keypair(args.key)?;
-    let mut builder = add_transport(Node::bare(key.clone()), &args.stack.transport)?;
+    let mut builder = add_transport(Node::bare(key.clone()), &args.stack.transport, &key)?;
     if let Some((security, muxer)) = &args.stack.upgrade {
         builder = add_security(builder, security, &key)?;
         builder = add_muxer(builder, muxer)?;
@@ -77,8 +78,12 @@ pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
     Ok((builder, ping))
 }
 
-fn add_transport(builder: HostBuilder, name: &str) -> Result<HostBuilder, Error> {
+fn add_transport(builder: HostBuilder, name: &str, key: &dyn Signer) -> Result<HostBuilder, Error> {
     match name {
+        "quic-v1" => {
+            let certificate = quic::Certificate::new(key)?;
+            Ok(builder.transport(quic::QuicTransport::new(certificate, quic::Config::default())))
+        }
         "tcp" => Ok(builder.transport(TcpTransport::new())),
         "ws" | "wss" => Ok(builder.transport(websocket()?)),
         other => Err(format!("unknown transport {other}").into()),
