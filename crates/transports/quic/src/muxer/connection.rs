@@ -79,11 +79,13 @@ impl AcceptStreams for Accept {
 pub(crate) async fn drive(shared: Arc<Shared>) -> CloseReason {
     let driven = Driven(shared);
     tokio::select! {
-        error = driven.0.connection.closed() => driven.0.reason(error),
+        biased;
         code = driven.0.close_asked() => {
             driven.0.say_goodbye().await;
-            CloseReason::Local(code)
+            // The remote may have been first.
+            driven.0.ended().unwrap_or(CloseReason::Local(code))
         }
+        error = driven.0.connection.closed() => driven.0.reason(error),
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 use quinn::{Connection, ConnectionError, StoppedError, VarInt};
 use sinew_core::{CloseCode, CloseReason, Reservation, Resource, ResourceScope};
 use sinew_runtime::{now, sleep, timeout};
@@ -40,6 +43,8 @@ pub(crate) struct Shared {
     /// The code that this side closes with, once it does.
     closing: OnceLock<CloseCode>,
     asked: Notify,
+    /// Datagrams that had left before the goodbye.
+    sent: OnceLock<u64>,
     /// Bytes read since the window was last looked at, and how many of them are worth a look.
     read: AtomicU64,
     worth_a_look: AtomicU64,
@@ -72,6 +77,7 @@ impl Shared {
             max_send_window: config.max_send_window.into(),
             closing: OnceLock::new(),
             asked: Notify::new(),
+            sent: OnceLock::new(),
             read: AtomicU64::new(0),
             worth_a_look: AtomicU64::new(receive / 4),
             windows: Mutex::new(windows),
@@ -91,11 +97,20 @@ impl Shared {
         close_reason(error, self.closing.get().copied())
     }
 
-    /// Asks the driver to close. Only the first call counts.
+    /// Closes at once, unless the end of a stream has still to arrive: then the driver does. Only the first call
+    /// counts.
     pub(crate) fn close(&self, code: CloseCode) {
-        if self.closing.set(code).is_ok() {
-            self.asked.notify_one();
+        if self.closing.set(code).is_err() {
+            return;
         }
+        let mut finished = self.finished();
+        finished.retain_mut(|delivered| delivered.now_or_never().is_none());
+        let nothing_left = finished.is_empty();
+        drop(finished);
+        if nothing_left {
+            self.close_now();
+        }
+        self.asked.notify_one();
     }
 
     /// Waits until somebody asks to close.
@@ -113,6 +128,7 @@ impl Shared {
         // quinn would forget why a connection ended that is closed again.
         if self.connection.close_reason().is_none() {
             let code = *self.closing.get_or_init(|| CloseCode::NONE);
+            self.sent.get_or_init(|| self.sent_now());
             self.connection.close(to_wire(code), b"");
         }
         self.windows().reserved = None;
@@ -123,15 +139,17 @@ impl Shared {
         let finished = std::mem::take(&mut *self.finished());
         // Whatever became of them, nothing more can be done for them.
         let _ = timeout(DELIVERY, join_all(finished)).await;
-        let sent = || self.connection.stats().udp_tx.datagrams;
-        let before = sent();
         self.close_now();
         let leaving = async {
-            while sent() == before {
+            while self.sent.get() == Some(&self.sent_now()) {
                 sleep(Duration::from_millis(1)).await;
             }
         };
         let _ = timeout(GOODBYE, leaving).await;
+    }
+
+    fn sent_now(&self) -> u64 {
+        self.connection.stats().udp_tx.datagrams
     }
 
     /// The end of a stream was queued; `delivered` tells when it has arrived.
