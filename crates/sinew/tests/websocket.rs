@@ -3,7 +3,7 @@
 #![cfg(all(
     feature = "dns",
     feature = "identify",
-    feature = "noise",
+    feature = "tls",
     feature = "ping",
     feature = "tcp",
     feature = "websocket",
@@ -119,7 +119,7 @@ async fn echoed(stream: Stream) -> Outcome {
 fn is_over(info: &ConnectionInfo, transport: &str, form: &str) {
     assert_eq!(info.transport, transport);
     assert!(info.remote.to_string().ends_with(form), "{}", info.remote);
-    assert_eq!(info.security.as_ref().map(ProtocolId::as_str), Some("/noise"));
+    assert_eq!(info.security.as_ref().map(ProtocolId::as_str), Some("/tls/1.0.0"));
     assert_eq!(info.muxer.as_ref().map(ProtocolId::as_str), Some("/yamux/1.0.0"));
 }
 
