@@ -184,7 +184,10 @@ fn kind(extent: Extent) -> &'static str {
 fn connected_json(connection: &ConnectionInfo) -> Value {
     json!({
         "peer": connection.peer.to_string(),
-        "transport": connection.transport,
+        "transport": match connection.transport {
+            "quic" => "quic-v1",
+            other => other,
+        },
         "security": connection.security.as_ref().map(ToString::to_string),
         "muxer": connection.muxer.as_ref().map(ToString::to_string),
     })

@@ -1,16 +1,22 @@
 //! A node with the transport, the security and the muxer that the arguments name, and nothing else.
 
-use std::str::FromStr;
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::ValueEnum;
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use sinew::{
     HostBuilder, Keypair, Node, Signer, identify,
     mplex::Mplex,
     noise::Noise,
     ping::{self, Ping},
-    quic,
+    pnet::{PreSharedKey, PrivateNetwork},
+    quic::{self, QuicTransport},
     tcp::TcpTransport,
-    websocket::{Certificate, WebSocketTransport},
+    tls::Tls,
+    websocket::{self, WebSocketTransport},
     yamux::Yamux,
 };
 
@@ -28,6 +34,12 @@ pub(crate) struct Args {
     /// The transport, the security and the muxer.
     #[arg(long, default_value = "tcp/noise/yamux")]
     stack: Stack,
+    /// The pre-shared key of a private network, in hex.
+    #[arg(long)]
+    psk: Option<String>,
+    /// The certificates of secure WebSockets: `root.pem` is trusted, `cert.pem` with `key.pem` is shown.
+    #[arg(long)]
+    tls: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -68,7 +80,12 @@ impl FromStr for Stack {
 /// A builder of that node, and its ping service.
 pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
     let key = keypair(args.key)?;
-    let mut builder = add_transport(Node::bare(key.clone()), &args.stack.transport, &key)?;
+    let mut builder = add_transport(Node::bare(key.clone()), args, &key)?;
+    if let Some(psk) = &args.psk {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(psk, &mut bytes)?;
+        builder = builder.private_network(PrivateNetwork::new(PreSharedKey::from_bytes(&bytes)));
+    }
     if let Some((security, muxer)) = &args.stack.upgrade {
         builder = add_security(builder, security, &key)?;
         builder = add_muxer(builder, muxer)?;
@@ -78,31 +95,31 @@ pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
     Ok((builder, ping))
 }
 
-fn add_transport(builder: HostBuilder, name: &str, key: &dyn Signer) -> Result<HostBuilder, Error> {
-    match name {
+fn add_transport(builder: HostBuilder, args: &Args, key: &dyn Signer) -> Result<HostBuilder, Error> {
+    match args.stack.transport.as_str() {
+        "tcp" => Ok(builder.transport(TcpTransport::new())),
         "quic-v1" => {
             let certificate = quic::Certificate::new(key)?;
-            Ok(builder.transport(quic::QuicTransport::new(certificate, quic::Config::default())))
+            Ok(builder.transport(QuicTransport::new(certificate, quic::Config::default())))
         }
-        "tcp" => Ok(builder.transport(TcpTransport::new())),
-        "ws" | "wss" => Ok(builder.transport(websocket()?)),
+        "ws" => Ok(builder.transport(WebSocketTransport::new())),
+        "wss" => Ok(builder.transport(secure_websockets(args.tls.as_ref().ok_or("--tls is missing")?)?)),
         other => Err(format!("unknown transport {other}").into()),
     }
 }
 
-/// With a certificate of its own making: nobody certified the peers of the suite, and nobody is asked to.
-fn websocket() -> Result<WebSocketTransport, Error> {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
-    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?;
+fn secure_websockets(folder: &Path) -> Result<WebSocketTransport, Error> {
+    let root = CertificateDer::from_pem_file(folder.join("root.pem"))?;
+    let shown = websocket::Certificate::from_files(folder.join("cert.pem"), folder.join("key.pem"))?;
     Ok(WebSocketTransport::new()
-        .with_certificate(certificate)
-        .with_insecure_any_certificate())
+        .with_certificate(shown)
+        .with_roots(vec![root]))
 }
 
 fn add_security(builder: HostBuilder, name: &str, key: &dyn Signer) -> Result<HostBuilder, Error> {
     match name {
         "noise" => Ok(builder.security(Noise::new(key)?)),
+        "tls" => Ok(builder.security(Tls::new(key)?)),
         other => Err(format!("unknown security {other}").into()),
     }
 }
