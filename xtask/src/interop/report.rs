@@ -129,6 +129,7 @@ mod tests {
         let cases = cases::against(peers.ours().unwrap(), &others);
         let done: Vec<_> = cases
             .into_iter()
+            .filter(|case| case.id().contains("(tcp, noise, yamux)"))
             .filter(|case| matches!(case.test, Test::Ping | Test::Echo))
             .map(|case| {
                 let outcome = match (case.dialer.id.as_str(), &case.test) {
