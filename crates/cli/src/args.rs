@@ -29,7 +29,8 @@ Exit codes:
   130, 143  Ctrl-C or SIGTERM cut it short (node, receive and perf serve end with 0)
 
 Environment:
-  SINEW_LOG  what to log on standard error, for instance sinew_host=debug";
+  SINEW_LOG      what to log on standard error, for instance sinew_host=debug
+  SSLKEYLOGFILE  a file that gets the secrets of TLS and QUIC connections, for debugging: whoever reads it reads them";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {

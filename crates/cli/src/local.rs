@@ -11,9 +11,11 @@ use sinew::{
     StartError, addr,
     identity::{Existing, KeyFile, KeyFormat},
     pnet::PreSharedKey,
+    tls::KeyLogFile,
 };
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -99,14 +101,19 @@ pub(crate) fn within(builder: NodeBuilder, args: &KeyArgs) -> Result<NodeBuilder
     }
 }
 
+/// A builder of a node. Its TLS and QUIC secrets go to the file that `SSLKEYLOGFILE` names, if it names one.
+pub(crate) fn builder(key: Keypair) -> NodeBuilder {
+    Node::builder_with_key_log(key, Arc::new(KeyLogFile::new()))
+}
+
 /// A builder of a node that only dials.
 pub(crate) fn dialler(args: &KeyArgs) -> Result<NodeBuilder, CliError> {
-    within(Node::builder(dialling_key(args)?), args)
+    within(builder(dialling_key(args)?), args)
 }
 
 /// A builder of a node that listens.
 pub(crate) fn listener(args: &Listening) -> Result<NodeBuilder, CliError> {
-    let builder = within(Node::builder(listening_key(&args.key)?), &args.key)?;
+    let builder = within(builder(listening_key(&args.key)?), &args.key)?;
     let addrs = match &args.listen[..] {
         [] => anywhere(&args.key),
         given => given.to_vec(),

@@ -17,7 +17,22 @@ impl Node {
     /// identify and ping.
     #[must_use]
     pub fn builder(signer: impl Signer + 'static) -> NodeBuilder {
-        NodeBuilder::preset(&(Arc::new(signer) as Arc<dyn Signer>))
+        NodeBuilder::preset(
+            &(Arc::new(signer) as Arc<dyn Signer>),
+            #[cfg(any(feature = "quic", feature = "tls"))]
+            Arc::new(sinew_tls::NoKeyLog),
+        )
+    }
+
+    /// As [`Node::builder`], with the secrets of all TLS and QUIC connections written to `key_log`: whoever reads it reads
+    /// the connections. For debugging, with [`KeyLogFile`](sinew_tls::KeyLogFile) for instance.
+    #[cfg(any(feature = "quic", feature = "tls"))]
+    #[must_use]
+    pub fn builder_with_key_log(
+        signer: impl Signer + 'static,
+        key_log: Arc<dyn sinew_tls::KeyLog>,
+    ) -> NodeBuilder {
+        NodeBuilder::preset(&(Arc::new(signer) as Arc<dyn Signer>), key_log)
     }
 
     /// A node with no transport, security, muxer or service: everything is added by hand.
@@ -50,7 +65,10 @@ pub struct NodeBuilder {
 }
 
 impl NodeBuilder {
-    fn preset(signer: &Arc<dyn Signer>) -> Self {
+    fn preset(
+        signer: &Arc<dyn Signer>,
+        #[cfg(any(feature = "quic", feature = "tls"))] key_log: Arc<dyn sinew_tls::KeyLog>,
+    ) -> Self {
         #[allow(unused_mut, reason = "without a feature there is nothing to add")]
         let mut host = HostBuilder::new(signer.clone());
         #[cfg(feature = "identify")]
@@ -77,26 +95,30 @@ impl NodeBuilder {
             #[cfg(any(feature = "tcp", feature = "websocket"))]
             sockets,
         };
-        builder
-            .add_quic(signer)
-            .add_names()
-            .add_security(signer)
-            .add_muxers()
+        #[cfg(any(feature = "quic", feature = "tls"))]
+        let builder = builder.add_certified(signer, key_log);
+        builder.add_names().add_noise(signer).add_muxers()
     }
 
-    #[allow(
-        unused_mut,
-        unused_variables,
-        reason = "without a feature there is nothing to add"
-    )]
-    fn add_quic(mut self, signer: &Arc<dyn Signer>) -> Self {
-        #[cfg(feature = "quic")]
-        match crate::quic::Certificate::new(&**signer) {
-            Ok(certificate) => {
-                let config = crate::quic::Config::default();
-                self.quic = Some(crate::quic::QuicTransport::new(certificate, config));
+    /// QUIC and TLS, which show the same certificate. TLS comes before Noise, as in go-libp2p: with instructions for AES it
+    /// is several times as fast.
+    #[cfg(any(feature = "quic", feature = "tls"))]
+    fn add_certified(mut self, signer: &Arc<dyn Signer>, key_log: Arc<dyn sinew_tls::KeyLog>) -> Self {
+        let certificate = match sinew_tls::Certificate::new(&**signer) {
+            Ok(certificate) => certificate.with_key_log(key_log),
+            Err(error) => {
+                self.failed = Some(error.into());
+                return self;
             }
-            Err(error) => self.failed = Some(error.into()),
+        };
+        #[cfg(feature = "quic")]
+        {
+            let config = crate::quic::Config::default();
+            self.quic = Some(crate::quic::QuicTransport::new(certificate.clone(), config));
+        }
+        #[cfg(feature = "tls")]
+        {
+            self = self.security(crate::tls::Tls::with_certificate(certificate));
         }
         self
     }
@@ -121,13 +143,7 @@ impl NodeBuilder {
         unused_variables,
         reason = "without a feature there is nothing to add"
     )]
-    fn add_security(mut self, signer: &Arc<dyn Signer>) -> Self {
-        // TLS first, as go-libp2p does: with instructions for AES it is several times as fast.
-        #[cfg(feature = "tls")]
-        match crate::tls::Tls::new(&**signer) {
-            Ok(tls) => self = self.security(tls),
-            Err(error) => self.failed = Some(error.into()),
-        }
+    fn add_noise(mut self, signer: &Arc<dyn Signer>) -> Self {
         #[cfg(feature = "noise")]
         match crate::noise::Noise::new(&**signer) {
             Ok(noise) => self = self.security(noise),

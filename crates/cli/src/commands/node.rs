@@ -7,7 +7,7 @@ use crate::{
     output::Output,
 };
 use serde_json::json;
-use sinew::{ConnectionEvent, Host, Limits, ListenEvent, Node, NodeBuilder, config::Config};
+use sinew::{ConnectionEvent, Host, Limits, ListenEvent, NodeBuilder, config::Config};
 
 pub(crate) async fn run(args: &NodeArgs, output: &Output) -> Result<(), CliError> {
     let signals = local::Signals::watch()?;
@@ -45,7 +45,7 @@ fn builder(args: &NodeArgs) -> Result<NodeBuilder, CliError> {
         key: args.key.key.clone().or(config.key.clone()),
         psk: args.key.psk.clone(),
     };
-    local::within(Node::builder(local::listening_key(&key)?), &key)?
+    local::within(local::builder(local::listening_key(&key)?), &key)?
         .configure(&config)
         .map_err(|error| CliError::new(Kind::Local, "building the node").because(error))
 }

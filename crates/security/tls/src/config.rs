@@ -25,6 +25,7 @@ pub fn client_config(certificate: &Certificate, verifier: Arc<Verifier>, alpn: V
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(certificate.resolver());
     config.alpn_protocols = alpn;
+    config.key_log = certificate.key_log();
     config.resumption = Resumption::disabled();
     // spec: tls, Future Extensibility: no server name.
     config.enable_sni = false;
@@ -44,6 +45,7 @@ pub fn server_config(certificate: &Certificate, verifier: Arc<Verifier>, alpn: V
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(certificate.resolver());
     config.alpn_protocols = alpn;
+    config.key_log = certificate.key_log();
     config.ignore_client_order = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

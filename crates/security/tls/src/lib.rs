@@ -47,6 +47,6 @@ pub use certificate::{Asn1Error, Certificate, CertificateError, peer_key, verify
 pub use config::{client_config, server_config};
 pub use handshake::HandshakeError;
 pub use record::RecordError;
-pub use rustls::KeyLog;
+pub use rustls::{KeyLog, KeyLogFile, NoKeyLog};
 pub use upgrade::{PROTOCOL, Tls};
 pub use verifier::Verifier;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rustls::{KeyLog, NoKeyLog, client::UnbufferedClientConnection, server::UnbufferedServerConnection};
+use rustls::{client::UnbufferedClientConnection, server::UnbufferedServerConnection};
 use rustls_pki_types::ServerName;
 use sinew_core::{BoxedIo, Role, SecureRequest, SecureUpgrade, Secured, SecurityError};
 use sinew_identity::{Signer, SigningError};
@@ -36,7 +36,6 @@ const MAX_ALPN: usize = 255;
 #[derive(Clone)]
 pub struct Tls {
     certificate: Certificate,
-    key_log: Arc<dyn KeyLog>,
 }
 
 impl Tls {
@@ -51,17 +50,7 @@ impl Tls {
     /// Uses a certificate that was made before, the one that QUIC shows for instance.
     #[must_use]
     pub fn with_certificate(certificate: Certificate) -> Self {
-        Self {
-            certificate,
-            key_log: Arc::new(NoKeyLog),
-        }
-    }
-
-    /// Writes the secrets of every connection to `key_log`: whoever reads it reads the connections.
-    #[must_use]
-    pub fn with_key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
-        self.key_log = key_log;
-        self
+        Self { certificate }
     }
 
     async fn dial(
@@ -71,7 +60,6 @@ impl Tls {
         io: &mut BoxedIo,
     ) -> Result<Outcome, SecurityError> {
         let mut config = client_config(&self.certificate, verifier.clone(), alpn);
-        config.key_log = self.key_log.clone();
         config.enable_secret_extraction = true;
         // Never sent: the configuration says so.
         let name = ServerName::from(IpAddr::from(Ipv4Addr::UNSPECIFIED));
@@ -87,7 +75,6 @@ impl Tls {
         io: &mut BoxedIo,
     ) -> Result<Outcome, SecurityError> {
         let mut config = server_config(&self.certificate, verifier.clone(), alpn);
-        config.key_log = self.key_log.clone();
         config.enable_secret_extraction = true;
         let tls = UnbufferedServerConnection::new(Arc::new(config))
             .map_err(|error| SecurityError::Local(Box::new(error)))?;

@@ -52,11 +52,11 @@ impl Transport for QuicTransport {
         "quic"
     }
 
-    /// Addresses of the draft version are handled too, so that their error says what is wrong with them.
     fn is_secure(&self) -> bool {
         true
     }
 
+    /// Addresses of the draft version are handled too, so that their error says what is wrong with them.
     fn handles(&self, addr: &Multiaddr) -> bool {
         quic_addr(addr).is_some() || is_draft(addr)
     }

@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, PublicKeyData};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{
+    KeyLog, NoKeyLog,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sinew_identity::{Signer, SigningError};
 
@@ -15,7 +18,10 @@ use super::extension;
 /// implementation verifies. It carries one extension and no other, because js-libp2p reads only the first, and does
 /// not mark it critical, because common parsers refuse critical extensions that they do not know.
 #[derive(Clone)]
-pub struct Certificate(Arc<CertifiedKey>);
+pub struct Certificate {
+    key: Arc<CertifiedKey>,
+    key_log: Arc<dyn KeyLog>,
+}
 
 impl Certificate {
     /// Makes a key, has it signed, and makes the certificate.
@@ -36,18 +42,33 @@ impl Certificate {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let key = sinew_crypto::tls::provider().key_provider.load_private_key(key);
         let key = key.expect("a key that was just generated");
-        Ok(Self(Arc::new(CertifiedKey::new(vec![certificate], key))))
+        Ok(Self {
+            key: Arc::new(CertifiedKey::new(vec![certificate], key)),
+            key_log: Arc::new(NoKeyLog),
+        })
+    }
+
+    /// Writes the secrets of every connection that shows this certificate to `key_log`: whoever reads it reads the
+    /// connections. For debugging with a capture of the packets.
+    #[must_use]
+    pub fn with_key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = key_log;
+        self
+    }
+
+    pub(crate) fn key_log(&self) -> Arc<dyn KeyLog> {
+        self.key_log.clone()
     }
 
     /// The certificate in DER, as peers see it.
     #[must_use]
     pub fn der(&self) -> &CertificateDer<'static> {
-        &self.0.cert[0]
+        &self.key.cert[0]
     }
 
     /// What hands the certificate out, in either role.
     pub(crate) fn resolver(&self) -> Arc<SingleCertAndKey> {
-        Arc::new(SingleCertAndKey::from(self.0.clone()))
+        Arc::new(SingleCertAndKey::from(self.key.clone()))
     }
 }
 
