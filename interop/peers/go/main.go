@@ -42,6 +42,10 @@ func run(key, stack, psk, tls string) error {
 		}
 		go answer(node, request)
 	}
+	// Over QUIC nobody else tells the others that we have left.
+	if err := node.host.Close(); err != nil {
+		return err
+	}
 	return lines.Err()
 }
 

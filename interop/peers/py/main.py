@@ -60,7 +60,9 @@ async def main(args):
             request = json.loads(line)
             number, command = request.pop("id"), request.pop("do")
             nursery.start_soon(answer, node, number, command, request)
-        # Nobody waits any more, and the library can take its time to shut down.
+        # Over QUIC nobody else tells the others that we have left. The library can take its time to shut down otherwise.
+        with trio.move_on_after(2):
+            await node.leave()
         os._exit(0)
 
 

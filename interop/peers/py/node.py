@@ -34,6 +34,12 @@ class Node(INotifee):
     def peer_id(self):
         return str(self._host.get_id())
 
+    async def leave(self):
+        """Closes all connections."""
+        network = self._host.get_network()
+        for peer in list(network.connections):
+            await network.close_peer(peer)
+
     def running(self):
         """Runs the host in the background."""
         return self._host.run([])

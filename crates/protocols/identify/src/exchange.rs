@@ -107,6 +107,14 @@ pub(crate) async fn say(mut stream: Stream, message: Bytes, within: Duration) ->
 // spec: identify, identify/push: a stream to each peer that is told, one message, and its end.
 pub(crate) async fn push(connection: &Connection, message: Bytes, within: Duration) -> Result<(), Failure> {
     let options = OpenOptions::default().limited().background().timeout(within);
-    let stream = timeout(within, connection.open_with([PUSH_PROTOCOL], options)).await??;
-    say(stream, message, within).await
+    let exchange = async {
+        let mut stream = connection.open_with([PUSH_PROTOCOL], options).await?;
+        stream.write_chunk(message).await?;
+        stream.finish().await?;
+        // Until the remote has agreed and ended: a stream that is dropped earlier refuses its agreement, and over QUIC
+        // rust-libp2p then drops the push with it. What it says instead of an end matters to nobody.
+        drop(stream.read_to_end(0).await);
+        Ok(())
+    };
+    timeout(within, exchange).await?
 }
