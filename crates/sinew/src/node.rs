@@ -58,7 +58,7 @@ pub struct NodeBuilder {
     #[cfg(feature = "quic")]
     quic: Option<crate::quic::QuicTransport>,
     /// The listening sockets that TCP and WebSocket share.
-    #[cfg(any(feature = "tcp", feature = "websocket"))]
+    #[cfg(all(feature = "pnet", any(feature = "tcp", feature = "websocket")))]
     sockets: sinew_socket::TcpSockets,
     #[cfg(feature = "websocket")]
     websocket: crate::websocket::WebSocketTransport,
@@ -92,7 +92,7 @@ impl NodeBuilder {
             quic: None,
             #[cfg(feature = "websocket")]
             websocket: crate::websocket::WebSocketTransport::sharing(sockets.clone()),
-            #[cfg(any(feature = "tcp", feature = "websocket"))]
+            #[cfg(all(feature = "pnet", any(feature = "tcp", feature = "websocket")))]
             sockets,
         };
         #[cfg(any(feature = "quic", feature = "tls"))]
