@@ -23,6 +23,10 @@ use std::{
     time::Duration,
 };
 
+/// The part of what may lie unread that windows may grow by. What lies unread counts twice until it is read (the payload,
+/// and the buffer around it), and a third time on its way out again; the rest is room to be wrong.
+const GROWTH_OF_SHARE: usize = 6;
+
 /// Headers of the session itself (pings, resets) that may wait. Beyond, the socket is not read: whoever causes
 /// answers has to take them.
 const MAX_CONTROL: usize = 512;
@@ -316,8 +320,13 @@ impl<W> Connection<W> {
     }
 
     /// Reserves `growth` in all. Shrinking always succeeds.
+    ///
+    /// Windows grow no further than a part of what may lie unread. If a remote could fill the share by its credit alone, a
+    /// user that must write before it reads on (an echo) would stop the socket with what it has not read, and so the
+    /// window updates that it waits for.
     pub(crate) fn set_growth(&mut self, growth: u64) -> bool {
-        let granted = growth <= self.growth || growth <= self.config.max_growth;
+        let most = (self.share.min(self.config.max_unread) / GROWTH_OF_SHARE) as u64;
+        let granted = growth <= self.growth || growth <= self.config.max_growth.min(most);
         let granted = granted && self.memory.reserve(growth);
         if granted || growth < self.growth {
             self.growth = growth;
