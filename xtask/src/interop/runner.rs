@@ -82,7 +82,8 @@ impl Runner<'_> {
             .collect()
     }
 
-    /// Runs the tests of a batch in the same processes; after a failure, and for a known bug, in fresh ones.
+    /// Runs the tests of a batch in the same processes; after a failure, and for a known bug, in fresh ones. A test that
+    /// fails in processes that served others is run again in fresh ones, and that counts.
     fn run_batch<'a>(&self, batch: Batch<'a>, finish: &dyn Fn(usize, Done<'a>)) {
         thread::scope(|scope| {
             let mut running = None;
@@ -123,6 +124,7 @@ impl Runner<'_> {
         let mut own = None;
         let running = if bug.is_some() { &mut own } else { running };
         turn.is_last |= bug.is_some();
+        let shared = running.is_some();
         let ready = match running.take() {
             Some(running) => Ok(running),
             None => Running::start(scope, &turn, self.places),
@@ -136,6 +138,11 @@ impl Runner<'_> {
             (Ok(_), Some(bug)) if bug.sometimes => Outcome::Passed,
             (Ok(_), Some(_)) => Outcome::Surprise,
             (Err(_), Some(bug)) => Outcome::Known(bug.reason.clone()),
+            // Earlier tests may have left something behind in these processes; a test is judged by fresh ones.
+            (Err(error), None) if shared => {
+                eprintln!("again in fresh processes: {}: {}", turn.case.id(), chain(&error));
+                self.outcome(scope, running, turn)
+            }
             (Err(error), None) => Outcome::Failed(chain(&error)),
         }
     }
