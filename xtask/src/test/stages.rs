@@ -31,6 +31,7 @@ pub(super) fn all(members: &[Member], ci: bool) -> Vec<Stage> {
         stage("features alone", facade_features(members)),
     ];
     if ci {
+        stages.push(stage("oldest compiler", oldest_compiler()));
         stages.push(stage("demo", ["cargo run --locked --release -- demo"]));
         stages.push(stage(
             "real peers",
@@ -47,6 +48,15 @@ fn stage<S: AsRef<str>>(name: &str, commands: impl IntoIterator<Item = S>) -> St
         commands: commands.into_iter().map(split).collect(),
         environment: Vec::new(),
     }
+}
+
+/// Everything but the tests, by the compiler that the manifest promises to be enough.
+fn oldest_compiler() -> [String; 2] {
+    let version = env!("CARGO_PKG_RUST_VERSION");
+    [
+        format!("rustup toolchain install {version} --profile minimal --no-self-update"),
+        format!("rustup run {version} cargo check --locked --quiet --workspace --target-dir target/oldest"),
+    ]
 }
 
 /// Each protocol crate without its asynchronous half.
