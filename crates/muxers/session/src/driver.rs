@@ -117,7 +117,7 @@ impl<M: Machine> Driver<M> {
         machine.flushing(at, output.unflushed);
         if let Some(arrived) = round.arrived {
             machine.receive(at, arrived);
-            if buffers.held() > 2 * machine.unread() + self.pinned {
+            if buffers.held() > 2 * machine.unread().total + self.pinned {
                 machine.compact();
                 self.pinned = buffers.held() + PINNED;
             }

@@ -7,6 +7,7 @@ mod end;
 mod inbox;
 mod late;
 mod outbox;
+mod patience;
 mod room;
 
 pub use batch::Batch;
@@ -15,6 +16,7 @@ pub use end::{End, Fault, Refused, StreamError, Ticket};
 pub use inbox::Inbox;
 pub use late::Late;
 pub use outbox::Outbox;
+pub use patience::Patience;
 pub use room::Room;
 
 use bytes::Bytes;
@@ -23,6 +25,26 @@ use std::{
     task::{Poll, Waker},
     time::Duration,
 };
+
+/// Payload that a session has received and nobody has read.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Unread {
+    /// All of it.
+    pub total: usize,
+    /// What of it was not reserved before the remote was allowed to send it.
+    pub uncovered: usize,
+    /// What of it still lies in the buffers that it arrived in.
+    pub shared: usize,
+}
+
+impl Unread {
+    /// Counts `after` of a stream instead of `before`.
+    pub fn exchange(&mut self, before: Self, after: Self) {
+        self.total = self.total - before.total + after.total;
+        self.uncovered = self.uncovered - before.uncovered + after.uncovered;
+        self.shared = self.shared - before.shared + after.shared;
+    }
+}
 
 /// A session and its streams, told what arrives and what time it is.
 ///
@@ -59,10 +81,10 @@ pub trait Machine: Send + 'static {
     /// Whether somebody waits for room although there is some: those who were woken have not used it.
     fn has_starving_writers(&self) -> bool;
     /// Payload that was received and not read.
-    fn unread(&self) -> usize;
-    /// At most `bytes` of payload may lie unread from now on, beside what the machine itself allows. While more does, the
-    /// socket is not welcome ([`Machine::wants_read`]), and after a while of that the streams that were left unread
-    /// longest are reset.
+    fn unread(&self) -> Unread;
+    /// At most so much payload may lie unread and [uncovered](Unread::uncovered) from now on, beside what the machine itself
+    /// allows. While more does, the socket is not welcome ([`Machine::wants_read`]), unless reading it is what a stream
+    /// waits for, and after a while the streams that were left unread longest are reset.
     fn allow_unread(&mut self, now: Instant, bytes: usize);
     /// Copies unread payload out of the buffers that it arrived in, so that those can be used again.
     fn compact(&mut self);

@@ -3,7 +3,7 @@
 use crate::{
     Abandoned,
     buffers::Gauge,
-    machine::{End, Fault, Machine, Refused, StreamError},
+    machine::{End, Fault, Machine, Refused, StreamError, Unread},
 };
 use sinew_core::{CloseReason, MuxError, ResourceScope, StreamClosed, StreamReset};
 use sinew_runtime::now;
@@ -20,7 +20,7 @@ pub(crate) struct Shared<M> {
 
 pub(crate) struct State<M> {
     pub(crate) machine: M,
-    unread: Unread,
+    noted: Noted,
     /// The driver, while it sleeps.
     pub(crate) driver: Option<Waker>,
     /// The driver sleeps although bytes may wait in the socket.
@@ -39,11 +39,7 @@ impl<M: Machine> Shared<M> {
     pub(crate) fn new(machine: M, scope: Arc<dyn ResourceScope>, lent: Gauge) -> Arc<Self> {
         let state = State {
             machine,
-            unread: Unread {
-                scope,
-                lent,
-                noted: 0,
-            },
+            noted: Noted { scope, lent, held: 0 },
             driver: None,
             paused: false,
             blocked: false,
@@ -84,14 +80,14 @@ impl<M: Machine> State<M> {
     /// Notes in the scope what the remote makes us hold, if that has changed or it is time to ask `again`, and tells the
     /// machine how much may lie unread.
     pub(crate) fn note_unread(&mut self, again: bool) {
-        if let Some(share) = self.unread.note(self.machine.unread(), again) {
+        if let Some(share) = self.noted.note(self.machine.unread(), again) {
             self.machine.allow_unread(now(), share);
         }
     }
 
     /// Whether the socket is not read because of what lies unread.
     pub(crate) fn is_full(&self) -> bool {
-        !self.machine.wants_read() && self.machine.unread() > 0
+        !self.machine.wants_read() && self.machine.unread().total > 0
     }
 
     fn wants_driver(&self) -> bool {
@@ -131,30 +127,30 @@ impl<M: Machine> State<M> {
 }
 
 /// What the remote makes us hold, as the connection's scope was last told. In the end it is nothing.
-struct Unread {
+struct Noted {
     scope: Arc<dyn ResourceScope>,
     /// What is held of the buffers that were read into: by streams, by their users, and by what is on its way out.
     lent: Gauge,
-    noted: usize,
+    held: usize,
 }
 
-impl Unread {
-    /// Notes `unread` bytes and the buffers that are held, and says how many may lie unread beside those. Payload that
-    /// still lies in its buffer is counted twice, until it is read or copied out.
-    fn note(&mut self, unread: usize, again: bool) -> Option<usize> {
-        let lent = self.lent.load(Ordering::Relaxed);
-        let held = unread + lent;
-        if held == self.noted && !again {
+impl Noted {
+    /// Notes what is held and was not reserved before: payload, and of the buffers what is not payload that lies in them.
+    /// Says how much payload may beside the buffers.
+    fn note(&mut self, unread: Unread, again: bool) -> Option<usize> {
+        let buffers = self.lent.load(Ordering::Relaxed).saturating_sub(unread.shared);
+        let held = unread.uncovered + buffers;
+        if held == self.held && !again {
             return None;
         }
-        self.noted = held;
+        self.held = held;
         let share = usize::try_from(self.scope.note_unread(held as u64)).unwrap_or(usize::MAX);
         // A connection whose users hold all of its share is read from whenever nothing lies unread.
-        Some(share.saturating_sub(lent).max(1))
+        Some(share.saturating_sub(buffers).max(1))
     }
 }
 
-impl Drop for Unread {
+impl Drop for Noted {
     fn drop(&mut self) {
         self.scope.note_unread(0);
     }

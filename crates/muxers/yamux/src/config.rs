@@ -8,14 +8,16 @@ use std::time::Duration;
 pub struct Config {
     /// A receive window grows up to this: 16 MiB, as in go-libp2p.
     pub max_window: u32,
-    /// All windows of a connection together grow by at most this beyond their first 256 KiB. 16 MiB, because
-    /// no more than [`Config::max_unread`] may lie unread anyway.
+    /// All windows of a connection together grow by at most this beyond their first 256 KiB, as far as it can be reserved
+    /// in the connection's scope: 16 MiB.
     pub max_growth: u64,
-    /// Payload that may lie unread on a connection before its socket is no longer read: 16 MiB.
+    /// Payload that may lie unread on a connection, beside what was reserved for the growth of windows, before its socket
+    /// is no longer read: 16 MiB. While a stream waits for credit to write, 256 KiB more are read.
     pub max_unread: usize,
-    /// How long a connection may hold more than [`Config::max_unread`] before the streams that were left unread
-    /// longest are reset: 10 s.
-    pub unread_patience: Duration,
+    /// How long a connection may hold more than [`Config::max_unread`], or than its share, before streams that were not read
+    /// for as long are reset: 5 s, half of what a remote may wait for its own bytes to be taken, so that it does not cut
+    /// the connection first.
+    pub patience: Duration,
     /// Streams that the remote opened and nobody has accepted; further ones are reset. 256, the backlog of
     /// unacknowledged streams that the specification recommends.
     pub accept_backlog: usize,
@@ -42,7 +44,7 @@ impl Default for Config {
             max_window: 16 << 20,
             max_growth: 16 << 20,
             max_unread: 16 << 20,
-            unread_patience: Duration::from_secs(10),
+            patience: Duration::from_secs(5),
             accept_backlog: 256,
             ack_backlog: 256,
             max_inbound: 8192,

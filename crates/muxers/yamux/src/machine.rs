@@ -7,6 +7,7 @@
 mod clock;
 mod connection;
 mod frame;
+mod growth;
 mod probe;
 mod receive;
 mod stream;

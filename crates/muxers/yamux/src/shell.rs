@@ -6,7 +6,7 @@ use crate::{
 };
 use bytes::Bytes;
 use sinew_machine::{CloseCode, Instant};
-use sinew_session::machine::Machine;
+use sinew_session::machine::{Machine, Unread};
 use std::{
     task::{Poll, Waker},
     time::Duration,
@@ -61,7 +61,7 @@ impl Machine for Connection<Waker> {
         self.has_starving_writers()
     }
 
-    fn unread(&self) -> usize {
+    fn unread(&self) -> Unread {
         self.unread()
     }
 

@@ -4,7 +4,9 @@ use crate::{
     Config,
     machine::{Connection, Memory, Side},
 };
-use sinew_core::{BoxedIo, Muxed, MuxerUpgrade, ProtocolId, Reservation, Resource, ResourceScope, Role};
+use sinew_core::{
+    BoxedIo, LimitExceeded, Muxed, MuxerUpgrade, ProtocolId, Reservation, Resource, ResourceScope, Role,
+};
 use sinew_runtime::now;
 use std::sync::Arc;
 
@@ -51,16 +53,31 @@ struct Growth {
 }
 
 impl Memory for Growth {
-    fn reserve(&mut self, bytes: u64) -> bool {
+    fn reserve(&mut self, bytes: u64) -> u64 {
         if bytes == 0 {
             self.reserved = None;
-            return true;
+            return 0;
         }
+        if let Err(refused) = self.resize(bytes) {
+            // What the scope that refuses still has; another scope, or somebody at the same time, may refuse that as well.
+            let left = refused.limit.saturating_sub(refused.used);
+            let _ = self.resize(bytes.min(self.amount() + left));
+        }
+        self.amount()
+    }
+}
+
+impl Growth {
+    fn amount(&self) -> u64 {
+        self.reserved.as_ref().map_or(0, Reservation::amount)
+    }
+
+    fn resize(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
         match &mut self.reserved {
-            Some(reserved) => reserved.resize(bytes).is_ok(),
+            Some(reserved) => reserved.resize(bytes),
             None => {
-                self.reserved = Reservation::new(self.scope.clone(), Resource::Memory, bytes).ok();
-                self.reserved.is_some()
+                self.reserved = Some(Reservation::new(self.scope.clone(), Resource::Memory, bytes)?);
+                Ok(())
             }
         }
     }

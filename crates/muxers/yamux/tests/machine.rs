@@ -12,5 +12,7 @@ mod model;
 mod rig;
 #[path = "machine/script.rs"]
 mod script;
+#[path = "machine/unread.rs"]
+mod unread;
 #[path = "machine/vectors.rs"]
 mod vectors;

@@ -3,6 +3,7 @@
 use super::{End, connection::Connection, stream::Id};
 use crate::Fault;
 use sinew_machine::{CloseCode, Instant, code};
+use sinew_session::machine::Patience;
 use std::{collections::VecDeque, time::Duration};
 
 /// How long a stream that nobody reads any more waits for the remote to finish it.
@@ -17,18 +18,12 @@ pub(crate) struct Clock {
     /// Bytes wait to be taken by the connection.
     pub(crate) waiting: bool,
     progress_at: Instant,
-    /// Since when the socket is not read because of what lies unread, and when to see who is to blame.
-    pub(crate) held_up: Option<HeldUp>,
+    /// With those for whose sake the socket is not read.
+    readers: Patience,
     lingering: VecDeque<(Instant, Id)>,
     pub(crate) close_by: Option<Instant>,
     /// There is no more time for anything to leave.
     pub(crate) expired: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HeldUp {
-    since: Instant,
-    look_at: Instant,
 }
 
 impl Clock {
@@ -36,7 +31,7 @@ impl Clock {
         Self {
             waiting: false,
             progress_at: now,
-            held_up: None,
+            readers: Patience::default(),
             lingering: VecDeque::new(),
             close_by: None,
             expired: false,
@@ -69,9 +64,11 @@ impl<W> Connection<W> {
         let stuck = clock
             .waiting
             .then(|| clock.progress_at + self.config.write_timeout);
-        let held_up = clock.held_up.map(|held_up| held_up.look_at);
         let lingering = clock.lingering.front().map(|(due, _)| *due);
-        [stuck, held_up, lingering].into_iter().flatten().min()
+        [stuck, clock.readers.look_at(), lingering]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due at `now`.
@@ -106,31 +103,24 @@ impl<W> Connection<W> {
 
     /// Starts or ends the patience with those who do not read, for whose sake the socket is not read.
     pub(crate) fn watch_readers(&mut self, now: Instant) {
-        let started = HeldUp {
-            since: now,
-            look_at: now + self.config.patience,
-        };
         let held_up = self.is_held_up() && self.end.is_none();
-        self.clock.held_up = held_up.then(|| self.clock.held_up.unwrap_or(started));
+        self.clock.readers.watch(now, held_up, self.config.patience);
     }
 
     /// Resets the streams that hold up the connection and were not read for too long, until it can go on.
     fn end_patience(&mut self, now: Instant) {
         self.watch_readers(now);
-        while let Some(held_up) = self.clock.held_up.filter(|held_up| held_up.look_at <= now) {
+        while self.clock.readers.look_at().is_some_and(|at| at <= now) {
             let Some((id, unread_since)) = self.longest_unread() else {
                 return;
             };
-            let due = unread_since.max(held_up.since) + self.config.patience;
-            if due > now {
-                let look_at = due;
-                self.clock.held_up = Some(HeldUp { look_at, ..held_up });
+            if !self.clock.readers.ends(now, unread_since, self.config.patience) {
                 return;
             }
-            let before = self.unread;
+            let before = self.unread.total;
             self.reset(id, code::stream::GARBAGE_COLLECTED);
             // What it held is free for others and for this connection.
-            self.share = self.share.saturating_add(before - self.unread);
+            self.share = self.share.saturating_add(before - self.unread.total);
             self.watch_readers(now);
         }
     }

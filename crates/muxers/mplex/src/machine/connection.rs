@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{Config, Fault};
 use sinew_machine::{CloseCode, Instant};
-use sinew_session::machine::{Budget, Inbox, Late, Room};
+use sinew_session::machine::{Budget, Inbox, Late, Room, Unread};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Resets that may wait to leave. Beyond, the socket is not read: whoever causes answers has to take them.
@@ -42,7 +42,7 @@ pub struct Connection<W> {
     pub(crate) partial: [u8; CERTAIN],
     pub(crate) partial_len: usize,
     pub(crate) body: Option<Body>,
-    pub(crate) unread: usize,
+    pub(crate) unread: Unread,
     /// What others leave it of what may lie unread.
     pub(crate) share: usize,
     /// Streams on which as much lies unread as may.
@@ -83,7 +83,7 @@ impl<W> Connection<W> {
             partial: [0; CERTAIN],
             partial_len: 0,
             body: None,
-            unread: 0,
+            unread: Unread::default(),
             share: usize::MAX,
             full: 0,
             budget: Budget::new(now),
@@ -116,7 +116,7 @@ impl<W> Connection<W> {
     /// Whether what lies unread keeps the socket from being read.
     pub(crate) fn is_held_up(&self) -> bool {
         let most = self.share.min(self.config.max_unread);
-        self.full > 0 || (self.unread > 0 && self.unread >= most)
+        self.full > 0 || (self.unread.total > 0 && self.unread.total >= most)
     }
 
     /// At most `bytes` of payload may lie unread from now on, beside what [`Config::max_unread`] allows: the
@@ -132,9 +132,9 @@ impl<W> Connection<W> {
         self.streams.len()
     }
 
-    /// Payload that was received and not read.
+    /// Payload that was received and not read. None of it was reserved: the wire knows no windows.
     #[must_use]
-    pub fn unread(&self) -> usize {
+    pub fn unread(&self) -> Unread {
         self.unread
     }
 
@@ -196,6 +196,7 @@ impl<W> Connection<W> {
         for stream in self.streams.values_mut() {
             stream.inbox.compact();
         }
+        self.unread.shared = 0;
     }
 
     fn drop_output(&mut self) {
@@ -230,11 +231,11 @@ impl<W> Connection<W> {
     pub(crate) fn change_inbox<R>(&mut self, id: Id, change: impl FnOnce(&mut Inbox) -> R) -> Option<R> {
         let most = self.config.max_stream_unread;
         let inbox = &mut self.streams.get_mut(&id)?.inbox;
-        let before = inbox.len();
+        let before = inbox.unread(0);
         let result = change(inbox);
-        let after = inbox.len();
-        self.unread = self.unread - before + after;
-        self.full = self.full - usize::from(before >= most) + usize::from(after >= most);
+        let after = inbox.unread(0);
+        self.unread.exchange(before, after);
+        self.full = self.full - usize::from(before.total >= most) + usize::from(after.total >= most);
         Some(result)
     }
 
@@ -307,7 +308,7 @@ impl<W> std::fmt::Debug for Connection<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
             .field("streams", &self.streams.len())
-            .field("unread", &self.unread)
+            .field("unread", &self.unread.total)
             .field("queued", &self.room.queued())
             .field("end", &self.end)
             .finish_non_exhaustive()

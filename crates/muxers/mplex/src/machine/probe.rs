@@ -4,6 +4,7 @@ use super::{Batch, connection::Connection, stream::Id};
 use crate::Config;
 use bytes::{Buf, Bytes};
 use sinew_machine::{CloseCode, Instant};
+use sinew_session::machine::Unread;
 use std::{task::Poll, time::Duration};
 
 /// A rule that a peer made the machine break. There should be no way to one.
@@ -85,7 +86,11 @@ fn act(machine: &mut Connection<()>, now: &mut Instant, byte: u8) {
 fn check(machine: &Connection<()>, arrived: usize) -> Result<(), Invariant> {
     let lengths = || machine.streams.values().map(|stream| stream.inbox.len());
     let most = machine.config.max_stream_unread;
-    if lengths().sum::<usize>() != machine.unread || machine.unread > arrived {
+    let mut unread = Unread::default();
+    for stream in machine.streams.values() {
+        unread.exchange(Unread::default(), stream.inbox.unread(0));
+    }
+    if unread != machine.unread || unread.total > arrived {
         return Err(Invariant::Unread);
     }
     if lengths().filter(|len| *len >= most).count() != machine.full {

@@ -276,7 +276,7 @@ impl Pair {
             );
         }
         for peer in &self.peers {
-            assert_eq!((peer.machine.end(), peer.machine.unread()), (None, 0));
+            assert_eq!((peer.machine.end(), peer.machine.unread().total), (None, 0));
         }
     }
 

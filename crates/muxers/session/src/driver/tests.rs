@@ -3,7 +3,7 @@
 use super::Driver;
 use crate::{
     buffers::Buffers,
-    machine::{Batch, End, Fault, Machine, Refused, StreamError, Ticket},
+    machine::{Batch, End, Fault, Machine, Refused, StreamError, Ticket, Unread},
     shared::Shared,
 };
 use bytes::Bytes;
@@ -49,8 +49,11 @@ impl Machine for Hoard {
         self.kept.push(input.slice(..1));
     }
 
-    fn unread(&self) -> usize {
-        self.kept.len()
+    fn unread(&self) -> Unread {
+        Unread {
+            total: self.kept.len(),
+            ..Unread::default()
+        }
     }
 
     fn allow_unread(&mut self, _: Instant, _: usize) {}
@@ -172,7 +175,7 @@ async fn a_byte_that_nobody_reads_does_not_hold_its_buffer_for_ever() {
         assert!(sleeps, "the connection lives");
         most = most.max(driver.buffers.held());
     }
-    let unread = driver.shared.lock().machine.unread();
+    let unread = driver.shared.lock().machine.unread().total;
     assert!(unread >= 300, "a byte of every buffer is kept");
     assert!(most < 3 << 20, "{} KiB held for {unread} bytes", most >> 10);
 }

@@ -1,5 +1,6 @@
 //! What a stream has received and nobody has read.
 
+use super::Unread;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 
@@ -15,6 +16,8 @@ const RUN: usize = 4 * 1024;
 pub struct Inbox {
     chunks: VecDeque<Chunk>,
     len: usize,
+    /// Bytes of slices of the buffers that they arrived in.
+    shared: usize,
 }
 
 #[derive(Debug)]
@@ -38,10 +41,21 @@ impl Inbox {
         self.len == 0
     }
 
+    /// What waits, of which `covered` bytes were reserved before they arrived.
+    #[must_use]
+    pub fn unread(&self, covered: usize) -> Unread {
+        Unread {
+            total: self.len,
+            uncovered: self.len.saturating_sub(covered),
+            shared: self.shared,
+        }
+    }
+
     /// Queues what arrived.
     pub fn push(&mut self, payload: Bytes) {
         self.len += payload.len();
         if payload.len() >= SMALL || self.chunks.is_empty() {
+            self.shared += payload.len();
             self.chunks.push_back(Chunk::Shared(payload));
             return;
         }
@@ -53,15 +67,18 @@ impl Inbox {
 
     /// At most `max` bytes from the front, `None` when there are none.
     pub fn pop(&mut self, max: usize) -> Option<Bytes> {
-        let bytes = match self.chunks.front_mut()? {
-            Chunk::Shared(chunk) if chunk.len() > max => chunk.split_to(max),
-            Chunk::Own(run) if run.len() > max => run.split_to(max).freeze(),
+        let (bytes, shared) = match self.chunks.front_mut()? {
+            Chunk::Shared(chunk) if chunk.len() > max => (chunk.split_to(max), true),
+            Chunk::Own(run) if run.len() > max => (run.split_to(max).freeze(), false),
             _ => match self.chunks.pop_front()? {
-                Chunk::Shared(chunk) => chunk,
-                Chunk::Own(run) => run.freeze(),
+                Chunk::Shared(chunk) => (chunk, true),
+                Chunk::Own(run) => (run.freeze(), false),
             },
         };
         self.len -= bytes.len();
+        if shared {
+            self.shared -= bytes.len();
+        }
         Some(bytes)
     }
 
@@ -72,6 +89,7 @@ impl Inbox {
                 *chunk = Chunk::Own(BytesMut::from(&shared[..]));
             }
         }
+        self.shared = 0;
     }
 
     /// Drops everything and says how much it was.
@@ -84,9 +102,17 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use super::Inbox;
+    use super::{Chunk, Inbox};
     use bytes::Bytes;
     use proptest::prelude::*;
+
+    fn shared(inbox: &Inbox) -> usize {
+        let lengths = inbox.chunks.iter().map(|chunk| match chunk {
+            Chunk::Shared(shared) => shared.len(),
+            Chunk::Own(_) => 0,
+        });
+        lengths.sum()
+    }
 
     proptest! {
         #[test]
@@ -107,6 +133,7 @@ mod tests {
                 prop_assert!(!bytes.is_empty() && bytes.len() <= max);
                 out.extend_from_slice(&bytes);
                 prop_assert_eq!(inbox.len() + out.len(), chunks.concat().len());
+                prop_assert_eq!(inbox.unread(0).shared, shared(&inbox));
             }
             prop_assert_eq!(out, chunks.concat());
         }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{Config, Fault};
 use sinew_machine::{CloseCode, Instant, code};
+use sinew_session::machine::Patience;
 use std::{collections::VecDeque, time::Duration};
 
 /// How long an acknowledgement waits for payload to ride on: an answer that is worth waiting for comes sooner.
@@ -33,7 +34,8 @@ pub(crate) struct Clock {
     /// Bytes wait to be taken by the connection.
     pub(crate) waiting: bool,
     progress_at: Instant,
-    unread_by: Option<Instant>,
+    /// With those who leave too much unread.
+    readers: Patience,
     acks: VecDeque<(Instant, u32)>,
     lingering: VecDeque<(Instant, u32)>,
     pub(crate) close_by: Option<Instant>,
@@ -51,7 +53,7 @@ impl Clock {
             heard_at: now,
             waiting: false,
             progress_at: now,
-            unread_by: None,
+            readers: Patience::default(),
             acks: VecDeque::new(),
             lingering: VecDeque::new(),
             close_by: None,
@@ -78,11 +80,6 @@ impl Clock {
         // Half the old and half the new, as go-yamux smooths it.
         self.rtt = Some(self.rtt.map_or(measured, |rtt| (rtt + measured) / 2));
         true
-    }
-
-    /// Whether too much lies unread, which starts or ends the patience with that.
-    pub(crate) fn watch_unread(&mut self, now: Instant, over: bool, patience: Duration) {
-        self.unread_by = over.then(|| self.unread_by.unwrap_or(now + patience));
     }
 
     /// The remote opened `id`; its acknowledgement may wait for payload.
@@ -118,7 +115,7 @@ impl<W> Connection<W> {
             clock.next_ping,
             self.silent_at(),
             stuck,
-            clock.unread_by,
+            clock.readers.look_at(),
             acks,
             lingering,
         ]
@@ -145,7 +142,7 @@ impl<W> Connection<W> {
             self.clock.next_ping = self.config.keep_alive.map(|interval| now + interval);
             self.ask_rtt(now);
         }
-        self.reset_unread(now);
+        self.end_patience(now);
         self.send_acks(now);
         self.end_lingering(now);
     }
@@ -181,23 +178,37 @@ impl<W> Connection<W> {
             .then(|| sent.max(self.clock.heard_at) + self.config.keep_alive_timeout)
     }
 
-    /// Resets the streams that were left unread longest until what lies unread is within its bound.
-    fn reset_unread(&mut self, now: Instant) {
-        self.watch_unread(now);
-        if self.clock.unread_by.is_none_or(|by| by > now) {
-            return;
-        }
-        while self.is_overfull() {
-            let before = self.unread;
-            let unread = self.streams.iter().filter(|(_, stream)| !stream.inbox.is_empty());
-            let Some((&id, _)) = unread.min_by_key(|(id, stream)| (stream.unread_since, **id)) else {
-                break;
+    /// Starts or ends the patience with those who leave too much unread.
+    pub(crate) fn watch_readers(&mut self, now: Instant) {
+        let overfull = self.is_overfull() && self.end.is_none();
+        self.clock.readers.watch(now, overfull, self.config.patience);
+    }
+
+    /// Resets the streams that were not read for too long until what lies unread is within its bound.
+    fn end_patience(&mut self, now: Instant) {
+        self.watch_readers(now);
+        while self.clock.readers.look_at().is_some_and(|at| at <= now) {
+            let Some((id, unread_since)) = self.longest_unread() else {
+                return;
             };
+            if !self.clock.readers.ends(now, unread_since, self.config.patience) {
+                return;
+            }
+            let before = self.unread.uncovered;
             self.reset(now, id, code::stream::GARBAGE_COLLECTED);
             // What it held is free for others and for this connection.
-            self.share = self.share.saturating_add(before - self.unread);
+            self.share = self.share.saturating_add(before - self.unread.uncovered);
+            self.watch_readers(now);
         }
-        self.clock.unread_by = None;
+    }
+
+    /// Of the streams that hold what was not reserved the one that was not read for longest.
+    fn longest_unread(&self) -> Option<(u32, Instant)> {
+        self.streams
+            .iter()
+            .filter(|(_, stream)| stream.unread().uncovered > 0)
+            .map(|(id, stream)| (*id, stream.unread_since))
+            .min_by_key(|(id, since)| (*since, *id))
     }
 
     fn send_acks(&mut self, now: Instant) {

@@ -13,19 +13,15 @@ use super::{
     frame::{Flags, HEADER, Header, Kind},
     receive::Body,
     stream::{Greeting, Stream},
-    window::Memory,
+    window::{INITIAL_WINDOW, Memory},
 };
 use crate::{Config, Fault};
 use sinew_machine::{CloseCode, Instant};
-use sinew_session::machine::{Budget, Fault as _, Late, Room};
+use sinew_session::machine::{Budget, Fault as _, Late, Room, Unread};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
 };
-
-/// The part of what may lie unread that windows may grow by. What lies unread counts twice until it is read (the payload,
-/// and the buffer around it), and a third time on its way out again; the rest is room to be wrong.
-const GROWTH_OF_SHARE: usize = 6;
 
 /// Headers of the session itself (pings, resets) that may wait. Beyond, the socket is not read: whoever causes
 /// answers has to take them.
@@ -55,7 +51,7 @@ pub struct Connection<W> {
     pub(crate) partial: [u8; HEADER],
     pub(crate) partial_len: usize,
     pub(crate) body: Option<Body>,
-    pub(crate) unread: usize,
+    pub(crate) unread: Unread,
     /// What others leave it of what may lie unread.
     pub(crate) share: usize,
     pub(crate) budget: Budget,
@@ -102,7 +98,7 @@ impl<W> Connection<W> {
             partial: [0; HEADER],
             partial_len: 0,
             body: None,
-            unread: 0,
+            unread: Unread::default(),
             share: usize::MAX,
             budget: Budget::new(now),
             late: Late::default(),
@@ -132,7 +128,7 @@ impl<W> Connection<W> {
     /// Whether bytes from the socket are welcome. `false`: too much lies unread, or answers wait to be taken.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.end.is_none() && !self.is_overfull() && self.control.len() < MAX_CONTROL
+        self.end.is_none() && !self.is_held_up() && self.control.len() < MAX_CONTROL
     }
 
     /// Streams that exist, in either direction.
@@ -141,28 +137,35 @@ impl<W> Connection<W> {
         self.streams.len()
     }
 
-    /// Payload that was received and not read.
+    /// Payload that was received and not read; what of it came by the growth of a window was reserved before.
     #[must_use]
-    pub fn unread(&self) -> usize {
+    pub fn unread(&self) -> Unread {
         self.unread
     }
 
-    /// At most `bytes` of payload may lie unread from now on, beside what [`Config::max_unread`] allows: the
-    /// connection's share of what all may leave unread.
+    /// At most `bytes` of payload that was not reserved may lie unread from now on, beside what [`Config::max_unread`]
+    /// allows: the connection's share of what all may leave unread.
     pub fn allow_unread(&mut self, now: Instant, bytes: usize) {
         self.share = bytes;
-        self.watch_unread(now);
+        self.watch_readers(now);
+    }
+
+    fn most_unread(&self) -> usize {
+        self.share.min(self.config.max_unread)
     }
 
     /// Whether as much lies unread as may.
     pub(crate) fn is_overfull(&self) -> bool {
-        self.unread >= self.share.min(self.config.max_unread)
+        self.unread.uncovered >= self.most_unread()
     }
 
-    /// Starts or ends the patience with what lies unread.
-    pub(crate) fn watch_unread(&mut self, now: Instant) {
-        let (over, patience) = (self.is_overfull(), self.config.unread_patience);
-        self.clock.watch_unread(now, over, patience);
+    /// Whether what lies unread keeps the socket from being read.
+    ///
+    /// A stream whose user has to write before it reads on (an echo) waits for credit that may lie in the socket behind no
+    /// more than a window of payload. While one does, so much more is read.
+    fn is_held_up(&self) -> bool {
+        let far_over = || self.unread.uncovered >= self.most_unread().saturating_add(INITIAL_WINDOW as usize);
+        self.is_overfull() && (far_over() || !self.streams.values().any(|stream| stream.waits_for_credit()))
     }
 
     /// Tokens left of the budget for useless frames.
@@ -241,6 +244,7 @@ impl<W> Connection<W> {
         for stream in self.streams.values_mut() {
             stream.inbox.compact();
         }
+        self.unread.shared = 0;
     }
 
     fn drop_output(&mut self) {
@@ -290,15 +294,13 @@ impl<W> Connection<W> {
         if stream.held || !stream.is_done() {
             return;
         }
+        self.give_back_growth(id);
         let Some(stream) = self.streams.remove(&id) else {
             return;
         };
         self.acknowledged(stream.local && !stream.acked);
         if !stream.local {
             self.inbound -= 1;
-        }
-        if stream.growth > 0 {
-            self.set_growth(self.growth - stream.growth);
         }
         if stream.greeting != Greeting::Syn {
             self.late.remember(id, stream.late_frames, stream.window.credit());
@@ -319,19 +321,13 @@ impl<W> Connection<W> {
         }
     }
 
-    /// Reserves `growth` in all. Shrinking always succeeds.
-    ///
-    /// Windows grow no further than a part of what may lie unread. If a remote could fill the share by its credit alone, a
-    /// user that must write before it reads on (an echo) would stop the socket with what it has not read, and so the
-    /// window updates that it waits for.
-    pub(crate) fn set_growth(&mut self, growth: u64) -> bool {
-        let most = (self.share.min(self.config.max_unread) / GROWTH_OF_SHARE) as u64;
-        let granted = growth <= self.growth || growth <= self.config.max_growth.min(most);
-        let granted = granted && self.memory.reserve(growth);
-        if granted || growth < self.growth {
-            self.growth = growth;
-        }
-        granted
+    /// Changes a stream, and the sums of what lies unread.
+    pub(crate) fn change<R>(&mut self, id: u32, change: impl FnOnce(&mut Stream<W>) -> R) -> Option<R> {
+        let stream = self.streams.get_mut(&id)?;
+        let before = stream.unread();
+        let result = change(stream);
+        self.unread.exchange(before, stream.unread());
+        Some(result)
     }
 }
 
@@ -340,7 +336,7 @@ impl<W> std::fmt::Debug for Connection<W> {
         f.debug_struct("Connection")
             .field("side", &self.side)
             .field("streams", &self.streams.len())
-            .field("unread", &self.unread)
+            .field("unread", &self.unread.total)
             .field("queued", &self.room.queued())
             .field("end", &self.end)
             .finish_non_exhaustive()

@@ -7,7 +7,7 @@ use super::{
 use crate::Config;
 use bytes::{Buf, Bytes};
 use sinew_machine::{CloseCode, Instant};
-use sinew_session::machine::Batch;
+use sinew_session::machine::{Batch, Unread};
 use std::{task::Poll, time::Duration};
 
 /// Streams that a connection without an application can be made to remember at once.
@@ -82,8 +82,11 @@ fn act(machine: &mut Connection<()>, now: &mut Instant, byte: u8) {
 }
 
 fn check(machine: &Connection<()>, arrived: usize) -> Result<(), Invariant> {
-    let unread: usize = machine.streams.values().map(|stream| stream.inbox.len()).sum();
-    if unread != machine.unread || unread > arrived {
+    let mut unread = Unread::default();
+    for stream in machine.streams.values() {
+        unread.exchange(Unread::default(), stream.unread());
+    }
+    if unread != machine.unread || unread.total > arrived {
         return Err(Invariant::Unread);
     }
     let queued: usize = machine.streams.values().map(|stream| stream.outbox.len()).sum();

@@ -34,7 +34,7 @@ impl<W> Connection<W> {
                 return Err(fault);
             }
         }
-        self.watch_unread(now);
+        self.watch_readers(now);
         Ok(())
     }
 
@@ -99,10 +99,9 @@ impl<W> Connection<W> {
                 if stream.inbox.is_empty() {
                     stream.unread_since = now;
                 }
-                self.unread += piece.len();
-                self.budget.useful(piece.len());
-                stream.inbox.push(piece);
                 self.woken.extend(stream.reader.take());
+                self.budget.useful(piece.len());
+                self.change(id, |stream| stream.inbox.push(piece));
             }
             Intake::Discard if stream.wants_update() => self.schedule(id),
             Intake::Drain if stream.window.credit() == 0 => self.reset(now, id, CloseCode::NONE),
@@ -114,6 +113,7 @@ impl<W> Connection<W> {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.remote_finished = true;
             self.woken.extend(stream.reader.take());
+            self.give_back_growth(id);
             self.settle(id);
         }
     }

@@ -15,7 +15,7 @@ use super::{
     window::{INITIAL_WINDOW, Window},
 };
 use sinew_machine::Instant;
-use sinew_session::machine::{Inbox, Outbox};
+use sinew_session::machine::{Inbox, Outbox, Unread};
 
 /// Frames that may arrive on a stream after its end before they cost anything.
 pub(crate) const LATE_FRAMES: u16 = 64;
@@ -75,6 +75,7 @@ pub(crate) struct Stream<W> {
     pub(crate) remote_finished: bool,
     pub(crate) intake: Intake,
     pub(crate) inbox: Inbox,
+    /// When it was last read, or when the first unread byte arrived.
     pub(crate) unread_since: Instant,
     pub(crate) window: Window,
     /// What of the window's growth is reserved.
@@ -126,6 +127,23 @@ impl<W> Stream<W> {
     /// Whether nothing more can happen on the wire.
     pub(crate) fn is_done(&self) -> bool {
         self.over.is_some() || (self.remote_finished && self.sending == Sending::Finished)
+    }
+
+    /// Whether its user waits to write until the remote says that it may.
+    pub(crate) fn waits_for_credit(&self) -> bool {
+        self.writer.is_some() && self.send_credit == 0
+    }
+
+    /// What nobody has read.
+    pub(crate) fn unread(&self) -> Unread {
+        self.inbox
+            .unread(usize::try_from(self.growth).unwrap_or(usize::MAX))
+    }
+
+    /// What the remote may make it hold beyond the first window: what lies unread, and what may still come.
+    pub(crate) fn promised_growth(&self) -> u64 {
+        let credit = if self.is_deaf() { 0 } else { self.window.credit() };
+        (self.inbox.len() as u64 + u64::from(credit)).saturating_sub(u64::from(INITIAL_WINDOW))
     }
 
     /// Whether the remote should hear of credit.

@@ -84,13 +84,8 @@ impl<W> Connection<W> {
         if let Some(error) = stream.over {
             return Poll::Ready(Err(error));
         }
-        if let Some(bytes) = stream.inbox.pop(max) {
-            stream.unread_since = now;
-            self.unread -= bytes.len();
-            if stream.wants_update() {
-                self.schedule(id);
-            }
-            return Poll::Ready(Ok(Some(bytes)));
+        if !stream.inbox.is_empty() {
+            return Poll::Ready(Ok(self.take_unread(now, id, max)));
         }
         if stream.remote_finished || stream.intake != Intake::Keep {
             return Poll::Ready(Ok(None));
@@ -101,6 +96,18 @@ impl<W> Connection<W> {
         stream.reader = Some(waiter());
         self.announce(id);
         Poll::Pending
+    }
+
+    fn take_unread(&mut self, now: Instant, id: u32, max: usize) -> Option<Bytes> {
+        let (bytes, wants_update) = self.change(id, |stream| {
+            stream.unread_since = now;
+            (stream.inbox.pop(max), stream.wants_update())
+        })?;
+        self.watch_readers(now);
+        if wants_update {
+            self.schedule(id);
+        }
+        bytes
     }
 
     /// Whether [`Connection::read`] would give bytes.
@@ -225,9 +232,9 @@ impl<W> Connection<W> {
         };
         if stream.intake == Intake::Keep {
             stream.intake = Intake::Discard;
-            self.unread -= stream.inbox.clear();
             self.woken.extend(stream.reader.take());
-            if stream.wants_update() {
+            self.change(id, |stream| stream.inbox.clear());
+            if self.streams.get(&id).is_some_and(|stream| stream.wants_update()) {
                 self.schedule(id);
             }
         }
@@ -256,12 +263,12 @@ impl<W> Connection<W> {
 
     /// Marks `id` as reset, drops what it holds and wakes who waits for it.
     pub(crate) fn end_stream(&mut self, id: u32, why: StreamError) {
+        self.change(id, |stream| stream.inbox.clear());
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
         stream.over = Some(why);
         self.room.unqueue(stream.outbox.clear());
-        self.unread -= stream.inbox.clear();
         stream.wake_all(&mut self.woken);
         let (accepted, waits) = (stream.accepted, stream.local && !stream.acked);
         stream.acked |= waits;
@@ -270,6 +277,7 @@ impl<W> Connection<W> {
             self.backlog.retain(|&waiting| waiting != id);
         }
         self.acknowledged(waits);
+        self.give_back_growth(id);
         self.settle(id);
     }
 
@@ -294,12 +302,12 @@ impl<W> Connection<W> {
     /// Nobody holds `id` any more. Unfinished it is reset; finished, what still arrives is dropped: up to a
     /// window of it and for a while, then it is reset as well.
     pub fn release(&mut self, now: Instant, id: u32) {
+        self.change(id, |stream| stream.inbox.clear());
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
         stream.held = false;
         (stream.reader, stream.writer, stream.reset_watcher) = (None, None, None);
-        self.unread -= stream.inbox.clear();
         stream.intake = Intake::Drain;
         if stream.sending == Sending::Open || self.end.is_some() {
             self.reset(now, id, CloseCode::NONE);

@@ -118,36 +118,29 @@ impl<W> Connection<W> {
 
     /// The credit to return on `id`, after its window was fitted to its reader.
     fn replenish(&mut self, now: Instant, id: u32) -> u32 {
-        let (cap, overfull) = (self.config.max_window, self.is_overfull());
+        let (rtt, overfull, cap) = (self.clock.rtt, self.is_overfull(), self.config.max_window);
         let Some(stream) = self.streams.get_mut(&id) else {
             return 0;
         };
         if !stream.wants_update() || self.end.is_some() {
             return 0;
         }
-        let before = stream.window.size();
-        match stream.window.tuning(now, self.clock.rtt) {
+        let window = &stream.window;
+        let size = match window.tuning(now, rtt, stream.inbox.len()) {
             // Granted credit stays; less of it is returned while too much lies unread.
-            _ if overfull => stream.window.shrink(),
-            Tuning::Keep => {}
-            Tuning::Grow => stream.window.set_size(stream.window.grown(cap)),
-            Tuning::Shrink => stream.window.shrink(),
-        }
-        let (had, needs) = (stream.growth, stream.window.growth(stream.inbox.len()));
-        let granted = had == needs || self.set_growth(self.growth - had + needs);
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return 0;
+            _ if overfull => window.size() / 2,
+            Tuning::Keep => window.size(),
+            Tuning::Grow => window.grown(cap),
+            Tuning::Shrink => window.size() / 2,
         };
-        if granted || needs < had {
-            stream.growth = needs;
-        } else {
-            stream.window.set_size(before);
-        }
-        let delta = stream.window.replenish(now, stream.inbox.len());
-        if self.clock.rtt.is_none() {
+        let size = self.reserve_growth(id, size);
+        if rtt.is_none() {
             self.ask_rtt(now);
         }
-        delta
+        self.streams.get_mut(&id).map_or(0, |stream| {
+            stream.window.set_size(size);
+            stream.window.replenish(now, stream.inbox.len())
+        })
     }
 
     fn send_finish(&mut self, id: u32, batch: &mut Batch) {

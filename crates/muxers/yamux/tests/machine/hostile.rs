@@ -146,7 +146,7 @@ fn streams_beyond_the_backlog_are_reset() {
     assert_eq!(rig.drain(), []);
     rig.take([data(SYN, 513, "refused"), data(0, 513, "late")]);
     assert_eq!(rig.drain(), [update(RST, 513, 0x1002)]);
-    assert_eq!(rig.machine.unread(), 0);
+    assert_eq!(rig.machine.unread().total, 0);
     assert_eq!(rig.accept(), Some(1));
     rig.take([update(SYN, 515, 0)]);
     assert_eq!(rig.drain(), [], "there is room for one again");
@@ -223,7 +223,7 @@ fn clear_breaches_are_cut_at_the_first_frame() {
         assert_eq!(rig.machine.receive(rig.now, bytes.into()), Err(expected));
         assert_eq!(rig.drain(), [go_away(1)]);
         assert_eq!(
-            (rig.machine.unread(), rig.accept()),
+            (rig.machine.unread().total, rig.accept()),
             (0, None),
             "the rest is neither kept nor delivered"
         );

@@ -143,7 +143,7 @@ impl Rig {
     pub(crate) fn write(&mut self, id: u32, bytes: &[u8]) -> usize {
         let mut chunk = Bytes::copy_from_slice(bytes);
         let before = chunk.len();
-        while !chunk.is_empty() && self.machine.write(id, &mut chunk, || id).is_ready() {}
+        while !chunk.is_empty() && matches!(self.machine.write(id, &mut chunk, || id), Poll::Ready(Ok(_))) {}
         before - chunk.len()
     }
 
