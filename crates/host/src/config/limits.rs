@@ -90,16 +90,17 @@ pub struct Limits {
     /// Outbound streams of one connection.
     pub outbound_streams_per_connection: usize,
     /// Bytes that peers may be allowed to send beyond what every stream promises: the growth of receive windows.
-    /// Without it streams are slower, and that is all.
+    /// Without it streams are slower, and that is all. The share of a peer is four fifths of what others leave: one alone
+    /// gets four fifths, twenty get four eighty-firsts each.
     pub memory: u64,
     /// Bytes of [`Limits::memory`] for one peer.
     pub memory_per_peer: u64,
     /// Bytes of [`Limits::memory`] for one connection.
     pub memory_per_connection: u64,
     /// Bytes that may have arrived on all connections together without being read, beyond the first 64 KiB of each
-    /// connection. The share of a connection is what is free of them: one alone gets half, twenty a twenty-first part
-    /// each. A connection over its share is not read from, and after 10 s of that the muxer resets its streams
-    /// that were left unread longest.
+    /// connection and what was reserved of [`Limits::memory`]. The share of a connection is what is free of them: one alone
+    /// gets half, twenty a twenty-first part each. A connection over its share is not read from, and after 5 s the
+    /// muxer resets its streams that were not read for as long.
     pub unread: u64,
     /// File descriptors of connections, pending or established.
     pub descriptors: u64,
@@ -144,9 +145,9 @@ impl Limits {
     /// | …`_per_connection` | an eighth of them, at most 1,024 | 1,024 |
     /// | `outbound_streams` | four for an inbound one | 65,536 |
     /// | …`_per_connection` | | 4,096 |
-    /// | `memory` | an eighth | 512 MiB |
-    /// | …`_per_peer`, …`_per_connection` | a quarter and an eighth of that, at most 64 and 16 MiB | 64, 16 MiB |
-    /// | `unread` | three 1,024ths, at least 1 MiB | 12 MiB |
+    /// | `memory` | a 256th, at least 1 MiB: enough for one stream at 1 Gbit/s over 100 ms | 16 MiB |
+    /// | …`_per_peer`, …`_per_connection` | all of that, at most 64 and 16 MiB | 16, 16 MiB |
+    /// | `unread` | a 512th, at least 1 MiB | 8 MiB |
     ///
     /// 256 pending places admit 850 newcomers a second whose upgrade takes three round trips of 100 ms.
     /// `connections_per_peer`, `dials`, the memory of one connection and its unread bytes follow go-libp2p.
@@ -159,7 +160,7 @@ impl Limits {
         let connections = count(connections.max(8));
         let streams = count((memory / OF_A_STREAM).max(512));
         let pending = count(pending);
-        let growth = memory / 8;
+        let growth = (memory / 256).max(MIB);
         Self {
             pending,
             pending_per_address: pending / 4,
@@ -180,9 +181,9 @@ impl Limits {
             outbound_streams: streams.saturating_mul(4),
             outbound_streams_per_connection: 4096,
             memory: growth,
-            memory_per_peer: (growth / 4).min(64 * MIB),
-            memory_per_connection: (growth / 8).min(16 * MIB),
-            unread: (memory / 1024 * 3).max(MIB),
+            memory_per_peer: growth.min(64 * MIB),
+            memory_per_connection: growth.min(16 * MIB),
+            unread: (memory / 512).max(MIB),
             descriptors,
             dry_run: false,
         }
@@ -210,6 +211,7 @@ impl Limits {
             inbound_streams_per_peer: MANY,
             inbound_streams_per_protocol: MANY,
             outbound_streams: MANY,
+            memory: 512 * MIB,
             memory_per_peer: u64::MAX,
             descriptors: MANY as u64,
             ..Self::default()
@@ -281,11 +283,8 @@ mod tests {
             ),
             (8192, 1024)
         );
-        assert_eq!((limits.memory, limits.memory_per_peer), (512 * MIB, 64 * MIB));
-        assert_eq!(
-            (limits.memory_per_connection, limits.unread),
-            (16 * MIB, 12 * MIB)
-        );
+        assert_eq!((limits.memory, limits.memory_per_peer), (16 * MIB, 16 * MIB));
+        assert_eq!((limits.memory_per_connection, limits.unread), (16 * MIB, 8 * MIB));
         assert_eq!((limits.descriptors, limits.dry_run), (12_288, false));
         assert_eq!((limits.connections_per_peer, limits.dials), (8, 160));
     }

@@ -79,6 +79,10 @@ impl ConnectionScope {
         if !force {
             peer.has_room(&known.peer.key, meter, amount, limits)?;
         }
+        if !force && meter == Meter::Memory {
+            let all = self.system.used(meter);
+            peer.keeps_to_share(&known.peer.key, amount, all, limits)?;
+        }
         let streams = peer.amounts[Meter::Streams(Direction::Inbound)];
         self.system.add(meter, amount, streams, force)?;
         used[meter] += amount;

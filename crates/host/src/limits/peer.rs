@@ -55,6 +55,22 @@ impl Used {
         };
         Refused::unless_fits(&Name(peer), meter, asked, used, limit(limits, meter))
     }
+
+    /// Whether the peer may have `asked` more of the memory, of which `all` is used: four fifths of what others leave.
+    ///
+    /// One alone gets four fifths, twenty get four eighty-firsts each, and whoever comes always finds something.
+    pub(crate) fn keeps_to_share(
+        &self,
+        peer: &PeerId,
+        asked: u64,
+        all: u64,
+        limits: &Limits,
+    ) -> Result<(), Refused> {
+        let used = self.amounts[Meter::Memory];
+        let others = all.saturating_sub(used);
+        let share = limits.memory.saturating_sub(others) / 5 * 4;
+        Refused::unless_fits(&Name(peer), Meter::Memory, asked, used, share)
+    }
 }
 
 fn limit(limits: &Limits, meter: Meter) -> u64 {

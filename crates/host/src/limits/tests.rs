@@ -431,6 +431,41 @@ fn a_share_is_what_is_free() {
 }
 
 #[test]
+fn a_peer_may_have_four_fifths_of_the_memory_that_others_leave() {
+    let system = System::new(Limits {
+        memory: 1000,
+        ..Limits::default()
+    });
+    let places: Vec<Place> = (1..=3)
+        .map(|number| {
+            let mut place = Place::pending(&system, 0).expect("room");
+            place
+                .establish(ConnectionId(number.into()), &peer(number), Direction::Inbound)
+                .expect("room");
+            place
+        })
+        .collect();
+    let most = |place: &Place| {
+        let scope: Arc<dyn ResourceScope> = place.scope().clone();
+        let refused = Reservation::new(scope.clone(), Resource::Memory, 1001).expect_err("too much");
+        assert!(refused.scope.starts_with("memory of peer "), "{refused}");
+        let left = refused.limit.saturating_sub(refused.used);
+        Reservation::new(scope, Resource::Memory, left).expect("what is left can be had")
+    };
+    let mut first = most(&places[0]);
+    assert_eq!(first.amount(), 800, "one alone");
+    let second = most(&places[1]);
+    assert_eq!(second.amount(), 160, "and always something for who comes");
+    first.resize(0).expect("shrinks");
+    assert_eq!(
+        most(&places[0]).amount(),
+        672,
+        "four fifths of what the second leaves"
+    );
+    assert_eq!(most(&places[2]).amount(), 672);
+}
+
+#[test]
 fn the_last_streams_are_for_peers_that_have_few() {
     let system = System::new(tight());
     let connect = |id: u64, number: u8| {
