@@ -1,6 +1,7 @@
 //! The attacker: one row at a time, against one target.
 
 mod breaches;
+mod certificates;
 mod channel;
 mod comers;
 mod floods;
@@ -15,7 +16,7 @@ mod quic;
 mod stalls;
 mod unread;
 
-use crate::{control::Requests, error::AttackError, node::Place};
+use crate::{control::Requests, error::AttackError, node::Place, rows::Stack};
 use outcome::Outcome;
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -24,6 +25,7 @@ use std::{net::Ipv4Addr, time::Duration};
 struct Aim {
     place: Place,
     lasting: Duration,
+    stack: Stack,
 }
 
 /// The attackers' addresses: none of them is the honest peers'.
@@ -33,10 +35,11 @@ fn source(number: usize) -> Ipv4Addr {
 }
 
 /// Attacks once when asked to, answers with what became of it, and holds its connections no longer than that.
-pub(crate) async fn run(row: &str, target: &str, seconds: u64) -> Result<(), AttackError> {
+pub(crate) async fn run(row: &str, target: &str, stack: Stack, seconds: u64) -> Result<(), AttackError> {
     let aim = Aim {
         place: Place::parse(target)?,
         lasting: Duration::from_secs(seconds),
+        stack,
     };
     let mut requests = Requests::ready();
     while let Some(request) = requests.next().await? {
@@ -54,7 +57,7 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "silent-one-address" => stalls::crowd(aim, Stall::Silent, 5_000, 1).await,
         "silent-fifty-addresses" => stalls::crowd(aim, Stall::Silent, 5_000, 50).await,
         "slow" => stalls::crowd(aim, Stall::Slow, 1_000, 50).await,
-        "stuck-in-noise" => stalls::crowd(aim, Stall::Noise, 2_000, 50).await,
+        "stuck-in-security" => stalls::crowd(aim, Stall::InSecurity, 2_000, 50).await,
         "stuck-after-security" => stalls::crowd(aim, Stall::AfterSecurity, 2_000, 50).await,
         "idle-peers" => stalls::crowd(aim, Stall::Idle, 3_000, 100).await,
         "peers-of-one" => comers::of_one_peer(aim, 500, 50).await,
@@ -72,8 +75,8 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "endless-negotiation" => negotiation::connections(aim).await,
         "endless-negotiation-streams" => vec![negotiation::streams(aim).await],
         "garbage-multistream" => garbage::run(aim, garbage::Place::Multistream).await,
-        "garbage-noise" => garbage::run(aim, garbage::Place::Noise).await,
-        "garbage-yamux" => garbage::run(aim, garbage::Place::Yamux).await,
+        "garbage-security" => garbage::run(aim, garbage::Place::Security).await,
+        "garbage-muxer" => garbage::run(aim, garbage::Place::Muxer).await,
         "identify-wrong-key" => liars::wrong_key(aim).await?,
         "identify-huge" => liars::huge(aim).await?,
         "quic-garbage" => quic::rubbish(aim, quic::Rubbish::Garbage).await,
@@ -82,6 +85,7 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "quic-half-open" => quic::half_open(aim, 2_000).await,
         "ping-streams" => pings::left_alone(aim).await,
         "bad-noise" => handshakes::bad(aim).await,
+        "bad-certificates" => certificates::bad(aim).await?,
         "identify-push-blind" => vec![floods::pushes(aim).await],
         "identify-push-flood" => vec![liars::push_flood(aim).await?],
         unknown => return Err(AttackError::NoRow(unknown.to_owned())),

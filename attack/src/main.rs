@@ -6,6 +6,7 @@
 
 mod attacker;
 mod control;
+mod counted;
 mod error;
 mod honest;
 mod many;
@@ -19,6 +20,7 @@ mod target;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use error::AttackError;
+use rows::Stack;
 use std::process::ExitCode;
 
 /// Gives memory back to the system as it is freed, so that what a row shows is what the node holds.
@@ -35,6 +37,9 @@ struct Cli {
     /// The node under attack.
     #[arg(long, value_enum, default_value_t = Victim::Ours)]
     target: Victim,
+    /// Only rows that make sense over this, and over it; each over its own otherwise.
+    #[arg(long, value_enum)]
+    stack: Option<Stack>,
     /// Seconds of attack for each row.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -110,12 +115,21 @@ fn run(cli: Cli) -> Result<bool, AttackError> {
     runtime.block_on(async {
         match cli.role {
             None if cli.row.as_deref() == Some("scale") => scale::run(10_000, cli.json).await,
-            None => orchestrate::run(&cli.row.unwrap_or_default(), cli.target, cli.seconds, cli.json).await,
+            None => {
+                let plan = orchestrate::Plan {
+                    victim: cli.target,
+                    stack: cli.stack,
+                    seconds: cli.seconds,
+                    json: cli.json,
+                };
+                orchestrate::run(&cli.row.unwrap_or_default(), plan).await
+            }
             Some(Role::Scale { connections, json }) => scale::run(connections, json).await,
             Some(Role::Target { scale }) => target::run(scale).await.map(|()| true),
             Some(Role::Honest { target }) => honest::run(&target).await.map(|()| true),
             Some(Role::Attacker { row, target, seconds }) => {
-                attacker::run(&row, &target, seconds).await.map(|()| true)
+                let stack = cli.stack.unwrap_or(Stack::TcpNoiseYamux);
+                attacker::run(&row, &target, stack, seconds).await.map(|()| true)
             }
             Some(Role::Many { target }) => many::run(&target).await.map(|()| true),
         }

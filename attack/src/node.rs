@@ -4,10 +4,12 @@ use crate::error::AttackError;
 use sinew_core::{Multiaddr, ProtocolId, Stream};
 use sinew_host::HostBuilder;
 use sinew_identity::{Keypair, PeerId};
+use sinew_mplex::Mplex;
 use sinew_noise::Noise;
 use sinew_quic::QuicTransport;
 use sinew_tcp::TcpTransport;
-use sinew_tls::Certificate;
+use sinew_tls::{Certificate, Tls};
+use sinew_websocket::WebSocketTransport;
 use sinew_yamux::Yamux;
 use std::{
     net::{IpAddr, SocketAddr},
@@ -17,16 +19,20 @@ use std::{
 /// The echo that the target serves: of the interop suite, so that its peers serve it too.
 pub(crate) const ECHO: ProtocolId = ProtocolId::from_static("/sinew/test/echo/1.0.0");
 
-/// A node of a fresh identity with QUIC, and with TCP, Noise and yamux.
+/// A node of a fresh identity with all that rows go over: Noise and yamux where nobody insists on something else.
 pub(crate) fn builder() -> Result<HostBuilder, AttackError> {
     let key = Keypair::generate();
     let noise = Noise::new(&key)?;
-    let quic = QuicTransport::new(Certificate::new(&key)?, sinew_quic::Config::default());
+    let certificate = Certificate::new(&key)?;
+    let quic = QuicTransport::new(certificate.clone(), sinew_quic::Config::default());
     Ok(HostBuilder::new(Arc::new(key))
         .transport(quic)
         .transport(TcpTransport::new())
+        .transport(WebSocketTransport::new())
         .security(noise)
-        .muxer(Yamux::default()))
+        .security(Tls::with_certificate(certificate))
+        .muxer(Yamux::default())
+        .muxer(Mplex::default()))
 }
 
 /// Sends back whatever comes.
@@ -52,7 +58,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Reads `/ip4/…/tcp/…/p2p/…` and `/ip4/…/udp/…/quic-v1/p2p/…`.
+    /// Reads `/ip4/…/tcp/…/p2p/…`, the same with `/ws`, and `/ip4/…/udp/…/quic-v1/p2p/…`.
     pub(crate) fn parse(text: &str) -> Result<Self, AttackError> {
         Self::read(text).ok_or_else(|| AttackError::Address(text.to_owned()))
     }
@@ -62,7 +68,7 @@ impl Place {
         let ["", "ip4", ip, "tcp" | "udp", port, between @ .., "p2p", peer] = parts.as_slice() else {
             return None;
         };
-        if !matches!(between, [] | ["quic-v1"]) {
+        if !matches!(between, [] | ["ws"] | ["quic-v1"]) {
             return None;
         }
         Some(Self {

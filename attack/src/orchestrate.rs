@@ -5,7 +5,7 @@ use crate::{
     control::Process,
     error::AttackError,
     report::{self, Figures, Held},
-    rows::{Over, ROWS, Row},
+    rows::{ROWS, Row, Stack},
     system,
 };
 use serde_json::{Value, json};
@@ -33,21 +33,35 @@ const SAMPLE: Duration = Duration::from_millis(100);
 /// Longer than any attack goes on beyond its seconds.
 const ATTACK: Duration = Duration::from_secs(120);
 
+/// What is to be run, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) victim: Victim,
+    /// Each row over its own if there is none.
+    pub(crate) stack: Option<Stack>,
+    pub(crate) seconds: u64,
+    pub(crate) json: bool,
+}
+
 /// Runs the rows whose name contains `filter`, and says whether all passed.
-pub(crate) async fn run(filter: &str, victim: Victim, seconds: u64, json: bool) -> Result<bool, AttackError> {
-    let rows: Vec<&Row> = ROWS.iter().filter(|row| row.name.contains(filter)).collect();
+pub(crate) async fn run(filter: &str, plan: Plan) -> Result<bool, AttackError> {
+    let rows: Vec<(&Row, Stack)> = ROWS
+        .iter()
+        .filter(|row| row.name.contains(filter))
+        .filter_map(|row| row.stack(plan.stack).map(|stack| (row, stack)))
+        .collect();
     if rows.is_empty() {
         return Err(AttackError::NoRow(filter.to_owned()));
     }
-    if !json {
+    if !plan.json {
         report::head();
     }
     let (mut passed, total) = (0, rows.len());
-    for row in rows {
-        let figures = attack(row, victim, seconds).await?;
+    for (row, stack) in rows {
+        let figures = attack(row, stack, plan).await?;
         let faults = figures.faults(row.cut);
         passed += usize::from(faults.is_empty());
-        if json {
+        if plan.json {
             println!("{}", json!({ "figures": figures, "faults": faults }));
         } else {
             report::line(row, &figures, &faults);
@@ -57,13 +71,15 @@ pub(crate) async fn run(filter: &str, victim: Victim, seconds: u64, json: bool) 
     Ok(passed == total)
 }
 
-async fn attack(row: &'static Row, victim: Victim, seconds: u64) -> Result<Figures, AttackError> {
-    let (mut target, address) = start_target(victim, false, row.over).await?;
+async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, AttackError> {
+    let Plan { victim, seconds, .. } = plan;
+    let (mut target, address) = start_target(victim, false, stack).await?;
     system::pin(false);
     let mut honest = Process::start("honest", Process::ours(&["honest", &address])?).await?;
     sleep(WARM).await;
     let before = held(&mut target, victim).await?;
-    let role = Process::ours(&["attacker", row.name, &address, &seconds.to_string()])?;
+    let (stack, seconds_text) = (stack.name(), seconds.to_string());
+    let role = Process::ours(&["--stack", &stack, "attacker", row.name, &address, &seconds_text])?;
     let mut attacker = Process::start("attacker", role).await?;
     let (started, busy) = (Instant::now(), system::cpu(target.pid())?);
     let (attack, peak) = tokio::join!(
@@ -77,16 +93,19 @@ async fn attack(row: &'static Row, victim: Victim, seconds: u64) -> Result<Figur
     let report = honest.ask(json!({ "do": "report" }), SOON).await?;
     let alive = target.alive();
     let after = settled(&mut target, victim, &before).await?;
+    let counted = stats(&mut target, victim).await?["counted"].take();
     honest.end().await;
     target.end().await;
     Ok(Figures {
         row: row.name,
+        stack,
         goal: row.goal,
         alive,
         before,
         peak: peak.max(before.resident),
         after,
         cpu_percent,
+        counted,
         attack: attack?,
         honest: report,
     })
@@ -118,10 +137,7 @@ async fn settled(target: &mut Process, victim: Victim, before: &Held) -> Result<
 
 /// What a target holds at the moment.
 pub(crate) async fn held(target: &mut Process, victim: Victim) -> Result<Held, AttackError> {
-    let stats = match victim {
-        Victim::Ours => target.ask(json!({ "do": "stats" }), SOON).await?,
-        Victim::Rust => Value::Null,
-    };
+    let stats = stats(target, victim).await?;
     Ok(Held {
         resident: system::resident(target.pid())?,
         descriptors: system::descriptors(target.pid())?,
@@ -130,11 +146,19 @@ pub(crate) async fn held(target: &mut Process, victim: Victim) -> Result<Held, A
     })
 }
 
+/// What a target of ours says of itself.
+async fn stats(target: &mut Process, victim: Victim) -> Result<Value, AttackError> {
+    match victim {
+        Victim::Ours => target.ask(json!({ "do": "stats" }), SOON).await,
+        Victim::Rust => Ok(Value::Null),
+    }
+}
+
 /// Starts a target on the first core, and has it listen.
 pub(crate) async fn start_target(
     victim: Victim,
     scale: bool,
-    over: Over,
+    stack: Stack,
 ) -> Result<(Process, String), AttackError> {
     let command = match (victim, scale) {
         (Victim::Ours, false) => Process::ours(&["target"])?,
@@ -143,7 +167,7 @@ pub(crate) async fn start_target(
     };
     system::pin(true);
     let mut target = Process::start("target", command).await?;
-    let listen = json!({ "do": "listen", "addr": over.addr() });
+    let listen = json!({ "do": "listen", "addr": stack.addr() });
     let answer = target.ask(listen, SOON).await?;
     let address = answer["addrs"][0].as_str().map(str::to_owned);
     let address = address.ok_or_else(|| AttackError::Address(answer.to_string()))?;

@@ -28,6 +28,7 @@ pub(crate) struct Held {
 #[derive(Serialize, Debug)]
 pub(crate) struct Figures {
     pub(crate) row: &'static str,
+    pub(crate) stack: String,
     pub(crate) goal: &'static str,
     pub(crate) alive: bool,
     pub(crate) before: Held,
@@ -35,6 +36,8 @@ pub(crate) struct Figures {
     pub(crate) after: Held,
     /// The target's processor time in the attack, in per cent of a core; the honest load is in it.
     pub(crate) cpu_percent: f64,
+    /// What became of whoever connected. Of our target only.
+    pub(crate) counted: Value,
     pub(crate) attack: Value,
     pub(crate) honest: Value,
 }
@@ -130,7 +133,7 @@ pub(crate) fn over(now: u64, start: u64) -> f64 {
 mod tests {
     use super::{Figures, Held, quantile};
     use crate::rows::Cut;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn figures() -> Figures {
         let held = Held {
@@ -141,12 +144,14 @@ mod tests {
         };
         Figures {
             row: "row",
+            stack: String::new(),
             goal: "",
             alive: true,
             before: held,
             peak: 0,
             after: held,
             cpu_percent: 0.0,
+            counted: Value::Null,
             attack: json!({ "made": 3, "cut": 3 }),
             honest: json!({ "visits_lost": 0, "kept_lost": 0 }),
         }

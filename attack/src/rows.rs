@@ -1,5 +1,7 @@
 //! The rows: what is attacked, what the goal is (docs/reliability.md), and what is asserted.
 
+use clap::ValueEnum;
+
 /// Whether the target has to end the attacking connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Cut {
@@ -11,20 +13,30 @@ pub(crate) enum Cut {
     Free,
 }
 
-/// What honest peers and attackers connect over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Over {
-    Tcp,
+/// What honest peers and attackers connect over. The attackers agree on no other security and muxer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Stack {
+    TcpNoiseYamux,
+    TcpTls,
+    WsNoise,
+    TcpNoiseMplex,
     Quic,
 }
 
-impl Over {
+impl Stack {
     /// Where the target listens.
     pub(crate) fn addr(self) -> &'static str {
         match self {
-            Self::Tcp => "/ip4/127.0.0.1/tcp/0",
+            Self::TcpNoiseYamux | Self::TcpTls | Self::TcpNoiseMplex => "/ip4/127.0.0.1/tcp/0",
+            Self::WsNoise => "/ip4/127.0.0.1/tcp/0/ws",
             Self::Quic => "/ip4/127.0.0.1/udp/0/quic-v1",
         }
+    }
+
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -37,65 +49,115 @@ pub(crate) struct Row {
     pub(crate) goal: &'static str,
     /// Whether it has to be cut.
     pub(crate) cut: Cut,
-    /// What it goes over.
-    pub(crate) over: Over,
+    /// What it may go over; the first if nothing is said.
+    pub(crate) stacks: &'static [Stack],
 }
 
-const fn row(name: &'static str, cut: Cut, goal: &'static str) -> Row {
+impl Row {
+    /// What to run it over if `asked` is asked for; `None` if that makes no sense.
+    pub(crate) fn stack(&self, asked: Option<Stack>) -> Option<Stack> {
+        match asked {
+            Some(asked) => self.stacks.contains(&asked).then_some(asked),
+            None => self.stacks.first().copied(),
+        }
+    }
+}
+
+const TCP: &[Stack] = &[Stack::TcpNoiseYamux];
+const TLS: &[Stack] = &[Stack::TcpTls];
+const QUIC: &[Stack] = &[Stack::Quic];
+/// Where the bytes below the security protocol differ.
+const CARRIERS: &[Stack] = &[Stack::TcpNoiseYamux, Stack::WsNoise];
+/// Where the security protocols differ.
+const SECURED: &[Stack] = &[Stack::TcpNoiseYamux, Stack::TcpTls, Stack::WsNoise];
+/// Everything over TCP.
+const ALL: &[Stack] = &[
+    Stack::TcpNoiseYamux,
+    Stack::TcpTls,
+    Stack::WsNoise,
+    Stack::TcpNoiseMplex,
+];
+
+const fn row(name: &'static str, stacks: &'static [Stack], cut: Cut, goal: &'static str) -> Row {
     Row {
         name,
         goal,
         cut,
-        over: Over::Tcp,
+        stacks,
     }
 }
 
 const fn quic(name: &'static str, goal: &'static str) -> Row {
-    Row {
-        over: Over::Quic,
-        ..row(name, Cut::Free, goal)
-    }
+    row(name, QUIC, Cut::Free, goal)
 }
 
 /// All of them, in the order of the layers.
 pub(crate) const ROWS: &[Row] = &[
-    row("silent-one-address", Cut::All, "≤ 12 (≤ 3), visit ≤ 10"),
-    row("silent-fifty-addresses", Cut::All, "≤ 12 (≤ 3), visit ≤ 10"),
-    row("slow", Cut::All, "≤ 3"),
-    row("stuck-in-noise", Cut::All, "≤ 20 (≤ 3), visit ≤ 12"),
-    row("stuck-after-security", Cut::All, "≤ 16 (≤ 3), visit ≤ 12"),
-    row("idle-peers", Cut::Free, "≤ 30 (≤ 5), ping ≤ 3"),
-    row("peers-of-one", Cut::AllBut(8), "≤ 1.5, all but 8 cut ≤ 40 ms"),
-    row("connect-and-close", Cut::Free, "≤ 4, ≤ 15 % of a core"),
-    row("garbage-multistream", Cut::All, "≤ 0.3, cut at the byte"),
-    row("garbage-noise", Cut::All, "≤ 0.3, cut at the length"),
-    row("garbage-yamux", Cut::All, "≤ 0.3, cut at the header"),
-    row("endless-negotiation", Cut::All, "cut after 64 messages"),
+    row("silent-one-address", CARRIERS, Cut::All, "≤ 12 (≤ 3), visit ≤ 10"),
+    row(
+        "silent-fifty-addresses",
+        CARRIERS,
+        Cut::All,
+        "≤ 12 (≤ 3), visit ≤ 10",
+    ),
+    row("slow", TCP, Cut::All, "≤ 3"),
+    row("stuck-in-security", SECURED, Cut::All, "≤ 20 (≤ 3), visit ≤ 12"),
+    row("stuck-after-security", ALL, Cut::All, "≤ 16 (≤ 3), visit ≤ 12"),
+    row("idle-peers", ALL, Cut::Free, "≤ 30 (≤ 5), ping ≤ 3"),
+    row(
+        "peers-of-one",
+        ALL,
+        Cut::AllBut(8),
+        "≤ 1.5, all but 8 cut ≤ 40 ms",
+    ),
+    row("connect-and-close", ALL, Cut::Free, "≤ 4, ≤ 15 % of a core"),
+    row(
+        "garbage-multistream",
+        CARRIERS,
+        Cut::All,
+        "≤ 0.3, cut at the byte",
+    ),
+    row("garbage-security", SECURED, Cut::All, "≤ 0.3, cut at the length"),
+    row("garbage-muxer", ALL, Cut::All, "≤ 0.3, cut at the header"),
+    row("endless-negotiation", CARRIERS, Cut::All, "cut after 64 messages"),
     row(
         "endless-negotiation-streams",
+        ALL,
         Cut::All,
         "cut after 64 messages, < 1 s",
     ),
-    row("flood-syn", Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
-    row("flood-reset", Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
-    row("flood-ping", Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
-    row("flood-empty", Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
-    row("flood-unknown", Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
-    row("overrun", Cut::All, "cut ≤ 2 ms"),
-    row("overflow", Cut::All, "cut ≤ 2 ms"),
-    row("giant-length", Cut::All, "cut ≤ 2 ms"),
-    row("unread-one-peer", Cut::Free, "≤ 20 (≤ 2), ping ≤ 10"),
-    row("unread-twenty-peers", Cut::Free, "≤ 25 (≤ 3), ping ≤ 10"),
+    row("flood-syn", ALL, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
+    row("flood-reset", ALL, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
+    row("flood-ping", SECURED, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
+    row("flood-empty", ALL, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
+    row("flood-unknown", ALL, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
+    row("overrun", SECURED, Cut::All, "cut ≤ 2 ms"),
+    row("overflow", SECURED, Cut::All, "cut ≤ 2 ms"),
+    row("giant-length", SECURED, Cut::All, "cut ≤ 2 ms"),
+    row("unread-one-peer", ALL, Cut::Free, "≤ 20 (≤ 2), ping ≤ 10"),
+    row("unread-twenty-peers", ALL, Cut::Free, "≤ 25 (≤ 3), ping ≤ 10"),
     row(
         "ping-streams",
+        SECURED,
         Cut::AllBut(2),
         "≤ 0.1, 2 kept, the rest reset at once",
     ),
-    row("bad-noise", Cut::All, "all refused, ≤ 0.25 ms of CPU each"),
-    row("identify-wrong-key", Cut::All, "≤ 1, cut"),
-    row("identify-huge", Cut::Free, "≤ 1, ≤ 15 % of a core"),
-    row("identify-push-blind", Cut::Free, "≤ 1, ≤ 15 % of a core"),
-    row("identify-push-flood", Cut::Free, "≤ 1, ≤ 15 % of a core"),
+    row(
+        "bad-noise",
+        CARRIERS,
+        Cut::All,
+        "all refused, ≤ 0.25 ms of CPU each",
+    ),
+    row(
+        "bad-certificates",
+        TLS,
+        Cut::All,
+        "all refused, ≤ 0.18 ms of CPU each",
+    ),
+    row("identify-wrong-key", TCP, Cut::All, "≤ 1, cut"),
+    row("identify-huge", TCP, Cut::Free, "≤ 1, ≤ 15 % of a core"),
+    row("identify-push-blind", ALL, Cut::Free, "≤ 1, ≤ 15 % of a core"),
+    row("identify-push-flood", TCP, Cut::Free, "≤ 1, ≤ 15 % of a core"),
     quic("quic-garbage", "≤ 0.2, ≤ 2.5 µs a datagram"),
     quic("quic-versions", "≤ 0.2, ≤ 2.5 µs a datagram"),
     quic("quic-initial-flood", "≤ 12 (≤ 2), ≤ 1 % lost"),

@@ -6,7 +6,7 @@ use crate::{
     error::AttackError,
     orchestrate::{held, start_target},
     report::{Held, over},
-    rows::Over,
+    rows::Stack,
     system,
 };
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs it, and says whether every connection was made, served and forgotten.
 pub(crate) async fn run(connections: usize, json: bool) -> Result<bool, AttackError> {
-    let (mut target, address) = start_target(Victim::Ours, true, Over::Tcp).await?;
+    let (mut target, address) = start_target(Victim::Ours, true, Stack::TcpNoiseYamux).await?;
     system::pin(false);
     let mut many = Process::start("many", Process::ours(&["many", &address])?).await?;
     let before = held(&mut target, Victim::Ours).await?;

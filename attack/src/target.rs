@@ -2,6 +2,7 @@
 
 use crate::{
     control::{Request, Requests},
+    counted::Counted,
     error::AttackError,
     node,
 };
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 /// Runs until standard input ends.
 pub(crate) async fn run(scale: bool) -> Result<(), AttackError> {
-    let mut builder = node::builder()?;
+    let counted = Counted::default();
+    let mut builder = node::builder()?.meter(counted.clone());
     if scale {
         builder = builder.limits(Limits::one_machine_plays_many());
     }
@@ -24,7 +26,7 @@ pub(crate) async fn run(scale: bool) -> Result<(), AttackError> {
     }
     let mut requests = Requests::ready();
     while let Some(request) = requests.next().await? {
-        match answer(&host, &request).await {
+        match answer(&host, &counted, &request).await {
             Ok(value) => request.ok(&value),
             Err(reason) => request.error(&reason),
         }
@@ -33,7 +35,7 @@ pub(crate) async fn run(scale: bool) -> Result<(), AttackError> {
     Ok(())
 }
 
-async fn answer(host: &Host, request: &Request) -> Result<Value, String> {
+async fn answer(host: &Host, counted: &Counted, request: &Request) -> Result<Value, String> {
     match request.command.as_str() {
         "listen" => {
             let addr: Multiaddr = request.addr.parse().map_err(|_| "no address".to_owned())?;
@@ -43,6 +45,7 @@ async fn answer(host: &Host, request: &Request) -> Result<Value, String> {
         }
         "stats" => Ok(json!({
             "connections": host.connections().len(),
+            "counted": counted.told(),
             "tasks": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
         })),
         other => Err(format!("unknown command {other}")),

@@ -1,10 +1,9 @@
 //! Frames that no correct peer sends: the time until the connection is gone.
 
 use super::{
-    Aim, channel,
+    Aim,
     frames::{DATA, Frame, HEADER, NONE, SYN, WINDOW, data},
     outcome::{Outcome, ended},
-    source,
 };
 use std::{io, time::Instant};
 use tokio::io::{AsyncWriteExt, split};
@@ -36,7 +35,7 @@ pub(super) async fn run(aim: &Aim, kind: Kind) -> Vec<Outcome> {
 }
 
 async fn one(aim: &Aim, kind: Kind, number: usize) -> io::Result<Outcome> {
-    let mut io = channel::open(source(number), aim.place.socket).await?;
+    let mut io = aim.open(number).await?;
     let mut out = Vec::new();
     data(SYN, 1, HEADER, &mut out);
     io.write_all(&out).await?;

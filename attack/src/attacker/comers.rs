@@ -2,9 +2,8 @@
 
 use super::{
     Aim,
-    channel::{self, Muxer},
+    channel::Muxer,
     outcome::{Outcome, ended},
-    source,
 };
 use sinew_identity::Keypair;
 use std::{sync::Arc, time::Instant};
@@ -22,11 +21,11 @@ pub(super) async fn of_one_peer(aim: &Aim, count: usize, addresses: usize) -> Ve
         let (aim, key, gate) = (aim.clone(), key.clone(), gate.clone());
         all.spawn(async move {
             let permit = gate.acquire().await;
-            let Ok(stream) = channel::connect(source(number % addresses), aim.place.socket).await else {
+            let Ok(stream) = aim.connect(number % addresses).await else {
                 return Outcome::default();
             };
             let from = Instant::now();
-            let secured = channel::secure_as(&key, stream, Muxer::Agreed).await;
+            let secured = aim.secure_as(&key, stream, Muxer::Agreed).await;
             drop(permit);
             match secured {
                 Ok(mut io) => Outcome::of(ended(&mut io, from, aim.lasting).await, 1),
@@ -56,8 +55,8 @@ pub(super) async fn without_end(aim: &Aim) -> Vec<Outcome> {
 }
 
 async fn visit(aim: &Aim) -> std::io::Result<()> {
-    let stream = channel::connect(source(0), aim.place.socket).await?;
+    let stream = aim.connect(0).await?;
     // Without it, this machine would run out of ports before the target has felt anything.
     stream.set_zero_linger()?;
-    channel::secure(stream, Muxer::Agreed).await.map(drop)
+    aim.secure(stream, Muxer::Agreed).await.map(drop)
 }

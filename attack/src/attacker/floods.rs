@@ -1,11 +1,10 @@
 //! Floods of yamux frames on one connection, as fast as the target takes them.
 
 use super::{
-    Aim, channel,
-    frames::{DATA, FIN, Frame, HEADER, NONE, PING, RST, SYN, WINDOW, data, message},
+    Aim,
+    frames::{DATA, Frame, HEADER, Mplex, NONE, PING, RST, SYN, WINDOW, begin, end, message, more},
     liars,
     outcome::{Outcome, ended, rest},
-    source,
 };
 use sinew_core::BoxedIo;
 use std::{
@@ -37,25 +36,26 @@ pub(super) enum Kind {
 
 /// Floods until the connection is cut or the time is over.
 pub(super) async fn run(aim: &Aim, kind: Kind) -> Outcome {
-    let Ok(io) = channel::open(source(0), aim.place.socket).await else {
+    let Ok(io) = aim.open(0).await else {
         return Outcome::default();
     };
-    let mut next = 1;
-    flood(io, aim.lasting, move |out| batch(kind, &mut next, out)).await
+    let (mut next, mplex) = (1, aim.is_mplex());
+    flood(io, aim.lasting, move |out| batch(kind, mplex, &mut next, out)).await
 }
 
 /// Pushes of identify that wait for nothing: stream after stream, each with its news and its end.
 pub(super) async fn pushes(aim: &Aim) -> Outcome {
-    let Ok(io) = channel::open(source(0), aim.place.socket).await else {
+    let Ok(io) = aim.open(0).await else {
         return Outcome::default();
     };
-    let (mut next, mut said) = (1, Vec::from(HEADER));
+    let (mut next, mplex, mut said) = (1, aim.is_mplex(), Vec::from(HEADER));
     said.extend(message("/ipfs/id/push/1.0.0"));
     flood(io, aim.lasting, move |out| {
         for _ in 0..PUSHES {
             let protocols = 4 + usize::try_from(next % 3).unwrap_or(0);
             let news = [said.as_slice(), &liars::message(&[], protocols)].concat();
-            data(SYN | FIN, next, &news, out);
+            begin(mplex, next, &news, out);
+            end(mplex, next, out);
             next = next.wrapping_add(2);
         }
         PUSHES
@@ -91,14 +91,18 @@ pub(super) async fn flood(
     Outcome::of(cut, sent.load(Ordering::Relaxed))
 }
 
-fn batch(kind: Kind, next: &mut u32, out: &mut Vec<u8>) -> u64 {
+fn batch(kind: Kind, mplex: bool, next: &mut u32, out: &mut Vec<u8>) -> u64 {
     if kind == Kind::Empty && *next == 1 {
-        data(SYN, 1, HEADER, out);
+        begin(mplex, 1, HEADER, out);
         *next = 3;
     }
     let mut frames = 0;
     for _ in 0..BATCH {
-        frames += put(kind, *next, out);
+        frames += if mplex {
+            put_mplex(kind, *next, out)
+        } else {
+            put(kind, *next, out)
+        };
         // A connection has two thousand million streams to open; no row lasts that long.
         *next = next.wrapping_add(2);
     }
@@ -116,10 +120,25 @@ fn put(kind: Kind, stream: u32, out: &mut Vec<u8>) -> u64 {
         Kind::Syn => frame(WINDOW, SYN, stream, 0).put(out),
         Kind::Ping => frame(PING, SYN, 0, stream).put(out),
         Kind::Empty => frame(DATA, NONE, 1, 0).put(out),
-        Kind::Unknown => data(NONE, stream, b"?", out),
+        Kind::Unknown => more(false, stream, b"?", out),
         Kind::Reset => {
             frame(WINDOW, SYN, stream, 0).put(out);
             frame(WINDOW, RST, stream, 0).put(out);
+            return 2;
+        }
+    }
+    1
+}
+
+/// The same in mplex, which has no pings.
+fn put_mplex(kind: Kind, stream: u32, out: &mut Vec<u8>) -> u64 {
+    match kind {
+        Kind::Syn => Mplex::NewStream.put(stream, b"", out),
+        Kind::Empty | Kind::Ping => more(true, 1, b"", out),
+        Kind::Unknown => more(true, stream, b"?", out),
+        Kind::Reset => {
+            Mplex::NewStream.put(stream, b"", out);
+            Mplex::Reset.put(stream, b"", out);
             return 2;
         }
     }

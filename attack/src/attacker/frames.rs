@@ -1,4 +1,4 @@
-//! yamux frames as an attacker writes them: any header, whether it makes sense or not.
+//! Frames of yamux and mplex as an attacker writes them: any header, whether it makes sense or not.
 
 /// Kinds of frames.
 pub(super) const DATA: u8 = 0;
@@ -49,6 +49,60 @@ pub(super) fn data(flags: u16, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
     }
     .put(out);
     out.extend(payload);
+}
+
+/// Frames of mplex, of who opened the stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mplex {
+    NewStream = 0,
+    Message = 2,
+    Close = 4,
+    Reset = 6,
+}
+
+impl Mplex {
+    /// Writes a frame with its payload.
+    pub(super) fn put(self, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
+        varint(u64::from(stream) << 3 | self as u64, out);
+        varint(payload.len() as u64, out);
+        out.extend(payload);
+    }
+}
+
+fn varint(mut number: u64, out: &mut Vec<u8>) {
+    while number > 0x7f {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Opens a stream and says something on it.
+pub(super) fn begin(mplex: bool, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
+    if mplex {
+        Mplex::NewStream.put(stream, b"", out);
+        Mplex::Message.put(stream, payload, out);
+    } else {
+        data(SYN, stream, payload, out);
+    }
+}
+
+/// Says something on a stream.
+pub(super) fn more(mplex: bool, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
+    if mplex {
+        Mplex::Message.put(stream, payload, out);
+    } else {
+        data(NONE, stream, payload, out);
+    }
+}
+
+/// Ends a stream.
+pub(super) fn end(mplex: bool, stream: u32, out: &mut Vec<u8>) {
+    if mplex {
+        Mplex::Close.put(stream, b"", out);
+    } else {
+        data(FIN, stream, b"", out);
+    }
 }
 
 /// One message of multistream-select: a length below 128, the text, a newline.

@@ -2,12 +2,10 @@
 
 use super::{
     Aim,
-    channel::{self, Muxer, PATIENCE},
+    channel::Muxer,
     outcome::{Outcome, ended},
-    source,
 };
 use sinew_core::BoxedIo;
-use sinew_multistream::select;
 use std::{
     io,
     time::{Duration, Instant},
@@ -26,12 +24,12 @@ const LONG_ENOUGH: Duration = Duration::from_secs(12);
 /// The layer that gets the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Place {
-    /// Instead of the first negotiation.
+    /// Instead of the first negotiation, or of the request for a WebSocket.
     Multistream,
-    /// Instead of the first handshake message, of the greatest announced length.
-    Noise,
+    /// Instead of the first handshake message: in Noise of the greatest announced length, in TLS of no known kind.
+    Security,
     /// Instead of the first frame.
-    Yamux,
+    Muxer,
 }
 
 /// Sends garbage over many connections.
@@ -45,15 +43,11 @@ pub(super) async fn run(aim: &Aim, place: Place) -> Vec<Outcome> {
 }
 
 async fn one(aim: &Aim, place: Place, number: usize) -> io::Result<Outcome> {
-    let mut stream = channel::connect(source(number % ADDRESSES), aim.place.socket).await?;
+    let stream = aim.connect(number % ADDRESSES).await?;
     let mut io: BoxedIo = match place {
         Place::Multistream => Box::new(stream),
-        Place::Noise => {
-            let agreed = select(&mut stream, vec![sinew_noise::PROTOCOL], PATIENCE).await;
-            agreed.map_err(io::Error::other)?;
-            Box::new(stream)
-        }
-        Place::Yamux => channel::secure(stream, Muxer::Agreed).await?,
+        Place::Security => aim.before_security(stream).await?,
+        Place::Muxer => aim.secure(stream, Muxer::Agreed).await?,
     };
     let mut garbage = [0; 64];
     sinew_crypto::random(&mut garbage);

@@ -2,13 +2,11 @@
 
 use super::{
     Aim,
-    channel::{self, PATIENCE},
+    channel::PATIENCE,
     outcome::{Outcome, ended},
-    source,
 };
 use sinew_core::{BoxedIo, Role, SecureRequest, SecureUpgrade};
 use sinew_identity::{Keypair, PublicKey, Signer, SigningError};
-use sinew_multistream::select;
 use sinew_noise::Noise;
 use std::{
     io,
@@ -16,7 +14,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     task::JoinSet,
     time::timeout,
 };
@@ -43,15 +40,31 @@ enum Fault {
 
 /// One bad handshake after the other, of each kind in turn, until the time is over.
 pub(super) async fn bad(aim: &Aim) -> Vec<Outcome> {
+    again_and_again(aim, |aim, number| async move {
+        let fault = [Fault::LowOrder, Fault::Unreadable, Fault::StolenIdentity][number % 3];
+        one(&aim, fault, number).await
+    })
+    .await
+}
+
+/// Makes one handshake after the other, a few side by side, until the time is over. Each has a number, and an address by it.
+pub(super) async fn again_and_again<H>(
+    aim: &Aim,
+    handshake: impl Fn(Aim, usize) -> H + Clone + Send + 'static,
+) -> Vec<Outcome>
+where
+    H: Future<Output = io::Result<Outcome>> + Send,
+{
     let (mut all, until) = (JoinSet::new(), Instant::now() + aim.lasting);
     for worker in 0..AT_ONCE {
-        let aim = aim.clone();
+        let (aim, handshake) = (aim.clone(), handshake.clone());
         all.spawn(async move {
-            let (mut outcomes, mut number) = (Vec::new(), worker);
-            while Instant::now() < until {
-                let fault = [Fault::LowOrder, Fault::Unreadable, Fault::StolenIdentity][number % 3];
-                outcomes.push(one(&aim, fault, number % ADDRESSES).await.unwrap_or_default());
-                number += 1;
+            let mut outcomes = Vec::new();
+            for number in (worker * ADDRESSES / AT_ONCE..).map(|number| number % ADDRESSES) {
+                if Instant::now() >= until {
+                    break;
+                }
+                outcomes.push(handshake(aim.clone(), number).await.unwrap_or_default());
             }
             outcomes
         });
@@ -60,9 +73,7 @@ pub(super) async fn bad(aim: &Aim) -> Vec<Outcome> {
 }
 
 async fn one(aim: &Aim, fault: Fault, number: usize) -> io::Result<Outcome> {
-    let mut stream = channel::connect(source(number), aim.place.socket).await?;
-    let agreed = select(&mut stream, vec![sinew_noise::PROTOCOL], PATIENCE).await;
-    agreed.map_err(io::Error::other)?;
+    let mut stream = aim.before_security(aim.connect(number).await?).await?;
     let from = Instant::now();
     let cut = match fault {
         Fault::LowOrder => {
@@ -81,8 +92,7 @@ async fn one(aim: &Aim, fault: Fault, number: usize) -> io::Result<Outcome> {
 }
 
 /// A whole handshake under the name of somebody else.
-async fn pretend(stream: TcpStream, from: Instant) -> io::Result<Option<Duration>> {
-    let io: BoxedIo = Box::new(stream);
+async fn pretend(io: BoxedIo, from: Instant) -> io::Result<Option<Duration>> {
     let noise = Noise::new(&Thief::default()).map_err(io::Error::other)?;
     let request = SecureRequest::new(Role::Dialer, None, vec![sinew_yamux::PROTOCOL]);
     let mut secured = timeout(PATIENCE, noise.secure(io, request))
@@ -124,13 +134,16 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 /// Sends a message of the handshake.
-async fn send(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
+async fn send(stream: &mut BoxedIo, message: &[u8]) -> io::Result<()> {
     let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-    stream.write_all(&[&length.to_be_bytes(), message].concat()).await
+    stream
+        .write_all(&[&length.to_be_bytes(), message].concat())
+        .await?;
+    stream.flush().await
 }
 
 /// Reads a message of the handshake.
-async fn answer(stream: &mut TcpStream) -> io::Result<()> {
+async fn answer(stream: &mut BoxedIo) -> io::Result<()> {
     let length = timeout(PATIENCE, stream.read_u16()).await??;
     let mut message = vec![0; usize::from(length)];
     timeout(PATIENCE, stream.read_exact(&mut message)).await??;

@@ -1,11 +1,10 @@
 //! Negotiations that never end.
 
 use super::{
-    Aim, channel,
+    Aim,
     floods::flood,
-    frames::{HEADER, SYN, data, message},
+    frames::{HEADER, begin, message},
     outcome::Outcome,
-    source,
 };
 use tokio::task::JoinSet;
 
@@ -21,11 +20,14 @@ pub(super) async fn connections(aim: &Aim) -> Vec<Outcome> {
     for number in 0..CONNECTIONS {
         let aim = aim.clone();
         all.spawn(async move {
-            let Ok(stream) = channel::connect(source(number), aim.place.socket).await else {
+            let Ok(stream) = aim.connect(number).await else {
+                return Outcome::default();
+            };
+            let Ok(io) = aim.carrier(stream).await else {
                 return Outcome::default();
             };
             let mut first = true;
-            flood(Box::new(stream), aim.lasting, move |out| {
+            flood(io, aim.lasting, move |out| {
                 if std::mem::take(&mut first) {
                     out.extend(HEADER);
                 }
@@ -39,14 +41,14 @@ pub(super) async fn connections(aim: &Aim) -> Vec<Outcome> {
 
 /// One connection that opens streams, each with a negotiation that leads nowhere.
 pub(super) async fn streams(aim: &Aim) -> Outcome {
-    let Ok(io) = channel::open(source(0), aim.place.socket).await else {
+    let Ok(io) = aim.open(0).await else {
         return Outcome::default();
     };
-    let mut stream = 1;
+    let (mut stream, mplex) = (1, aim.is_mplex());
     flood(io, aim.lasting, move |out| {
         let mut said = Vec::from(HEADER);
         let count = messages(&mut said);
-        data(SYN, stream, &said, out);
+        begin(mplex, stream, &said, out);
         stream += 2;
         count
     })

@@ -1,10 +1,9 @@
 //! Ping streams without end: negotiated, and then left alone.
 
 use super::{
-    Aim, channel,
+    Aim,
     frames::{DATA, HEADER, RST, SYN, data, message},
     outcome::Outcome,
-    source,
 };
 use sinew_core::BoxedIo;
 use std::{
@@ -30,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Opens ping streams on one connection and says nothing on them. Each stream is an outcome: it is cut when the target
 /// resets it.
 pub(super) async fn left_alone(aim: &Aim) -> Vec<Outcome> {
-    match channel::open(source(0), aim.place.socket).await {
+    match aim.open(0).await {
         Ok(io) => run(io, aim.lasting).await,
         Err(_) => vec![Outcome::default()],
     }

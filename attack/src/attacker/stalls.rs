@@ -2,12 +2,12 @@
 
 use super::{
     Aim,
-    channel::{self, Muxer, PATIENCE},
+    channel::Muxer,
     frames::HEADER,
     outcome::{Outcome, ended, rest},
-    source,
 };
-use sinew_multistream::select;
+use crate::rows::Stack;
+use sinew_core::BoxedIo;
 use std::{
     io,
     sync::Arc,
@@ -28,8 +28,8 @@ pub(super) enum Stall {
     Silent,
     /// A byte a second of a good negotiation.
     Slow,
-    /// The first Noise message, and not the third.
-    Noise,
+    /// The first Noise message and not the third, or the head of a TLS message.
+    InSecurity,
     /// The handshake is done, and no muxer is agreed on.
     AfterSecurity,
     /// A whole connection that nobody uses.
@@ -53,7 +53,7 @@ async fn one(aim: Aim, stall: Stall, number: usize, gate: Arc<Semaphore>) -> Out
     let Ok(permit) = gate.acquire().await else {
         return Outcome::default();
     };
-    let Ok(mut stream) = channel::connect(source(number), aim.place.socket).await else {
+    let Ok(mut stream) = aim.connect(number).await else {
         return Outcome::default();
     };
     let from = Instant::now();
@@ -66,13 +66,13 @@ async fn one(aim: Aim, stall: Stall, number: usize, gate: Arc<Semaphore>) -> Out
             drop(permit);
             trickle(stream, from, within).await
         }
-        Stall::Noise => {
-            let begun = first_message(&mut stream).await;
+        Stall::InSecurity => {
+            let begun = first_message(&aim, stream).await;
             drop(permit);
-            if begun.is_err() {
+            let Ok(mut io) = begun else {
                 return Outcome::of(Some(from.elapsed()), 0);
-            }
-            ended(&mut stream, from, within).await
+            };
+            ended(&mut io, from, within).await
         }
         Stall::AfterSecurity | Stall::Idle => {
             let muxer = if stall == Stall::Idle {
@@ -80,7 +80,7 @@ async fn one(aim: Aim, stall: Stall, number: usize, gate: Arc<Semaphore>) -> Out
             } else {
                 Muxer::Never
             };
-            let secured = channel::secure(stream, muxer).await;
+            let secured = aim.secure(stream, muxer).await;
             drop(permit);
             let Ok(mut io) = secured else {
                 return Outcome::of(Some(from.elapsed()), 0);
@@ -109,13 +109,17 @@ async fn trickle(stream: tokio::net::TcpStream, from: Instant, within: Duration)
     }
 }
 
-/// Agrees on Noise and sends an ephemeral key, so that the target has to answer it.
-async fn first_message(stream: &mut tokio::net::TcpStream) -> io::Result<()> {
-    let agreed = select(stream, vec![sinew_noise::PROTOCOL], PATIENCE).await;
-    agreed.map_err(io::Error::other)?;
+/// Agrees on Noise and sends an ephemeral key, so that the target has to answer it; or on TLS, and announces 512 bytes.
+async fn first_message(aim: &Aim, stream: tokio::net::TcpStream) -> io::Result<BoxedIo> {
+    let mut io = aim.before_security(stream).await?;
     let mut message = vec![0, 32];
     let mut ephemeral = [0; 32];
     sinew_crypto::random(&mut ephemeral);
     message.extend(ephemeral);
-    stream.write_all(&message).await
+    if aim.stack == Stack::TcpTls {
+        message = vec![22, 3, 1, 2, 0];
+    }
+    io.write_all(&message).await?;
+    io.flush().await?;
+    Ok(io)
 }

@@ -1,10 +1,9 @@
 //! Peers that ask for much and read none of the answers.
 
 use super::{
-    Aim, channel,
-    frames::{Frame, HEADER, PING, SYN, data, message},
+    Aim,
+    frames::{Frame, HEADER, Mplex, PING, SYN, begin, message, more},
     outcome::{Outcome, rest},
-    source,
 };
 use crate::node::ECHO;
 use std::{
@@ -34,15 +33,15 @@ pub(super) async fn run(aim: &Aim, peers: usize, streams: u32) -> Vec<Outcome> {
 }
 
 async fn one(aim: &Aim, number: usize, streams: u32) -> io::Result<Outcome> {
-    let mut io = channel::open(source(number), aim.place.socket).await?;
+    let mut io = aim.open(number).await?;
     let (from, until) = (Instant::now(), aim.lasting.max(LONG_ENOUGH));
-    let (mut opened, mut asked) = (Vec::from(HEADER), 0);
+    let (mut opened, mut asked, mplex) = (Vec::from(HEADER), 0, aim.is_mplex());
     opened.extend(message(ECHO.as_str()));
     let asking = async {
         for stream in 0..streams {
             let (mut out, id) = (Vec::new(), 1 + 2 * stream);
-            data(SYN, id, &opened, &mut out);
-            data(0, id, &[7; ECHO_BYTES], &mut out);
+            begin(mplex, id, &opened, &mut out);
+            more(mplex, id, &[7; ECHO_BYTES], &mut out);
             io.write_all(&out).await?;
             io.flush().await?;
             asked += 1;
@@ -50,13 +49,17 @@ async fn one(aim: &Aim, number: usize, streams: u32) -> io::Result<Outcome> {
         // Nothing is read, so only writing shows whether the connection lives.
         loop {
             let mut out = Vec::new();
-            Frame {
-                kind: PING,
-                flags: SYN,
-                stream: 0,
-                length: 1,
+            if mplex {
+                Mplex::Message.put(1, b"?", &mut out);
+            } else {
+                Frame {
+                    kind: PING,
+                    flags: SYN,
+                    stream: 0,
+                    length: 1,
+                }
+                .put(&mut out);
             }
-            .put(&mut out);
             io.write_all(&out).await?;
             io.flush().await?;
             sleep(Duration::from_millis(100)).await;
