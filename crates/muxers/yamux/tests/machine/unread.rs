@@ -4,7 +4,7 @@ use crate::rig::{ACK, RST, Rig, SYN, WINDOW, data, ping, update};
 use bytes::{Buf, Bytes, BytesMut};
 use sinew_yamux::{
     Config,
-    machine::{Kind, Side, Unbounded},
+    machine::{Kind, Memory, Side, Unbounded},
 };
 use std::{collections::VecDeque, task::Poll, time::Duration};
 
@@ -351,4 +351,54 @@ fn of_a_thousand_streams_that_nobody_reads_no_more_is_held_than_may() {
     assert_eq!(opened, 1000);
     assert!(reset > 900, "only {reset} were reset");
     assert!(server.machine.end().is_none() && client.machine.end().is_none());
+}
+
+/// Memory of so many bytes.
+struct Bounded(u64);
+
+impl Memory for Bounded {
+    fn reserve(&mut self, bytes: u64) -> u64 {
+        bytes.min(self.0)
+    }
+}
+
+#[test]
+fn one_stream_fills_a_gigabit_over_a_hundred_milliseconds() {
+    // What a millisecond of the path takes, and the share of one connection in sixteen MiB of memory.
+    const A_TICK: usize = 125_000;
+    const MEMORY: u64 = (16 << 20) / 5 * 4;
+    let mut client = quiet(Side::Client);
+    let mut config = Config::default();
+    config.keep_alive = None;
+    let mut server = Rig::with(Side::Server, config, Box::new(Bounded(MEMORY)));
+    let (mut up, mut down) = (VecDeque::new(), VecDeque::new());
+    let id = client.open();
+    let payload = Bytes::from(vec![7; A_TICK]);
+    let (mut heard, mut queued) = (0, BytesMut::new());
+    for tick in 0..3000 {
+        client.pass(MS);
+        server.pass(MS);
+        while queued.len() < A_TICK {
+            let mut chunk = payload.clone();
+            let waits = client.machine.write(id, &mut chunk, || id).is_pending();
+            queued.extend_from_slice(&client.drain_bytes());
+            if waits {
+                break;
+            }
+        }
+        up.push_back(queued.split_to(queued.len().min(A_TICK)).freeze());
+        down.push_back(server.drain_bytes());
+        if tick < 50 {
+            continue;
+        }
+        let (arrived, answer) = (up.pop_front().unwrap(), down.pop_front().unwrap());
+        server.machine.receive(server.now, arrived).unwrap();
+        client.machine.receive(client.now, answer).unwrap();
+        server.accept();
+        let read = server.read(id).map_or(0, |(bytes, _)| bytes.len());
+        // From the third second on, when the window has grown.
+        heard += if tick >= 2000 { read } else { 0 };
+    }
+    let percent = 100 * heard / (1000 * A_TICK);
+    assert!(percent >= 95, "{percent} % of the path");
 }
