@@ -1,4 +1,5 @@
-//! The vocabulary that protocol logic shares with whatever runs it: ids, codes, instants and blame.
+//! The vocabulary that protocol logic shares with whatever runs it: ids, codes, instants and blame; and the budget that
+//! muxers and transports have for useless frames.
 //!
 //! A *machine* is protocol logic without input and output: bytes or messages go in, decisions come out, and
 //! time is an argument. This crate holds the words for that and nothing else: it has no clock, no entropy and
@@ -18,12 +19,14 @@
 //! exists.
 
 mod blame;
+mod budget;
 pub mod code;
 mod id;
 mod protocol;
 mod time;
 
 pub use blame::{Blame, Culpable};
+pub use budget::{BUDGET, Budget, Spent};
 pub use code::CloseCode;
 pub use id::{ConnectionId, Direction, StreamId};
 pub use protocol::ProtocolId;

@@ -2,7 +2,6 @@
 //! no input or output.
 
 mod batch;
-mod budget;
 mod end;
 mod inbox;
 mod late;
@@ -11,13 +10,13 @@ mod patience;
 mod room;
 
 pub use batch::Batch;
-pub use budget::{BUDGET, Budget, Spent};
 pub use end::{End, Fault, Refused, StreamError, Ticket};
 pub use inbox::Inbox;
 pub use late::Late;
 pub use outbox::Outbox;
 pub use patience::Patience;
 pub use room::Room;
+pub use sinew_machine::{BUDGET, Budget, Spent};
 
 use bytes::Bytes;
 use sinew_machine::{CloseCode, Instant};

@@ -1,11 +1,10 @@
 //! The receiving half: frames in, content out, in the same buffer.
 
 use sinew_core::Role;
-use sinew_machine::Instant;
+use sinew_machine::{Budget, Instant, Spent};
 
 use super::{
     FrameError,
-    budget::Budget,
     header::{Header, Kind, MAX_CONTROL, Partial},
     mask,
 };
@@ -83,7 +82,7 @@ impl Inbound {
             if is_control {
                 self.control.extend_from_slice(piece);
             } else {
-                self.budget.earn(len);
+                self.budget.useful(len);
                 kept += len;
             }
             at += len;
@@ -123,7 +122,7 @@ impl Inbound {
             Kind::Close | Kind::Ping | Kind::Pong => self.control = Vec::with_capacity(MAX_CONTROL),
         }
         if header.kind != Kind::Close && (header.len == 0 || header.kind.is_control()) {
-            self.budget.charge(now)?;
+            self.budget.charge(now).map_err(|Spent| FrameError::Flood)?;
         }
         self.content = Some(Content {
             kind: header.kind,

@@ -1,8 +1,8 @@
-//! The budget of a session for useless frames.
+//! The budget of a connection for useless frames.
 
-use sinew_machine::Instant;
+use crate::Instant;
 
-/// Tokens that a session starts with and can hold at most. Floods of a thousand frames take milliseconds,
+/// Tokens that a connection starts with and can hold at most. Floods of a thousand frames take milliseconds,
 /// and ten minutes of ordinary traffic of other implementations spend under a tenth of it (measured).
 pub const BUDGET: u64 = 1_000;
 
@@ -12,7 +12,7 @@ const TOKEN: u64 = 20_000_000;
 /// Units that one useful byte earns: 256 of them are a token.
 const BYTE: u64 = TOKEN / 256;
 
-/// The budget is spent: the remote floods the session.
+/// The budget is spent: the remote floods the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Spent;
 
@@ -67,7 +67,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::{BUDGET, Budget, Spent};
-    use sinew_machine::Instant;
+    use crate::Instant;
     use std::time::Duration;
 
     fn spend(budget: &mut Budget, now: Instant) -> u64 {
