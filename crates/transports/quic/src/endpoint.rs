@@ -8,10 +8,10 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use quinn::{AsyncUdpSocket, Endpoint, EndpointConfig, Runtime, ServerConfig};
+use quinn::{AsyncUdpSocket, Runtime, ServerConfig};
 use sinew_core::Purpose;
 
-use crate::runtime::Tasks;
+use crate::{runtime::Tasks, socket::Socket};
 
 /// Where sockets come from: the system, or a test's network.
 pub(crate) trait Net: Send + Sync + fmt::Debug + 'static {
@@ -26,24 +26,6 @@ pub(crate) struct System;
 impl Net for System {
     fn bind(&self, addr: SocketAddr, tasks: &Tasks) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         tasks.wrap_udp_socket(sinew_socket::bind_udp(addr)?)
-    }
-}
-
-/// One UDP socket. It lives as long as somebody holds it or a connection runs over it.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) local: SocketAddr,
-}
-
-impl Socket {
-    /// Our end of a connection to `remote`.
-    pub(crate) fn local_towards(&self, remote: SocketAddr) -> io::Result<SocketAddr> {
-        if !self.local.ip().is_unspecified() {
-            return Ok(self.local);
-        }
-        let ip = sinew_socket::source_ip(remote)?;
-        Ok(SocketAddr::new(ip, self.local.port()))
     }
 }
 
@@ -110,12 +92,14 @@ impl Endpoints {
         Ok(socket)
     }
 
+    /// A socket that is listened on and reaches `remote`.
+    pub(crate) fn for_punch(&self, remote: SocketAddr) -> Option<Arc<Socket>> {
+        choose(&self.lock().listening, remote).cloned()
+    }
+
     fn open(&self, addr: SocketAddr, server: Option<ServerConfig>) -> io::Result<Arc<Socket>> {
         let udp = self.net.bind(addr, &self.tasks)?;
-        let local = udp.local_addr()?;
-        let config = EndpointConfig::default();
-        let endpoint = Endpoint::new_with_abstract_socket(config, server, udp, self.tasks.clone())?;
-        Ok(Arc::new(Socket { endpoint, local }))
+        Ok(Arc::new(Socket::new(udp, server, self.tasks.clone())?))
     }
 
     fn lock(&self) -> MutexGuard<'_, Sockets> {

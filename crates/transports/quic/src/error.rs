@@ -13,10 +13,9 @@ pub enum Failure {
     /// An address of the draft version, which no implementation speaks any more.
     #[error("/quic is the draft version of QUIC, which nobody speaks any more: use /quic-v1")]
     Draft,
-    /// A hole punched by the side that is dialled: it would have to send and wait, which no transport of ours does
-    /// yet.
-    #[error("waiting for a connection through a punched hole is not supported yet")]
-    Punch,
+    /// Nobody can come through a hole to this node: it does not listen where the remote would arrive.
+    #[error("this node does not listen over QUIC where a connection through a hole could arrive")]
+    Deaf,
     /// The remote takes no connections now.
     #[error("the remote refuses the connection")]
     Refused,
@@ -40,7 +39,7 @@ pub enum Failure {
 impl Culpable for Failure {
     fn blame(&self) -> Blame {
         match self {
-            Self::Draft | Self::Punch | Self::Local(_) => Blame::Local,
+            Self::Draft | Self::Deaf | Self::Local(_) => Blame::Local,
             Self::Refused | Self::Closed(_) => Blame::Network,
             Self::Version | Self::Handshake(_) | Self::Violation(_) => Blame::Peer,
         }
@@ -67,9 +66,9 @@ pub(crate) fn draft() -> TransportError {
     failed(Failure::Draft)
 }
 
-/// The dial is for the listening side of a punched hole.
-pub(crate) fn punch() -> TransportError {
-    failed(Failure::Punch)
+/// A hole is asked for, and nobody listens behind it.
+pub(crate) fn deaf() -> TransportError {
+    failed(Failure::Deaf)
 }
 
 /// Why a dial did not begin.

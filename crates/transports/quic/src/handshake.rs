@@ -3,15 +3,16 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use quinn::{
-    ClientConfig, Connection, NoneTokenStore, ServerConfig, TransportConfig,
+    ClientConfig, Connection, Incoming, NoneTokenStore, ServerConfig, TransportConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;
-use sinew_core::{Link, ResourceScope, SecureConnection, SecurityError, TransportError};
+use sinew_core::{Link, PeerId, ResourceScope, SecureConnection, SecurityError, TransportError};
+use sinew_runtime::timeout;
 use sinew_socket::quic_multiaddr;
 use sinew_tls::{Certificate, CertificateError, Verifier};
 
-use crate::{Config, muxer};
+use crate::{Config, error, muxer};
 
 /// spec: quic, ALPN: the name of libp2p in the handshake.
 const ALPN: &[u8] = b"libp2p";
@@ -57,7 +58,7 @@ impl Handshakes {
     }
 
     /// For one incoming connection, so that its verifier can be asked afterwards.
-    pub(crate) fn server(&self, verifier: Arc<Verifier>) -> Arc<ServerConfig> {
+    fn server(&self, verifier: Arc<Verifier>) -> Arc<ServerConfig> {
         let mut config = self.server.clone();
         config.crypto = quic_server(&self.certificate, verifier);
         Arc::new(config)
@@ -72,6 +73,23 @@ impl Handshakes {
             .transport_config(self.transport.clone())
             .token_store(Arc::new(NoneTokenStore));
         config
+    }
+
+    /// Takes a connection that came in: of `expected`, or of anybody. `local` is our end of it.
+    pub(crate) async fn accept(
+        &self,
+        incoming: Incoming,
+        expected: Option<PeerId>,
+        (local, scope): (SocketAddr, Arc<dyn ResourceScope>),
+    ) -> Result<Link, TransportError> {
+        let verifier = Verifier::new(expected);
+        let config = self.server(verifier.clone());
+        let accepting = async { incoming.accept_with(config)?.await };
+        let accepted = timeout(self.config.handshake_timeout, accepting).await;
+        let connection = accepted
+            .map_err(|_| error::too_late())?
+            .map_err(|error| error::handshake(error, &verifier))?;
+        self.finished(connection, local, scope)
     }
 
     /// What stands after a handshake. `local` is our end of it.

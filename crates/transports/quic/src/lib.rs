@@ -41,7 +41,9 @@ mod error;
 mod handshake;
 mod listener;
 mod muxer;
+mod punch;
 mod runtime;
+mod socket;
 mod transport;
 
 #[cfg(test)]

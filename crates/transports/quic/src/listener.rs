@@ -6,15 +6,12 @@ use std::{
     sync::Arc,
 };
 
+use crate::{endpoint::Listening, handshake::Handshakes};
 use async_trait::async_trait;
 use sinew_core::{
     Incoming, Link, Listener, ListenerEvent, Multiaddr, Refusal, ResourceScope, TransportError,
 };
-use sinew_runtime::timeout;
 use sinew_socket::{Change, Interfaces, quic_multiaddr};
-use sinew_tls::Verifier;
-
-use crate::{endpoint::Listening, error, handshake::Handshakes};
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -41,8 +38,7 @@ impl Listen {
     }
 
     fn arrived(&self, incoming: quinn::Incoming) -> ListenerEvent {
-        let local = self.listening.socket.local;
-        let local = SocketAddr::new(incoming.local_ip().unwrap_or(local.ip()), local.port());
+        let local = self.listening.socket.local_of(&incoming);
         ListenerEvent::Incoming(Box::new(Arrival {
             at: local,
             local: quic_multiaddr(local),
@@ -63,15 +59,19 @@ impl Listener for Listen {
     }
 
     async fn next(&mut self) -> ListenerEvent {
-        tokio::select! {
-            accepted = self.listening.socket.endpoint.accept() => match accepted {
-                Some(incoming) => self.arrived(incoming),
-                None => ListenerEvent::Closed(io::Error::from(io::ErrorKind::NotConnected).into()),
-            },
-            change = follow(&mut self.interfaces) => match change {
-                Change::Added(ip) => ListenerEvent::AddressAdded(self.at(ip)),
-                Change::Removed(ip) => ListenerEvent::AddressRemoved(self.at(ip)),
-            },
+        loop {
+            tokio::select! {
+                accepted = self.listening.socket.endpoint.accept() => match accepted {
+                    Some(incoming) => if let Some(incoming) = self.listening.socket.expected.offer(incoming) {
+                        return self.arrived(incoming);
+                    },
+                    None => return ListenerEvent::Closed(io::Error::from(io::ErrorKind::NotConnected).into()),
+                },
+                change = follow(&mut self.interfaces) => return match change {
+                    Change::Added(ip) => ListenerEvent::AddressAdded(self.at(ip)),
+                    Change::Removed(ip) => ListenerEvent::AddressRemoved(self.at(ip)),
+                },
+            }
         }
     }
 }
@@ -115,14 +115,7 @@ impl Incoming for Arrival {
             handshakes,
             ..
         } = *self;
-        let verifier = Verifier::new(None);
-        let config = handshakes.server(verifier.clone());
-        let accepting = async { incoming.accept_with(config)?.await };
-        let accepted = timeout(handshakes.config.handshake_timeout, accepting).await;
-        let connection = accepted
-            .map_err(|_| error::too_late())?
-            .map_err(|error| error::handshake(error, &verifier))?;
-        handshakes.finished(connection, at, scope)
+        handshakes.accept(incoming, None, (at, scope)).await
     }
 
     fn refuse(self: Box<Self>, how: Refusal) {

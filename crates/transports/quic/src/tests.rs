@@ -1,10 +1,12 @@
 //! Tests over datagrams inside the process, on a paused clock: nothing is lost, and time is what a test makes it.
 
+mod bare;
 mod codes;
 mod conformance;
 mod flights;
 mod hostile;
 mod net;
+mod punch;
 mod rig;
 mod sockets;
 mod windows;

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use sinew_core::{DialRequest, Link, Listener, Multiaddr, Purpose, Role, Transport, TransportError};
+use sinew_core::{
+    DialRequest, Link, Listener, Multiaddr, Purpose, Role, SecurityError, Transport, TransportError,
+};
 use sinew_socket::quic_addr;
 use sinew_tls::{Certificate, Verifier};
 
@@ -13,6 +15,7 @@ use crate::{
     error,
     handshake::Handshakes,
     listener::Listen,
+    punch::Punch,
 };
 
 /// What a dialler names the other side, which no libp2p node looks at and which is never sent.
@@ -36,6 +39,26 @@ impl QuicTransport {
         Self {
             endpoints: Endpoints::new(net),
             handshakes: Arc::new(Handshakes::new(certificate, config)),
+        }
+    }
+
+    /// spec: dcutr, The Protocol: over QUIC this side sends datagrams of no meaning, and takes the connection that comes.
+    async fn punch(&self, remote: SocketAddr, request: DialRequest) -> Result<Link, TransportError> {
+        let socket = self.endpoints.for_punch(remote).ok_or_else(error::deaf)?;
+        let mut punch = Punch::new(&socket, remote);
+        loop {
+            let incoming = punch.arrival().await;
+            let local = socket.local_of(&incoming);
+            let accepting =
+                self.handshakes
+                    .accept(incoming, request.expected, (local, request.scope.clone()));
+            match accepting.await {
+                // Whoever only wrote the address on a packet has come no further.
+                Err(error) if !matches!(error, TransportError::Security(SecurityError::WrongPeer { .. })) => {
+                    tracing::debug!(%remote, %error, "not who was expected through a hole");
+                }
+                outcome => return outcome,
+            }
         }
     }
 
@@ -71,9 +94,8 @@ impl Transport for QuicTransport {
         if remote.port() == 0 || remote.ip().is_unspecified() {
             return Err(TransportError::Unsupported(addr.clone()));
         }
-        // spec: dcutr: over QUIC that side sends datagrams of no meaning and waits to be dialled.
         if request.purpose == Purpose::Punch(Role::Listener) {
-            return Err(error::punch());
+            return self.punch(remote, request).await;
         }
         let socket = self.endpoints.for_dial(remote, request.purpose)?;
         let local = socket.local_towards(remote)?;

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, future::poll_fn, sync::Arc};
 
 use sinew_conformance::transport::{Subject, check_secure};
 use sinew_core::{
-    DialRequest, Link, Listener, ListenerEvent, Multiaddr, Purpose, SecureConnection, Transport, Unlimited,
+    DialRequest, Link, Listener, ListenerEvent, Multiaddr, Purpose, Role, SecureConnection, Transport,
+    Unlimited,
 };
 use sinew_identity::Keypair;
 use sinew_quic::{Certificate, Config, QuicTransport};
@@ -121,4 +122,29 @@ async fn megabytes_in_both_directions() {
     });
     futures_util::future::join_all(both).await;
     assert!(ours.muxed.handle.rtt().is_some_and(|rtt| !rtt.is_zero()));
+}
+
+#[tokio::test]
+async fn a_punch_from_the_listening_side_meets_the_dial() {
+    let (ours, theirs) = (node(), node());
+    let listen = addr("/ip4/127.0.0.1/udp/0/quic-v1");
+    let mut here = ours.listen(&listen).await.expect("listens");
+    let there = theirs.listen(&listen).await.expect("listens");
+    let (here_addr, there_addr) = (here.addresses().remove(0), there.addresses().remove(0));
+    let punch = |role| DialRequest::new(None, Purpose::Punch(role), Arc::new(Unlimited));
+    let punching = async {
+        tokio::select! {
+            link = ours.dial(&there_addr, punch(Role::Listener)) => link.expect("punches"),
+            _ = here.next() => panic!("the connection is the punch's"),
+        }
+    };
+    let dialling = async {
+        let link = theirs.dial(&here_addr, punch(Role::Dialer)).await;
+        link.expect("dials")
+    };
+    let (Link::Secure(accepted), Link::Secure(dialled)) = tokio::join!(punching, dialling) else {
+        panic!("QUIC is secure");
+    };
+    assert_eq!((&accepted.remote, &accepted.local), (&there_addr, &here_addr));
+    assert_eq!((&dialled.remote, &dialled.local), (&here_addr, &there_addr));
 }

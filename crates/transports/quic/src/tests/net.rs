@@ -36,6 +36,10 @@ pub(crate) struct Network {
 struct Traffic {
     sent: BTreeMap<SocketAddr, (usize, usize)>,
     deaf: BTreeSet<IpAddr>,
+    /// Behind a NAT: heard are answers only.
+    hidden: BTreeSet<IpAddr>,
+    /// Who sent to whom.
+    holes: BTreeSet<(SocketAddr, SocketAddr)>,
 }
 
 #[derive(Debug)]
@@ -70,9 +74,9 @@ impl Network {
         lock(&self.traffic).sent.get(&from).copied().unwrap_or_default()
     }
 
-    /// From now on nothing arrives at `ip`.
-    pub(crate) fn deafen(&self, ip: IpAddr) {
-        lock(&self.traffic).deaf.insert(ip);
+    /// From now on nothing arrives at `ip` but from where it has sent to.
+    pub(crate) fn hide(&self, ip: IpAddr) {
+        lock(&self.traffic).hidden.insert(ip);
     }
 
     /// Sends a datagram from an address that may be anybody's.
@@ -81,7 +85,9 @@ impl Network {
         let (datagrams, bytes) = traffic.sent.entry(from).or_default();
         *datagrams += 1;
         *bytes += payload.len();
-        let deaf = traffic.deaf.contains(&to.ip());
+        traffic.holes.insert((from, to));
+        let wall = traffic.hidden.contains(&to.ip()) && !traffic.holes.contains(&(to, from));
+        let deaf = traffic.deaf.contains(&to.ip()) || wall;
         drop(traffic);
         if let Some(inbox) = lock(&self.sockets).get(&to).filter(|_| !deaf) {
             inbox.push(now() + self.latency, from, payload);
