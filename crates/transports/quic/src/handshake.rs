@@ -12,7 +12,7 @@ use sinew_runtime::timeout;
 use sinew_socket::quic_multiaddr;
 use sinew_tls::{Certificate, CertificateError, Verifier};
 
-use crate::{Config, error, muxer};
+use crate::{Config, error, held::Held, muxer, runtime::Tasks};
 
 /// spec: quic, ALPN: the name of libp2p in the handshake.
 const ALPN: &[u8] = b"libp2p";
@@ -29,10 +29,12 @@ pub(crate) struct Handshakes {
     transport: Arc<TransportConfig>,
     /// What all incoming connections share: the key of retry tokens is in it.
     server: ServerConfig,
+    /// Those with addresses that are not proved.
+    unproved: Held,
 }
 
 impl Handshakes {
-    pub(crate) fn new(certificate: Certificate, config: Config) -> Self {
+    pub(crate) fn new(certificate: Certificate, config: Config, tasks: Arc<Tasks>) -> Self {
         let transport = config.transport();
         let mut server = ServerConfig::with_crypto(quic_server(&certificate, Verifier::new(None)));
         server
@@ -49,7 +51,13 @@ impl Handshakes {
             config,
             transport,
             server,
+            unproved: Held::new(tasks),
         }
+    }
+
+    /// Whether a new handshake has to begin with a proof of the address.
+    pub(crate) fn want_proof(&self) -> bool {
+        self.unproved.count() >= self.config.max_unproved
     }
 
     /// For a socket that listens.
@@ -84,11 +92,15 @@ impl Handshakes {
     ) -> Result<Link, TransportError> {
         let verifier = Verifier::new(expected);
         let config = self.server(verifier.clone());
+        let unproved = (!incoming.remote_address_validated()).then(|| self.unproved.hold());
         let accepting = async { incoming.accept_with(config)?.await };
         let accepted = timeout(self.config.handshake_timeout, accepting).await;
         let connection = accepted
             .map_err(|_| error::too_late())?
             .map_err(|error| error::handshake(error, &verifier))?;
+        if let Some(unproved) = unproved {
+            unproved.proved();
+        }
         self.finished(connection, local, scope)
     }
 

@@ -39,6 +39,7 @@ mod config;
 mod endpoint;
 mod error;
 mod handshake;
+mod held;
 mod listener;
 mod muxer;
 mod punch;

@@ -37,6 +37,18 @@ impl Listen {
         quic_multiaddr(SocketAddr::new(ip, self.listening.socket.local.port()))
     }
 
+    /// Whoever is not expected through a hole, and has a proof of its address where one is wanted.
+    fn admit(&self, incoming: quinn::Incoming) -> Option<quinn::Incoming> {
+        let incoming = self.listening.socket.expected.offer(incoming)?;
+        if incoming.remote_address_validated() || !self.handshakes.want_proof() {
+            return Some(incoming);
+        }
+        incoming
+            .retry()
+            .expect("who has not proved its address may be asked to");
+        None
+    }
+
     fn arrived(&self, incoming: quinn::Incoming) -> ListenerEvent {
         let local = self.listening.socket.local_of(&incoming);
         ListenerEvent::Incoming(Box::new(Arrival {
@@ -62,7 +74,7 @@ impl Listener for Listen {
         loop {
             tokio::select! {
                 accepted = self.listening.socket.endpoint.accept() => match accepted {
-                    Some(incoming) => if let Some(incoming) = self.listening.socket.expected.offer(incoming) {
+                    Some(incoming) => if let Some(incoming) = self.admit(incoming) {
                         return self.arrived(incoming);
                     },
                     None => return ListenerEvent::Closed(io::Error::from(io::ErrorKind::NotConnected).into()),

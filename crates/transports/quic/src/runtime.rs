@@ -14,7 +14,12 @@ impl Tasks {
         Arc::new(Self(TaskScope::new("quic")))
     }
 
-    /// How many sockets and connections there are.
+    /// Runs a task beside quinn's.
+    pub(crate) fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(name, task);
+    }
+
+    /// How many sockets and connections there are, and handshakes that are being forgotten.
     #[cfg(test)]
     pub(crate) fn alive(&self) -> usize {
         self.0.alive()

@@ -36,9 +36,11 @@ impl QuicTransport {
     }
 
     pub(crate) fn over(net: impl Net, certificate: Certificate, config: Config) -> Self {
+        let endpoints = Endpoints::new(net);
+        let handshakes = Handshakes::new(certificate, config, endpoints.tasks.clone());
         Self {
-            endpoints: Endpoints::new(net),
-            handshakes: Arc::new(Handshakes::new(certificate, config)),
+            endpoints,
+            handshakes: Arc::new(handshakes),
         }
     }
 
@@ -62,7 +64,7 @@ impl QuicTransport {
         }
     }
 
-    /// How many sockets and connections there are.
+    /// How many sockets and connections there are, and handshakes that are being forgotten.
     #[cfg(test)]
     pub(crate) fn tasks(&self) -> usize {
         self.endpoints.tasks.alive()

@@ -164,6 +164,43 @@ fn sent_by_dialler(network: &Network) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_enough_handshakes_lead_nowhere_addresses_have_to_be_proved() {
+    let config = Config {
+        max_unproved: 4,
+        ..Config::default()
+    };
+    let network = Network::new(LATENCY);
+    let [deaf, honest] = [(); 2].map(|()| network.node(Config::default()));
+    let node = network.node(config);
+    let listen = "/ip4/203.0.113.1/udp/0/quic-v1".parse().expect("an address");
+    let mut listener = node.listen(&listen).await.expect("listens");
+    let there = listener.addresses().remove(0);
+    let own = deaf
+        .listen(&"/ip4/198.51.100.1/udp/0/quic-v1".parse().expect("an address"))
+        .await;
+    network.deafen([198, 51, 100, 1].into());
+    let tasks = TaskScope::new("test");
+    for _ in 0..4 {
+        let (deaf, there) = (deaf.clone(), there.clone());
+        tasks.spawn("dial", async move { drop(dial(&deaf, &there).await) });
+        let arrived = incoming(&mut *listener).await;
+        assert!(!arrived.is_validated());
+        tasks.spawn("finish", async move {
+            drop(finish(arrived, Arc::new(Unlimited)).await);
+        });
+        sleep(LATENCY).await;
+    }
+    // The places are free again when quinn has forgotten those who were there.
+    for (after, proved) in [(100, true), (5_000, true), (900, false)] {
+        sleep(Duration::from_millis(after)).await;
+        let dialling = timeout(Duration::from_millis(300), dial(&honest, &there));
+        let (_, arrived) = tokio::join!(dialling, incoming(&mut *listener));
+        assert_eq!(arrived.is_validated(), proved, "{after} ms later");
+    }
+    drop(own);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_handshake_is_cut_after_five_seconds() {
     let network = Network::new(LATENCY);
     let [ours, node] = [(); 2].map(|()| network.node(Config::default()));

@@ -52,6 +52,8 @@ struct State {
     arriving: VecDeque<(Instant, SocketAddr, Vec<u8>)>,
     reader: Option<Waker>,
     timer: Timer,
+    /// Most buffers that the reader came with.
+    lent: usize,
 }
 
 impl Network {
@@ -72,6 +74,17 @@ impl Network {
     /// Datagrams and bytes that `from` has sent.
     pub(crate) fn sent(&self, from: SocketAddr) -> (usize, usize) {
         lock(&self.traffic).sent.get(&from).copied().unwrap_or_default()
+    }
+
+    /// The most buffers that whoever reads at `addr` has offered at once.
+    pub(crate) fn lent(&self, addr: SocketAddr) -> usize {
+        let inbox = lock(&self.sockets)[&addr].clone();
+        lock(&inbox.state).lent
+    }
+
+    /// From now on nothing arrives at `ip`.
+    pub(crate) fn deafen(&self, ip: IpAddr) {
+        lock(&self.traffic).deaf.insert(ip);
     }
 
     /// From now on nothing arrives at `ip` but from where it has sent to.
@@ -168,6 +181,7 @@ impl AsyncUdpSocket for MemorySocket {
         metas: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let mut state = lock(&self.inbox.state);
+        state.lent = state.lent.max(bufs.len());
         let mut received = 0;
         while let (Some((at, from, payload)), true) = (state.arriving.front(), received < bufs.len()) {
             if *at > now() {

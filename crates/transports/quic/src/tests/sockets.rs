@@ -64,6 +64,17 @@ async fn nothing_is_left_of_sockets_that_nobody_uses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn few_receive_buffers_become_resident() {
+    let (network, [ours, theirs]) = nodes();
+    let (listener, there) = listening(&theirs).await;
+    let tasks = TaskScope::new("test");
+    serve(listener, &tasks);
+    dial(&ours, &there).await.expect("connects");
+    let listened = sinew_socket::quic_addr(&there).expect("an address of QUIC");
+    assert_eq!(network.lent(listened), 8, "of the 32 that quinn has");
+}
+
+#[tokio::test(start_paused = true)]
 async fn dials_that_are_given_up_are_forgotten() {
     let (_network, [ours, theirs]) = nodes();
     let (listener, there) = listening(&theirs).await;
