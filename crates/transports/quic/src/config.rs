@@ -7,6 +7,11 @@ use quinn::{IdleTimeout, TransportConfig, VarInt};
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
+/// Streams that the peer may have open at once on a new connection. Once it has half as many it may have
+/// [`Config::max_streams`], one round trip later: quinn holds 80 bytes for each that might be opened, also of handshakes
+/// that never end.
+pub(crate) const FIRST_STREAMS: u32 = 16;
+
 /// The round trip that is expected before one was measured. RFC 9002 recommends 333 ms; with the 100 ms of go and of browsers
 /// a lost first packet is sent again after 300 ms and not after a second, and what is left of a handshake that was given
 /// up is forgotten in less than a second.
@@ -107,7 +112,7 @@ impl Config {
             .receive_window(self.connection_window.into())
             .send_window(self.send_window.into())
             .initial_rtt(FIRST_RTT)
-            .max_concurrent_bidi_streams(self.max_streams.into())
+            .max_concurrent_bidi_streams(self.max_streams.min(FIRST_STREAMS).into())
             // spec: quic: libp2p's streams are those of two directions.
             .max_concurrent_uni_streams(0_u32.into())
             .datagram_receive_buffer_size(None)

@@ -1,10 +1,12 @@
 //! A connection of quinn as the host meets it: streams, their codes, and how it ends.
 
 mod connection;
+mod payload;
 mod reason;
 mod shared;
 mod stream;
 mod window;
+mod worth;
 
 use std::sync::Arc;
 

@@ -9,4 +9,5 @@ mod net;
 mod punch;
 mod rig;
 mod sockets;
+mod useless;
 mod windows;

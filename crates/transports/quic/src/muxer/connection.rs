@@ -28,7 +28,7 @@ impl MuxedConnection for Handle {
             }
             let opened = shared.connection.open_bi().await;
             let (send, recv) = opened.map_err(|error| MuxError::Closed(shared.reason(error)))?;
-            Ok(QuicStream::boxed(shared, send, recv))
+            Ok(QuicStream::opened(shared, send, recv))
         })
     }
 
@@ -70,7 +70,7 @@ impl Accept {
 impl AcceptStreams for Accept {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn MuxedStream>, CloseReason>> {
         let accepted = ready!(self.streams.poll_next_unpin(cx)).expect("the stream of streams has no end");
-        let stream = accepted.map(|(send, recv)| QuicStream::boxed(self.shared.clone(), send, recv));
+        let stream = accepted.map(|(send, recv)| QuicStream::accepted(self.shared.clone(), send, recv));
         Poll::Ready(stream.map_err(|error| self.shared.reason(error)))
     }
 }
@@ -80,10 +80,10 @@ pub(crate) async fn drive(shared: Arc<Shared>) -> CloseReason {
     let driven = Driven(shared);
     tokio::select! {
         biased;
-        code = driven.0.close_asked() => {
+        reason = driven.0.close_asked() => {
             driven.0.say_goodbye().await;
             // The remote may have been first.
-            driven.0.ended().unwrap_or(CloseReason::Local(code))
+            driven.0.ended().unwrap_or(reason)
         }
         error = driven.0.connection.closed() => driven.0.reason(error),
     }

@@ -60,10 +60,10 @@ pub(crate) fn from_wire(code: VarInt) -> CloseCode {
     CloseCode(u32::try_from(code.into_inner()).unwrap_or(u32::MAX))
 }
 
-/// Why a connection ended. `ours` is the code that this side closed it with, if it did.
-pub(crate) fn close_reason(error: ConnectionError, ours: Option<CloseCode>) -> CloseReason {
+/// Why a connection ended. `ours` is why this side closed it, if it did.
+pub(crate) fn close_reason(error: ConnectionError, ours: Option<CloseReason>) -> CloseReason {
     match error {
-        ConnectionError::LocallyClosed => CloseReason::Local(ours.unwrap_or(CloseCode::NONE)),
+        ConnectionError::LocallyClosed => ours.unwrap_or(CloseReason::Local(CloseCode::NONE)),
         ConnectionError::ApplicationClosed(close) => CloseReason::Remote(from_wire(close.error_code)),
         ConnectionError::ConnectionClosed(close) if close.error_code == TransportErrorCode::NO_ERROR => {
             CloseReason::Remote(CloseCode::NONE)
@@ -115,7 +115,7 @@ mod tests {
         let local = |ours| close_reason(ConnectionError::LocallyClosed, ours);
         assert!(matches!(local(None), CloseReason::Local(CloseCode::NONE)));
         assert!(matches!(
-            local(Some(CloseCode(7))),
+            local(Some(CloseReason::Local(CloseCode(7)))),
             CloseReason::Local(CloseCode(7))
         ));
         let lost = close_reason(ConnectionError::Reset, None);

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -14,15 +14,16 @@ use futures_util::{
     future::{BoxFuture, join_all},
 };
 use quinn::{Connection, ConnectionError, StoppedError, VarInt};
-use sinew_core::{CloseCode, CloseReason, Reservation, Resource, ResourceScope};
+use sinew_core::{CloseCode, CloseReason, Reservation, Resource, ResourceScope, code};
 use sinew_runtime::{now, sleep, timeout};
 use tokio::sync::Notify;
 
 use super::{
+    payload::Payload,
     reason::{close_reason, to_wire},
     window::Window,
 };
-use crate::Config;
+use crate::{Config, config::FIRST_STREAMS};
 
 /// Streams whose end may still be on its way when the connection closes; of more, the oldest are taken as arrived.
 const MAX_FINISHED: usize = 32;
@@ -33,28 +34,37 @@ const DELIVERY: Duration = Duration::from_millis(500);
 /// How long the goodbye may take to leave this machine.
 const GOODBYE: Duration = Duration::from_millis(100);
 
+/// Why a remote is cut whose streams come to nothing.
+const FLOOD: &str = "quic: streams that come to nothing, without end";
+
 /// Done when everything that was written on a stream has arrived.
 type Delivered = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
 
 /// What the handle, the streams and the driver of a connection share.
 pub(crate) struct Shared {
     pub(crate) connection: Connection,
+    max_streams: u32,
     max_send_window: u64,
-    /// The code that this side closes with, once it does.
-    closing: OnceLock<CloseCode>,
+    /// Why this side closes, once it does.
+    closing: OnceLock<CloseReason>,
     asked: Notify,
     /// Datagrams that had left before the goodbye.
     sent: OnceLock<u64>,
-    /// Bytes read since the window was last looked at, and how many of them are worth a look.
-    read: AtomicU64,
+    pub(crate) payload: Payload,
+    /// How many bytes have to be read for the receive window to be worth a look.
     worth_a_look: AtomicU64,
     windows: Mutex<Windows>,
+    /// Streams that the remote opened and somebody here holds, and whether it may open all that it ever may.
+    inbound: AtomicUsize,
+    generous: AtomicBool,
     finished: Mutex<VecDeque<Delivered>>,
 }
 
 /// The windows of both directions, and what their growth charges.
 struct Windows {
     receive: Window,
+    /// Bytes read when it was last looked at.
+    read: u64,
     send: u64,
     /// What needs no memory beyond that of the connection.
     promised: u64,
@@ -67,6 +77,7 @@ impl Shared {
         let (receive, send) = (u64::from(config.connection_window), u64::from(config.send_window));
         let windows = Windows {
             receive: Window::new(receive, config.max_connection_window.into(), now()),
+            read: 0,
             send,
             promised: receive + send,
             scope,
@@ -74,13 +85,16 @@ impl Shared {
         };
         Self {
             connection,
+            max_streams: config.max_streams,
             max_send_window: config.max_send_window.into(),
             closing: OnceLock::new(),
             asked: Notify::new(),
             sent: OnceLock::new(),
-            read: AtomicU64::new(0),
+            payload: Payload::new(now()),
             worth_a_look: AtomicU64::new(receive / 4),
             windows: Mutex::new(windows),
+            inbound: AtomicUsize::new(0),
+            generous: AtomicBool::new(false),
             finished: Mutex::default(),
         }
     }
@@ -89,18 +103,18 @@ impl Shared {
     pub(crate) fn ended(&self) -> Option<CloseReason> {
         match self.connection.close_reason() {
             Some(error) => Some(self.reason(error)),
-            None => self.closing.get().copied().map(CloseReason::Local),
+            None => self.closing.get().cloned(),
         }
     }
 
     pub(crate) fn reason(&self, error: ConnectionError) -> CloseReason {
-        close_reason(error, self.closing.get().copied())
+        close_reason(error, self.closing.get().cloned())
     }
 
     /// Closes at once, unless the end of a stream has still to arrive: then the driver does. Only the first call
     /// counts.
     pub(crate) fn close(&self, code: CloseCode) {
-        if self.closing.set(code).is_err() {
+        if self.closing.set(CloseReason::Local(code)).is_err() {
             return;
         }
         let mut finished = self.finished();
@@ -113,11 +127,11 @@ impl Shared {
         self.asked.notify_one();
     }
 
-    /// Waits until somebody asks to close.
-    pub(crate) async fn close_asked(&self) -> CloseCode {
+    /// Waits until this side has a reason to close.
+    pub(crate) async fn close_asked(&self) -> CloseReason {
         loop {
-            if let Some(code) = self.closing.get() {
-                return *code;
+            if let Some(reason) = self.closing.get() {
+                return reason.clone();
             }
             self.asked.notified().await;
         }
@@ -127,7 +141,11 @@ impl Shared {
     pub(crate) fn close_now(&self) {
         // quinn would forget why a connection ended that is closed again.
         if self.connection.close_reason().is_none() {
-            let code = *self.closing.get_or_init(|| CloseCode::NONE);
+            let reason = self.closing.get_or_init(|| CloseReason::Local(CloseCode::NONE));
+            let code = match reason {
+                CloseReason::Local(code) => *code,
+                _ => code::connection::PROTOCOL_VIOLATION,
+            };
             self.sent.get_or_init(|| self.sent_now());
             self.connection.close(to_wire(code), b"");
         }
@@ -163,19 +181,20 @@ impl Shared {
 
     /// So many bytes were read: the receive window may have to grow.
     pub(crate) fn received(&self, bytes: usize) {
-        let read = self.read.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        let read = self.payload.add_read(bytes);
         if read < self.worth_a_look.load(Ordering::Relaxed) {
             return;
         }
-        let read = self.read.swap(0, Ordering::Relaxed);
         let mut windows = self.windows();
-        let Some(size) = windows.receive.read(now(), read, self.connection.rtt()) else {
+        let new = read.saturating_sub(windows.read);
+        windows.read = windows.read.max(read);
+        self.worth_a_look.store(read + windows.receive.size() / 4, Ordering::Relaxed);
+        let Some(size) = windows.receive.read(now(), new, self.connection.rtt()) else {
             return;
         };
         let send = windows.send;
         if self.ended().is_none() && windows.reserve(size, send) {
             windows.receive.grow(size);
-            self.worth_a_look.store(size / 4, Ordering::Relaxed);
             self.connection.set_receive_window(window(size));
         }
     }
@@ -192,6 +211,30 @@ impl Shared {
         windows.send = size;
         self.connection.set_send_window(size);
         true
+    }
+
+    /// The remote opened a stream. One that opens several at once may open all that it ever may: for each that it might,
+    /// quinn holds a place from the start, and most connections never need them.
+    pub(crate) fn entered(&self) {
+        let open = self.inbound.fetch_add(1, Ordering::Relaxed) + 1;
+        if open > FIRST_STREAMS as usize / 2 && !self.generous.swap(true, Ordering::Relaxed) {
+            self.connection
+                .set_max_concurrent_bi_streams(self.max_streams.into());
+        }
+    }
+
+    /// A stream of the remote is gone.
+    pub(crate) fn left(&self) {
+        self.inbound.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A stream of the remote came to nothing: who does that without end is cut.
+    pub(crate) fn charge(&self) {
+        let spent = self.payload.charge(now()).is_err();
+        if spent && self.closing.set(CloseReason::Violation(FLOOD)).is_ok() {
+            self.close_now();
+            self.asked.notify_one();
+        }
     }
 
     fn windows(&self) -> MutexGuard<'_, Windows> {

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{
     reason::{Abandoned, StreamEnd, from_wire, to_wire},
     shared::Shared,
+    worth::Worth,
 };
 
 /// A stream of a QUIC connection.
@@ -32,6 +33,7 @@ pub(crate) struct QuicStream {
     abandoned: Option<CloseCode>,
     /// The remote gave it up.
     reset: Option<CloseCode>,
+    worth: Worth,
     watch: Watch,
 }
 
@@ -46,8 +48,19 @@ enum Watch {
 }
 
 impl QuicStream {
-    pub(crate) fn boxed(shared: Arc<Shared>, send: SendStream, recv: RecvStream) -> Box<dyn MuxedStream> {
-        Box::new(Self {
+    /// A stream that we opened.
+    pub(crate) fn opened(shared: Arc<Shared>, send: SendStream, recv: RecvStream) -> Box<dyn MuxedStream> {
+        Box::new(Self::new(shared, (send, recv), Worth::Own))
+    }
+
+    /// A stream that the remote opened.
+    pub(crate) fn accepted(shared: Arc<Shared>, send: SendStream, recv: RecvStream) -> Box<dyn MuxedStream> {
+        shared.entered();
+        Box::new(Self::new(shared, (send, recv), Worth::Silent))
+    }
+
+    fn new(shared: Arc<Shared>, (send, recv): (SendStream, RecvStream), worth: Worth) -> Self {
+        Self {
             shared,
             send,
             recv,
@@ -55,8 +68,9 @@ impl QuicStream {
             read_to_end: false,
             abandoned: None,
             reset: None,
+            worth,
             watch: Watch::Idle,
-        })
+        }
     }
 
     /// Reads unless the stream is over; `read` returns how many bytes it got.
@@ -77,8 +91,14 @@ impl QuicStream {
             Err(error) => return Poll::Ready(Err(self.read_failed(error))),
         };
         match len(&read) {
-            0 => self.read_to_end = true,
-            bytes => self.shared.received(bytes),
+            0 => {
+                self.read_to_end = true;
+                self.worth.ended();
+            }
+            bytes => {
+                self.worth.heard();
+                self.shared.received(bytes);
+            }
         }
         Poll::Ready(Ok(read))
     }
@@ -91,20 +111,24 @@ impl QuicStream {
         self.failed(end)
     }
 
-    fn failed(&self, end: StreamEnd) -> io::Error {
+    fn failed(&mut self, end: StreamEnd) -> io::Error {
         match end {
-            StreamEnd::Remote(code) => StreamReset(code).into(),
+            StreamEnd::Remote(code) => {
+                self.worth.left();
+                StreamReset(code).into()
+            }
             StreamEnd::Connection(error) => StreamClosed(self.shared.reason(error)).into(),
             StreamEnd::Over => io::ErrorKind::BrokenPipe.into(),
         }
     }
 
-    /// Writes unless this side gave the stream up. Where there is no room, the window may grow once.
-    fn poll_write_with<T>(
+    /// Writes unless this side gave the stream up; `write` returns how many bytes it took. Where there is no room, the window
+    /// may grow once.
+    fn poll_write_with(
         &mut self,
         cx: &mut Context<'_>,
-        mut write: impl FnMut(&mut SendStream, &mut Context<'_>) -> Poll<Result<T, quinn::WriteError>>,
-    ) -> Poll<io::Result<T>> {
+        mut write: impl FnMut(&mut SendStream, &mut Context<'_>) -> Poll<Result<usize, quinn::WriteError>>,
+    ) -> Poll<io::Result<usize>> {
         if let Some(code) = self.abandoned {
             return Poll::Ready(Err(Abandoned(code).into()));
         }
@@ -112,7 +136,12 @@ impl QuicStream {
         if written.is_pending() && self.shared.makes_room() {
             written = write(&mut self.send, cx);
         }
-        written.map_err(|error| self.failed(error.into()))
+        let written = ready!(written).map_err(|error| self.failed(error.into()))?;
+        if written > 0 {
+            self.worth.answered();
+            self.shared.payload.add_written(written);
+        }
+        Poll::Ready(Ok(written))
     }
 
     /// The code that the end of the connection brings to its streams.
@@ -167,8 +196,11 @@ impl MuxedStream for QuicStream {
 
     fn poll_write_chunk(&mut self, cx: &mut Context<'_>, chunk: &mut Bytes) -> Poll<io::Result<()>> {
         let chunks = std::slice::from_mut(chunk);
-        let written = self.poll_write_with(cx, |send, cx| pin!(send.write_chunks(chunks)).poll(cx));
-        written.map_ok(drop)
+        let write = |send: &mut SendStream, cx: &mut Context<'_>| {
+            let written = pin!(send.write_chunks(chunks)).poll(cx);
+            written.map_ok(|written| written.bytes)
+        };
+        self.poll_write_with(cx, write).map_ok(drop)
     }
 
     /// The remote's refusal of our direction counts, because a reset in libp2p ends both. That it gave up its own
@@ -251,6 +283,12 @@ impl Drop for QuicStream {
     fn drop(&mut self) {
         if !self.finished {
             self.reset(CloseCode::NONE);
+        }
+        if self.worth != Worth::Own {
+            self.shared.left();
+        }
+        if self.worth == Worth::Nothing {
+            self.shared.charge();
         }
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn serve(mut listener: Box<dyn Listener>, tasks: &TaskScope) {
 }
 
 /// Sends back what comes on each stream.
-async fn echo_streams(connection: SecureConnection, tasks: &TaskScope) {
+pub(crate) async fn echo_streams(connection: SecureConnection, tasks: &TaskScope) {
     let mut muxed = connection.muxed;
     tasks.spawn("driver", async move {
         muxed.driver.await;
