@@ -6,6 +6,7 @@ mod reason;
 mod shared;
 mod stream;
 mod window;
+mod windows;
 mod worth;
 
 use std::sync::Arc;

@@ -38,6 +38,11 @@ impl Payload {
         self.read.load(Ordering::Relaxed)
     }
 
+    /// Bytes written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
     /// So many more were read; how many it are now.
     pub(crate) fn add_read(&self, bytes: usize) -> u64 {
         self.read.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64
@@ -51,7 +56,7 @@ impl Payload {
     /// Pays for a stream that came to nothing. What bytes have earned meanwhile counts first: adding it before each payment
     /// is the same as adding it at once.
     pub(crate) fn charge(&self, now: Instant) -> Result<(), Spent> {
-        let bytes = self.read() + self.written.load(Ordering::Relaxed);
+        let bytes = self.read() + self.written();
         let mut earning = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let new = bytes.saturating_sub(earning.counted);
         earning.counted = earning.counted.max(bytes);

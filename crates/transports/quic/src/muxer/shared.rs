@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -14,14 +15,15 @@ use futures_util::{
     future::{BoxFuture, join_all},
 };
 use quinn::{Connection, ConnectionError, StoppedError, VarInt};
-use sinew_core::{CloseCode, CloseReason, Reservation, Resource, ResourceScope, code};
+use sinew_core::{CloseCode, CloseReason, ResourceScope, code};
 use sinew_runtime::{now, sleep, timeout};
 use tokio::sync::Notify;
 
 use super::{
     payload::Payload,
     reason::{close_reason, to_wire},
-    window::Window,
+    window::SLOW,
+    windows::Windows,
 };
 use crate::{Config, config::FIRST_STREAMS};
 
@@ -44,7 +46,6 @@ type Delivered = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
 pub(crate) struct Shared {
     pub(crate) connection: Connection,
     max_streams: u32,
-    max_send_window: u64,
     /// Why this side closes, once it does.
     closing: OnceLock<CloseReason>,
     asked: Notify,
@@ -54,45 +55,25 @@ pub(crate) struct Shared {
     /// How many bytes have to be read for the receive window to be worth a look.
     worth_a_look: AtomicU64,
     windows: Mutex<Windows>,
+    grown: Notify,
     /// Streams that the remote opened and somebody here holds, and whether it may open all that it ever may.
     inbound: AtomicUsize,
     generous: AtomicBool,
     finished: Mutex<VecDeque<Delivered>>,
 }
 
-/// The windows of both directions, and what their growth charges.
-struct Windows {
-    receive: Window,
-    /// Bytes read when it was last looked at.
-    read: u64,
-    send: u64,
-    /// What needs no memory beyond that of the connection.
-    promised: u64,
-    scope: Arc<dyn ResourceScope>,
-    reserved: Option<Reservation>,
-}
-
 impl Shared {
     pub(crate) fn new(connection: Connection, config: &Config, scope: Arc<dyn ResourceScope>) -> Self {
-        let (receive, send) = (u64::from(config.connection_window), u64::from(config.send_window));
-        let windows = Windows {
-            receive: Window::new(receive, config.max_connection_window.into(), now()),
-            read: 0,
-            send,
-            promised: receive + send,
-            scope,
-            reserved: None,
-        };
         Self {
             connection,
             max_streams: config.max_streams,
-            max_send_window: config.max_send_window.into(),
             closing: OnceLock::new(),
             asked: Notify::new(),
             sent: OnceLock::new(),
             payload: Payload::new(now()),
-            worth_a_look: AtomicU64::new(receive / 4),
-            windows: Mutex::new(windows),
+            worth_a_look: AtomicU64::new(u64::from(config.connection_window) / 4),
+            windows: Mutex::new(Windows::new(config, scope)),
+            grown: Notify::new(),
             inbound: AtomicUsize::new(0),
             generous: AtomicBool::new(false),
             finished: Mutex::default(),
@@ -149,7 +130,7 @@ impl Shared {
             self.sent.get_or_init(|| self.sent_now());
             self.connection.close(to_wire(code), b"");
         }
-        self.windows().reserved = None;
+        self.windows().release();
     }
 
     /// Ends the connection: lets what was finished arrive, says goodbye, and lets that leave.
@@ -181,21 +162,41 @@ impl Shared {
 
     /// So many bytes were read: the receive window may have to grow.
     pub(crate) fn received(&self, bytes: usize) {
-        let read = self.payload.add_read(bytes);
-        if read < self.worth_a_look.load(Ordering::Relaxed) {
+        if self.payload.add_read(bytes) >= self.worth_a_look.load(Ordering::Relaxed) {
+            self.fit_windows();
+        }
+    }
+
+    /// Gives the windows the sizes that fit what goes through them, as far as there is memory for that.
+    fn fit_windows(&self) {
+        let (read, written) = (self.payload.read(), self.payload.written());
+        let mut windows = self.windows();
+        if self.ended().is_some() {
             return;
         }
-        let mut windows = self.windows();
-        let new = read.saturating_sub(windows.read);
-        windows.read = windows.read.max(read);
-        self.worth_a_look.store(read + windows.receive.size() / 4, Ordering::Relaxed);
-        let Some(size) = windows.receive.read(now(), new, self.connection.rtt()) else {
-            return;
-        };
-        let send = windows.send;
-        if self.ended().is_none() && windows.reserve(size, send) {
-            windows.receive.grow(size);
-            self.connection.set_receive_window(window(size));
+        let before = (windows.receive.size(), windows.send.size());
+        windows.fit(now(), (read, written), self.connection.rtt());
+        let (receive, send) = (windows.receive.size(), windows.send.size());
+        self.worth_a_look.store(read + receive / 4, Ordering::Relaxed);
+        if receive != before.0 {
+            self.connection.set_receive_window(window(receive));
+        }
+        if send != before.1 {
+            self.connection.set_send_window(send);
+        }
+        if windows.are_grown() {
+            self.grown.notify_one();
+        }
+    }
+
+    /// Looks after windows that have grown, also while nothing goes through them.
+    pub(crate) async fn shrink_windows(&self) -> Infallible {
+        loop {
+            self.grown.notified().await;
+            while self.windows().are_grown() {
+                sleep(SLOW).await;
+                self.fit_windows();
+            }
         }
     }
 
@@ -203,13 +204,11 @@ impl Shared {
     pub(crate) fn makes_room(&self) -> bool {
         let network = self.connection.stats().path.cwnd;
         let mut windows = self.windows();
-        let size = self.max_send_window.min(2 * network);
-        let (grows, receive) = (size > windows.send, windows.receive.size());
-        if !grows || self.ended().is_some() || !windows.reserve(receive, size) {
+        if self.ended().is_some() || !windows.grow_send(network) {
             return false;
         }
-        windows.send = size;
-        self.connection.set_send_window(size);
+        self.connection.set_send_window(windows.send.size());
+        self.grown.notify_one();
         true
     }
 
@@ -243,20 +242,6 @@ impl Shared {
 
     fn finished(&self) -> MutexGuard<'_, VecDeque<Delivered>> {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Windows {
-    /// Charges windows of these sizes; `false` if there is no memory for them.
-    fn reserve(&mut self, receive: u64, send: u64) -> bool {
-        let growth = (receive + send).saturating_sub(self.promised);
-        match &mut self.reserved {
-            Some(reserved) => reserved.resize(growth).is_ok(),
-            None => {
-                self.reserved = Reservation::new(self.scope.clone(), Resource::Memory, growth).ok();
-                self.reserved.is_some()
-            }
-        }
     }
 }
 

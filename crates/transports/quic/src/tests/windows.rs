@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use sinew_core::{LimitExceeded, Resource, ResourceScope};
-use sinew_runtime::{now, timeout};
+use sinew_runtime::{TaskScope, now, sleep, timeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::rig::{Pair, Stream};
@@ -33,11 +34,15 @@ impl Memory {
             limit,
         })
     }
+
+    fn used(&self) -> u64 {
+        self.used.load(Ordering::SeqCst)
+    }
 }
 
 impl ResourceScope for Memory {
     fn charge(&self, resource: Resource, amount: u64) -> Result<(), LimitExceeded> {
-        let used = self.used.load(Ordering::SeqCst);
+        let used = self.used();
         if used + amount > self.limit {
             return Err(LimitExceeded::new("a test", resource, amount, used, self.limit));
         }
@@ -83,7 +88,7 @@ async fn transfer(pair: &mut Pair, length: usize) -> Duration {
         let ((), seen) = tokio::join!(sending, receiving);
         assert_eq!(seen, length);
     });
-    futures_util::future::join_all(moving).await;
+    join_all(moving).await;
     now() - begun
 }
 
@@ -108,6 +113,57 @@ async fn the_window_of_a_connection_grows_with_what_is_read_and_is_paid_for() {
         took[1] >= latency * 2 * 30,
         "32 MiB through a window of 1: {took:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_windows_together_grow_as_far_as_there_is_memory() {
+    const LIMIT: u64 = 3 * MIB as u64;
+    let memory = Memory::new(LIMIT);
+    let mut pairs = Vec::new();
+    for _ in 0..3 {
+        pairs.push(Pair::scoped(Config::default(), Duration::from_millis(50), memory.clone()).await);
+    }
+    join_all(pairs.iter_mut().map(|pair| transfer(pair, 4 * MIB))).await;
+    assert_eq!(memory.most.load(Ordering::SeqCst), LIMIT, "the last of it too");
+    drop(pairs);
+    assert_eq!(memory.used(), 0, "connections that ended hold nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_that_are_not_used_give_back_what_they_grew_by() {
+    let (memory, tasks) = (Memory::new(u64::MAX), TaskScope::new("test"));
+    let mut pair = Pair::scoped(Config::default(), Duration::from_millis(50), memory.clone()).await;
+    let driver = std::mem::replace(&mut pair.theirs.muxed.driver, Box::pin(std::future::pending()));
+    tasks.spawn("driver", async move { drop(driver.await) });
+    transfer(&mut pair, 4 * MIB).await;
+    let grown = memory.used();
+    assert!(grown >= MIB as u64, "{grown} bytes");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(memory.used(), grown, "what was granted is still the remote's");
+    for _ in 0..40 {
+        transfer(&mut pair, MIB / 16).await;
+        sleep(Duration::from_secs(2)).await;
+    }
+    assert_eq!(memory.used(), 0, "it came back with what was read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_window_falls_back_when_nothing_is_sent() {
+    let (memory, tasks) = (Memory::new(u64::MAX), TaskScope::new("test"));
+    let mut pair = Pair::scoped(Config::default(), Duration::from_millis(50), memory.clone()).await;
+    let driver = std::mem::replace(&mut pair.theirs.muxed.driver, Box::pin(std::future::pending()));
+    tasks.spawn("driver", async move { drop(driver.await) });
+    let (mut ours, mut theirs) = pair.stream().await;
+    let sending = async {
+        theirs.write_all(&vec![5; 16 * MIB]).await.expect("written");
+        theirs.shutdown().await.expect("finished");
+    };
+    let mut all = Vec::new();
+    let (_, read) = tokio::join!(sending, ours.read_to_end(&mut all));
+    read.expect("read");
+    assert!(memory.used() > 0, "it has grown");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(memory.used(), 0);
 }
 
 /// Writes until the stream takes nothing more.
