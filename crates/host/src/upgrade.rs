@@ -10,7 +10,7 @@ use crate::{
 use multiaddr::Multiaddr;
 use sinew_core::{
     BoxedIo, ConnectionInfo, Layer, Link, Muxed, MuxerUpgrade, NegotiationError, RawConnection, Role,
-    SecureRequest, SecureUpgrade, SecurityError, UpgradeError, Verdict,
+    SecureRequest, SecureUpgrade, Secured, SecurityError, UpgradeError, Verdict,
 };
 use sinew_identity::{PeerId, PublicKey};
 use sinew_machine::{CloseCode, Direction, ProtocolId, code};
@@ -128,15 +128,7 @@ impl Upgrade {
         if let Some(network) = &self.parts().private_network {
             io = network.wrap(io).await?;
         }
-        let security = self
-            .negotiate(&mut io, &self.parts().security, SecureUpgrade::protocol)
-            .await
-            .map_err(|error| self.perhaps_other_network(error))?;
-        self.stage.enter(Layer::Security);
-        let muxers = self.parts().muxers.iter().map(|muxer| muxer.protocol()).collect();
-        let secured = security
-            .secure(io, SecureRequest::new(self.role, self.expected, muxers))
-            .await?;
+        let (security, secured) = self.secure(io).await?;
         self.check_peer(&secured.key, &remote)
             .map_err(|(error, _)| error)?;
         let mut io = secured.io;
@@ -144,8 +136,13 @@ impl Upgrade {
             Some(name) => self.muxer(name)?,
             None => {
                 self.stage.enter(Layer::MuxerNegotiation);
-                self.negotiate(&mut io, &self.parts().muxers, MuxerUpgrade::protocol)
-                    .await?
+                let agreed = self
+                    .negotiate(&mut io, &self.parts().muxers, MuxerUpgrade::protocol)
+                    .await;
+                agreed.map_err(|error| UpgradeError::Negotiation {
+                    layer: Layer::MuxerNegotiation,
+                    error,
+                })?
             }
         };
         self.stage.enter(Layer::Muxer);
@@ -164,15 +161,51 @@ impl Upgrade {
         })
     }
 
-    /// Under another pre-shared key everything arrives as noise, and so does what we send: the remote may end first.
-    fn perhaps_other_network(&self, error: UpgradeError) -> UpgradeError {
+    /// Agrees on a security protocol and has it prove the peer. A dialler that has only one sends the first message of its
+    /// handshake together with the proposal.
+    async fn secure(&self, mut io: BoxedIo) -> Result<(&Arc<dyn SecureUpgrade>, Secured), UpgradeError> {
+        let known = &self.parts().security[..];
+        let security = if let ([only], Role::Dialer) = (known, self.role) {
+            io = sinew_multistream::propose(io, only.protocol(), self.within)
+                .map_err(|error| self.not_agreed(error))?;
+            only
+        } else {
+            self.negotiate(&mut io, known, SecureUpgrade::protocol)
+                .await
+                .map_err(|error| self.not_agreed(error))?
+        };
+        self.stage.enter(Layer::Security);
+        let muxers = self.parts().muxers.iter().map(|muxer| muxer.protocol()).collect();
+        let request = SecureRequest::new(self.role, self.expected, muxers);
+        let secured = security.secure(io, request).await;
+        Ok((security, secured.map_err(|error| self.not_secured(error))?))
+    }
+
+    /// A handshake failed, or the negotiation that it was sent with.
+    fn not_secured(&self, error: SecurityError) -> UpgradeError {
+        match error {
+            SecurityError::Io(error) => match error.downcast() {
+                Ok(negotiation) => self.not_agreed(negotiation),
+                Err(error) => SecurityError::Io(error).into(),
+            },
+            error => error.into(),
+        }
+    }
+
+    /// No security protocol was agreed on. Under another pre-shared key everything arrives as noise, and so does what we
+    /// send: the remote may end first.
+    fn not_agreed(&self, error: NegotiationError) -> UpgradeError {
         use NegotiationError::{Ended, Io, Malformed, Timeout, TooLong};
         match error {
-            UpgradeError::Negotiation {
-                error: error @ (Malformed(_) | TooLong(_) | Ended | Timeout(_) | Io(_)),
-                ..
-            } if self.parts().private_network.is_some() => UpgradeError::PrivateNetwork(error),
-            other => other,
+            error @ (Malformed(_) | TooLong(_) | Ended | Timeout(_) | Io(_))
+                if self.parts().private_network.is_some() =>
+            {
+                UpgradeError::PrivateNetwork(error)
+            }
+            error => UpgradeError::Negotiation {
+                layer: Layer::SecurityNegotiation,
+                error,
+            },
         }
     }
 
@@ -182,16 +215,12 @@ impl Upgrade {
         io: &mut BoxedIo,
         known: &'a [Arc<T>],
         name: impl Fn(&T) -> ProtocolId,
-    ) -> Result<&'a Arc<T>, UpgradeError> {
+    ) -> Result<&'a Arc<T>, NegotiationError> {
         let names: Vec<_> = known.iter().map(|one| name(one)).collect();
         let agreed = match self.role {
-            Role::Dialer => sinew_multistream::select(io, names.clone(), self.within).await,
-            Role::Listener => sinew_multistream::accept(io, &names[..], self.within).await,
+            Role::Dialer => sinew_multistream::select(io, names.clone(), self.within).await?,
+            Role::Listener => sinew_multistream::accept(io, &names[..], self.within).await?,
         };
-        let agreed = agreed.map_err(|error| UpgradeError::Negotiation {
-            layer: self.stage.layer(),
-            error,
-        })?;
         let index = names
             .iter()
             .position(|name| *name == agreed)

@@ -112,7 +112,10 @@ where
     /// Reads what is there and writes only when nothing more is: so answers leave together.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<N::Outcome, NegotiationError>> {
         loop {
-            if self.outcome.is_none() && self.poll_read(cx)?.is_ready() {
+            if self.outcome.is_none()
+                && let Poll::Ready(outcome) = poll_receive(self.io, self.machine, cx)?
+            {
+                self.outcome = outcome;
                 continue;
             }
             if self.output.is_empty() {
@@ -133,20 +136,6 @@ where
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NegotiationError>> {
-        let mut space = [0; 128];
-        let wanted = self.machine.wanted().min(space.len());
-        let mut buffer = ReadBuf::new(&mut space[..wanted]);
-        ready!(Pin::new(&mut *self.io).poll_read(cx, &mut buffer))?;
-        if buffer.filled().is_empty() {
-            return Poll::Ready(Err(NegotiationError::Ended));
-        }
-        let (taken, outcome) = self.machine.receive(buffer.filled())?;
-        debug_assert_eq!(taken, buffer.filled().len(), "no more was read than wanted");
-        self.outcome = outcome;
-        Poll::Ready(Ok(()))
-    }
-
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NegotiationError>> {
         let written = ready!(Pin::new(&mut *self.io).poll_write(cx, &self.output))?;
         if written == 0 {
@@ -156,4 +145,26 @@ where
         self.flushed = false;
         Poll::Ready(Ok(()))
     }
+}
+
+/// Reads what cannot lie behind the end of the negotiation, and hands it in.
+pub(crate) fn poll_receive<I, N>(
+    io: &mut I,
+    machine: &mut N,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<N::Outcome>, NegotiationError>>
+where
+    I: AsyncRead + Unpin + ?Sized,
+    N: Negotiation,
+{
+    let mut space = [0; 128];
+    let wanted = machine.wanted().min(space.len());
+    let mut buffer = ReadBuf::new(&mut space[..wanted]);
+    ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
+    if buffer.filled().is_empty() {
+        return Poll::Ready(Err(NegotiationError::Ended));
+    }
+    let (taken, outcome) = machine.receive(buffer.filled())?;
+    debug_assert_eq!(taken, buffer.filled().len(), "no more was read than wanted");
+    Poll::Ready(Ok(outcome))
 }

@@ -264,7 +264,7 @@ impl fmt::Debug for LazyStream {
 }
 
 /// The proposal with the first of the data behind it.
-fn join(proposal: &Bytes, data: &[IoSlice<'_>]) -> Bytes {
+pub(crate) fn join(proposal: &Bytes, data: &[IoSlice<'_>]) -> Bytes {
     if data.iter().all(|slice| slice.is_empty()) {
         return proposal.clone();
     }

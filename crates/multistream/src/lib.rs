@@ -5,7 +5,7 @@
 //!
 //! | you have | you call |
 //! |---|---|
-//! | a connection to upgrade | [`select`], [`accept`] |
+//! | a connection to upgrade | [`select`], [`accept`]; [`propose`], optimistic, where there is one protocol |
 //! | a stream that you opened | [`open`]: optimistic with one protocol ([`LazyStream`]), in order with several |
 //! | a stream that the remote opened | [`serve`] |
 //! | bytes, and a loop of your own | [`machine`] |
@@ -39,9 +39,11 @@ mod eager;
 mod error;
 mod lazy;
 pub mod machine;
+mod optimistic;
 mod stream;
 mod waker;
 
 pub use eager::{accept, list, select};
 pub use lazy::LazyStream;
+pub use optimistic::propose;
 pub use stream::{Negotiated, open, serve};
