@@ -1,16 +1,17 @@
 //! How many round trips pass from a dial to the first byte of the first answer, over each stack: counted on a paused clock,
 //! over pipes that take half a round trip in each direction.
 
-#![cfg(all(feature = "noise", feature = "websocket", feature = "yamux"))]
+#![cfg(all(feature = "noise", feature = "tls", feature = "websocket", feature = "yamux"))]
 
 use async_trait::async_trait;
 use sinew::{
-    DialOptions, Host, Keypair, Multiaddr, Node, Stream,
+    DialOptions, Host, HostBuilder, Keypair, Multiaddr, Node, ProtocolId, Stream,
     noise::Noise,
     sinew_core::{
-        ByteStream, DialRequest, Incoming, Link, Listener, ListenerEvent, RawConnection, Refusal,
-        ResourceScope, Transport, TransportError,
+        BoxedIo, ByteStream, DialRequest, Incoming, Link, Listener, ListenerEvent, RawConnection, Refusal,
+        ResourceScope, SecureRequest, SecureUpgrade, Secured, SecurityError, Transport, TransportError,
     },
+    tls::Tls,
     websocket::{Certificate, WebSocketTransport, WsAddr},
     yamux::Yamux,
 };
@@ -245,8 +246,65 @@ impl Incoming for Arrival {
     fn refuse(self: Box<Self>, _: Refusal) {}
 }
 
-/// Two nodes, the server's listening on `addr`.
-async fn nodes(addr: &str) -> Result<(Host, Host), Box<dyn Error>> {
+/// A security protocol as a node offers it.
+#[derive(Debug)]
+struct Offered {
+    protocol: Arc<dyn SecureUpgrade>,
+    /// Whether the muxer is agreed on inside the handshake.
+    early: bool,
+}
+
+#[async_trait]
+impl SecureUpgrade for Offered {
+    fn protocol(&self) -> ProtocolId {
+        self.protocol.protocol()
+    }
+
+    async fn secure(&self, io: BoxedIo, mut request: SecureRequest) -> Result<Secured, SecurityError> {
+        if !self.early {
+            request.muxers.clear();
+        }
+        self.protocol.secure(io, request).await
+    }
+}
+
+/// What two nodes talk over.
+#[derive(Clone, Copy, Debug)]
+struct Stack {
+    addr: &'static str,
+    /// What the dialler offers, best first; the listener takes all.
+    security: &'static [Security],
+    /// Whether the listener agrees on the muxer inside the handshake.
+    early: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Security {
+    Noise,
+    Tls,
+}
+
+impl Security {
+    fn of(self, key: &Keypair) -> Result<Arc<dyn SecureUpgrade>, Box<dyn Error>> {
+        Ok(match self {
+            Security::Noise => Arc::new(Noise::new(key)?),
+            Security::Tls => Arc::new(Tls::new(key)?),
+        })
+    }
+}
+
+/// A node without transports.
+fn node(security: &[Security], early: bool) -> Result<HostBuilder, Box<dyn Error>> {
+    let key = Keypair::generate();
+    let node = Node::bare(key.clone()).muxer(Yamux::default());
+    security.iter().try_fold(node, |node, security| {
+        let protocol = security.of(&key)?;
+        Ok(node.security(Offered { protocol, early }))
+    })
+}
+
+/// Two nodes, the first a server that answers.
+async fn nodes(stack: &Stack) -> Result<[Host; 2], Box<dyn Error>> {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
     let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?;
@@ -259,18 +317,11 @@ async fn nodes(addr: &str) -> Result<(Host, Host), Box<dyn Error>> {
         arriving: arriving.clone(),
         arrivals: Mutex::new(arrivals),
     };
-    let node = |arrivals| {
-        let key = Keypair::generate();
-        let noise = Noise::new(&key)?;
-        let node = Node::bare(key)
-            .transport(far(arrivals))
-            .security(noise)
-            .muxer(Yamux::default());
-        Ok::<_, Box<dyn Error>>(node)
-    };
-    let server = node(Some(arrivals))?.listen(addr.parse()?).start().await?;
+    let server = node(&[Security::Noise, Security::Tls], stack.early)?.transport(far(Some(arrivals)));
+    let server = server.listen(stack.addr.parse()?).start().await?;
     server.set_stream_handler("/question/1.0.0", answer)?;
-    Ok((server, node(None)?.start().await?))
+    let client = node(stack.security, true)?.transport(far(None));
+    Ok([server, client.start().await?])
 }
 
 /// Answers a request whose length is known, without waiting for its end.
@@ -284,36 +335,82 @@ async fn answer(mut stream: Stream) {
 }
 
 /// Round trips until the first byte of an answer, in tenths.
-async fn tenths(addr: &str) -> Result<u128, Box<dyn Error>> {
-    let (server, client) = nodes(addr).await?;
+async fn tenths(stack: Stack) -> Result<u128, Box<dyn Error>> {
+    let [server, client] = nodes(&stack).await?;
     let started = Instant::now();
     let connection = client
-        .dial(addr.parse::<Multiaddr>()?, DialOptions::default())
+        .dial(stack.addr.parse::<Multiaddr>()?, DialOptions::default())
         .await?;
     let mut stream = connection.open(["/question/1.0.0"]).await?;
     stream.write_all(b"question").await?;
     stream.flush().await?;
     stream.read_exact(&mut [0; 1]).await?;
     let passed = started.elapsed();
+    let security = stack.security[0].of(&Keypair::generate())?.protocol();
+    assert_eq!(connection.info().security, Some(security));
     client.shutdown(Duration::ZERO).await;
     server.shutdown(Duration::ZERO).await;
     Ok(passed.as_millis() * 10 / ROUND_TRIP.as_millis())
 }
 
+/// TCP, and the same below a WebSocket, plain and secure: one for the connection, one for HTTP, one for the web's TLS.
+const ADDRS: [(&str, u128); 3] = [
+    ("/ip4/127.0.0.1/tcp/1", 10),
+    ("/ip4/127.0.0.1/tcp/1/ws", 20),
+    ("/ip4/127.0.0.1/tcp/1/tls/ws", 30),
+];
+
+/// Above them: the negotiation of security, its handshake, and the request with its answer. The muxer is agreed on inside
+/// the handshake, and the stream's protocol together with the request.
 #[tokio::test(start_paused = true)]
-async fn tcp_and_noise() -> Result<(), Box<dyn Error>> {
-    assert_eq!(tenths("/ip4/127.0.0.1/tcp/1").await?, 40);
+async fn with_a_choice_of_security() -> Result<(), Box<dyn Error>> {
+    for (addr, below) in ADDRS {
+        for security in [
+            &[Security::Noise, Security::Tls],
+            &[Security::Tls, Security::Noise],
+        ] {
+            let stack = Stack {
+                addr,
+                security,
+                early: true,
+            };
+            assert_eq!(tenths(stack).await?, below + 30, "{stack:?}");
+        }
+    }
     Ok(())
 }
 
+/// Where one protocol will do, its handshake begins together with the proposal.
 #[tokio::test(start_paused = true)]
-async fn websocket_and_noise() -> Result<(), Box<dyn Error>> {
-    assert_eq!(tenths("/ip4/127.0.0.1/tcp/1/ws").await?, 50);
+async fn with_one_security_that_is_offered_optimistically() -> Result<(), Box<dyn Error>> {
+    for (addr, below) in ADDRS {
+        for security in [&[Security::Noise], &[Security::Tls]] {
+            let stack = Stack {
+                addr,
+                security,
+                early: true,
+            };
+            assert_eq!(tenths(stack).await?, below + 20, "{stack:?}");
+        }
+    }
     Ok(())
 }
 
+/// A peer that knows nothing of early muxers costs one more: the muxer is negotiated after the handshake.
 #[tokio::test(start_paused = true)]
-async fn secure_websocket_and_noise() -> Result<(), Box<dyn Error>> {
-    assert_eq!(tenths("/ip4/127.0.0.1/tcp/1/tls/ws").await?, 60);
+async fn with_a_muxer_that_is_negotiated_afterwards() -> Result<(), Box<dyn Error>> {
+    for (security, expected) in [
+        (&[Security::Noise, Security::Tls][..], 50),
+        (&[Security::Tls, Security::Noise], 50),
+        (&[Security::Noise], 40),
+        (&[Security::Tls], 40),
+    ] {
+        let stack = Stack {
+            addr: ADDRS[0].0,
+            security,
+            early: false,
+        };
+        assert_eq!(tenths(stack).await?, expected, "{stack:?}");
+    }
     Ok(())
 }
