@@ -1,17 +1,19 @@
 //! The public key of a certificate, and what it signed.
 
-use der::{Reader, SliceReader, asn1::SequenceRef};
+use der::{
+    Reader, SliceReader,
+    asn1::{SequenceRef, UintRef},
+};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
-use super::{CertificateError, parsed::bits};
+use super::{CertificateError, error::Asn1Error, parsed::bits};
 
 /// The contents of the AlgorithmIdentifier of an RSA key: its OID and NULL (RFC 3279, section 2.3.1).
 const RSA: [u8; 13] = [
     0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
 ];
-/// Bytes of the longest RSA key that is looked at: 8192 bits of modulus, an exponent of five bytes, and what DER puts
-/// around them.
-const MAX_RSA: usize = 1024 + 24;
+/// Bytes of the longest modulus that is calculated with: 8192 bits.
+const MAX_MODULUS: usize = 1024;
 
 /// A SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7).
 pub(crate) struct KeyInfo<'a> {
@@ -49,8 +51,8 @@ impl<'a> KeyInfo<'a> {
         signed: &[u8],
         signature: &[u8],
     ) -> Result<(), CertificateError> {
-        if self.algorithm == RSA && self.key.len() > MAX_RSA {
-            return Err(CertificateError::RsaSize);
+        if self.algorithm == RSA {
+            check_modulus(self.key).map_err(Asn1Error::malformed)??;
         }
         let known = sinew_crypto::tls::provider()
             .signature_verification_algorithms
@@ -63,4 +65,14 @@ impl<'a> KeyInfo<'a> {
             .verify_signature(self.key, signed, signature)
             .map_err(|_| CertificateError::SelfSignature)
     }
+}
+
+/// Looks at the length of an RSAPublicKey's modulus (RFC 8017, appendix A.1.1), before anything is calculated with it.
+fn check_modulus(key: &[u8]) -> der::Result<Result<(), CertificateError>> {
+    SliceReader::new(key)?.sequence(|reader| {
+        let modulus = reader.decode::<UintRef<'_>>()?;
+        reader.tlv_bytes()?; // exponent
+        let fits = modulus.as_bytes().len() <= MAX_MODULUS;
+        der::Result::Ok(fits.then_some(()).ok_or(CertificateError::RsaSize))
+    })
 }
