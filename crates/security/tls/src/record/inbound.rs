@@ -179,6 +179,14 @@ impl Inbound {
             return Err(RecordError::Type(ContentType::Handshake.into()));
         }
         self.message.extend_from_slice(self.buffer.at(content));
+        let received = self.handshake_messages();
+        if self.message.is_empty() {
+            self.message = Vec::new();
+        }
+        received
+    }
+
+    fn handshake_messages(&mut self) -> Result<Option<Received>, RecordError> {
         while let Some((kind, end)) = message_header(&self.message) {
             if end > MAX_MESSAGE {
                 return Err(RecordError::Message(kind));
@@ -208,3 +216,6 @@ fn message_header(message: &[u8]) -> Option<(u8, usize)> {
     let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
     Some((kind, 4 + length))
 }
+
+#[cfg(test)]
+mod tests;
