@@ -80,6 +80,23 @@ pub async fn check_transport(transport: transport::Subject) {
     assert_none(&run.breaches());
 }
 
+/// Checks of a whole stack, from its transport to its streams, what depends on all of its layers, and returns what is
+/// wrong: a slow reader beside a fast stream, half-close both ways, a reset in both directions, opening beyond the
+/// backlog, a drop at every await, and close during open.
+///
+/// The connections of `stack` may be those of whole nodes. What a layer has to do by itself its own suite checks.
+pub async fn stack_breaches(stack: transport::Subject, flow: FlowControl) -> Vec<Breach> {
+    let mut run = Run::default();
+    let subject = &Subject::Transport(stack);
+    streams::check_slow_reader(&mut run, subject, flow).await;
+    half_close::check_both_ways(&mut run, subject).await;
+    reset::check_both_ways(&mut run, subject).await;
+    backlog::check_beyond(&mut run, subject).await;
+    drops::check_every_await(&mut run, subject).await;
+    close::check_during_open(&mut run, subject).await;
+    run.breaches()
+}
+
 async fn check_streams(run: &mut Run, subject: &Subject, flow: FlowControl) {
     streams::check_all(run, subject, flow).await;
     half_close::check_all(run, subject).await;

@@ -20,6 +20,13 @@ use crate::{
 /// Long enough for whatever moves without being waited for; on a paused clock it takes no time.
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
+/// Longer than whatever a task still has to do once its connection has ended.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a write waits until it counts as stuck, and what piles up while nobody accepts does so. Shorter than
+/// [`SETTLE`], as nothing fails where it was too short: there is a real clock below some subjects.
+pub(super) const STUCK: Duration = Duration::from_millis(300);
+
 /// A stream of the muxer under test.
 pub(super) type Stream = Box<dyn MuxedStream>;
 
@@ -108,7 +115,7 @@ impl Pair {
         dialer.ended().await;
         listener.ended().await;
         drop((dialer, listener));
-        let left = tasks.end(SETTLE).await;
+        let left = tasks.end(GRACE).await;
         ensure!(left.is_empty(), "tasks are left after the end: {left:?}");
         scopes.iter().try_for_each(|scope| scope.check_empty())
     }
