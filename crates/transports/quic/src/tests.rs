@@ -5,6 +5,7 @@ mod codes;
 mod conformance;
 mod flights;
 mod hostile;
+mod hosts;
 mod net;
 mod punch;
 mod rig;
