@@ -1,5 +1,5 @@
 //! The formats that every libp2p protocol is written in: unsigned varints, length-prefixed frames and
-//! bounded protobuf messages.
+//! bounded protobuf messages, and the buffer that bytes wait in until they are whole.
 //!
 //! Follows the multiformats [unsigned-varint] specification and the framing that the libp2p
 //! specifications share ("messages are prefixed with their length in bytes, as an unsigned varint").
@@ -28,6 +28,8 @@
 
 mod frame;
 pub mod protobuf;
+mod receive;
 pub mod varint;
 
 pub use frame::{FrameError, Frames};
+pub use receive::ReceiveBuffer;

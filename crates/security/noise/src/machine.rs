@@ -11,7 +11,7 @@ mod muxer;
 mod outbound;
 mod payload;
 mod primitives;
-mod receive;
+pub(crate) mod receive;
 mod xx;
 
 pub use error::{FrameError, HandshakeError};
@@ -19,5 +19,4 @@ pub use handshake::{Handshake, Next, Outcome, StaticKey};
 pub use inbound::Inbound;
 pub use outbound::{MAX_TEXT, Outbound};
 pub use payload::{Payload, Proof};
-pub(crate) use receive::ReceiveBuffer;
 pub use xx::{Keys, Xx};

@@ -7,11 +7,12 @@ use sinew_core::{BoxedIo, Role, SecureRequest, SecureUpgrade, Secured, SecurityE
 use sinew_crypto::x25519::Secret;
 use sinew_identity::{Signer, SigningError};
 use sinew_machine::ProtocolId;
+use sinew_wire::ReceiveBuffer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     channel::Channel,
-    machine::{Handshake, HandshakeError, Inbound, Next, Outbound, Outcome, ReceiveBuffer, StaticKey},
+    machine::{Handshake, HandshakeError, Inbound, Next, Outbound, Outcome, StaticKey, receive},
 };
 
 /// spec: noise, Negotiation: the name in multistream-select.
@@ -59,7 +60,7 @@ impl SecureUpgrade for Noise {
             request.expected,
             request.muxers,
         );
-        let mut received = ReceiveBuffer::new();
+        let mut received = receive::buffer();
         let outcome = run(handshake, &mut io, &mut received).await?;
         tracing::debug!(peer = %outcome.peer, muxer = ?outcome.muxer, "noise handshake done");
         let inbound = Inbound::new(&outcome.keys.receive, received);
@@ -81,8 +82,9 @@ async fn run(
                 io.flush().await?;
             }
             Next::Receive { max } => {
-                let frame = receive(io, received, max).await?;
-                handshake.receive(received.at(frame.clone())).map_err(refused)?;
+                let frame = read_frame(io, received, max).await?;
+                let message = &mut received.unread_mut()[frame.clone()];
+                handshake.receive(message).map_err(refused)?;
                 received.take(frame.end);
             }
             Next::Done(outcome) => return Ok(*outcome),
@@ -91,16 +93,16 @@ async fn run(
 }
 
 /// Reads until a frame is there. What arrives behind it stays in `received`.
-async fn receive(
+async fn read_frame(
     io: &mut BoxedIo,
     received: &mut ReceiveBuffer,
     max: usize,
 ) -> Result<Range<usize>, SecurityError> {
     loop {
-        if let Some(len) = received.announced().filter(|&len| len > max) {
+        if let Some(len) = receive::announced(received.unread()).filter(|&len| len > max) {
             return Err(refused(HandshakeError::TooLong { len, max }));
         }
-        if let Some(frame) = received.frame() {
+        if let Some(frame) = receive::frame(received.unread()) {
             return Ok(frame);
         }
         match io.read_buf(received.room()).await? {

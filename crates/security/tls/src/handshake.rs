@@ -14,6 +14,7 @@ use rustls::{
 use sinew_core::{BoxedIo, SecurityError};
 use sinew_identity::PublicKey;
 use sinew_machine::Culpable;
+use sinew_wire::ReceiveBuffer;
 use tokio_util::io::poll_read_buf;
 
 pub(crate) use connection::Connection;
@@ -21,7 +22,7 @@ pub use error::HandshakeError;
 
 use crate::{
     certificate::peer_key,
-    record::{Inbound, Incoming, Opening, Outbound, Schedule, Sealing},
+    record::{self, Inbound, Opening, Outbound, Schedule, Sealing},
     verifier::Verifier,
 };
 
@@ -52,12 +53,12 @@ pub(crate) async fn run<C: Connection>(
     verifier: &Verifier,
     io: &mut BoxedIo,
 ) -> Result<Outcome, SecurityError> {
-    let mut incoming = Incoming::new();
+    let mut incoming = record::buffer();
     // How much of what came rustls has been shown: whole records and no more, so that it opens none with text.
     let mut shown = 0;
     let mut outgoing = Outgoing::default();
     loop {
-        let (used, next) = step(&mut tls, incoming.first(shown), &mut outgoing);
+        let (used, next) = step(&mut tls, &mut incoming.unread_mut()[..shown], &mut outgoing);
         incoming.take(used);
         shown -= used;
         match next {
@@ -65,7 +66,7 @@ pub(crate) async fn run<C: Connection>(
             Ok(Next::Receive) => {
                 let sealed = tls.state().negotiated_key_exchange_group().is_some();
                 shown = loop {
-                    match incoming.end_of_record(shown, sealed).map_err(broken)? {
+                    match record::end_of_record(incoming.unread(), shown, sealed).map_err(broken)? {
                         Some(end) => break end,
                         None => receive(io, &mut incoming, &mut outgoing).await?,
                     }
@@ -116,10 +117,10 @@ fn encode<D>(data: &mut EncodeTlsData<'_, D>, outgoing: &mut Outgoing) {
 /// Reads, and meanwhile sends what waits: the other side may read nothing before it is rid of its own bytes.
 async fn receive(
     io: &mut BoxedIo,
-    incoming: &mut Incoming,
+    incoming: &mut ReceiveBuffer,
     outgoing: &mut Outgoing,
 ) -> Result<(), SecurityError> {
-    if incoming.len() > MAX_FLIGHT {
+    if incoming.unread().len() > MAX_FLIGHT {
         return Err(broken(HandshakeError::TooLong));
     }
     let received = poll_fn(|cx| {
@@ -149,7 +150,7 @@ async fn tell<C: Connection>(tls: &mut C, io: &mut BoxedIo, mut outgoing: Outgoi
     let _ = outgoing.send(io).await;
 }
 
-fn finish<C: Connection>(tls: C, incoming: Incoming) -> Result<Outcome, SecurityError> {
+fn finish<C: Connection>(tls: C, incoming: ReceiveBuffer) -> Result<Outcome, SecurityError> {
     let local = |error: Error| SecurityError::Local(Box::new(error));
     let state = tls.state();
     let key = peer_key(state.peer_certificates().unwrap_or_default())?;

@@ -10,6 +10,6 @@ mod outbound;
 
 pub use error::RecordError;
 pub(crate) use inbound::{Inbound, Received};
-pub(crate) use incoming::{HEADER, Incoming};
+pub(crate) use incoming::{buffer, end_of_record};
 pub(crate) use keys::{Opening, Schedule, Sealing};
 pub(crate) use outbound::Outbound;

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use sinew_crypto::chacha20poly1305::TAG;
+use sinew_wire::ReceiveBuffer;
 
-use super::{FrameError, cipher::Counted, receive::ReceiveBuffer};
+use super::{FrameError, cipher::Counted, receive};
 
 /// Empty frames that a peer may send ahead of useful ones. Honest peers send none at all.
 const EMPTY_FRAMES: u32 = 1_000;
@@ -38,7 +39,7 @@ impl Inbound {
     /// Opens with `key` what will be given to [`Inbound::push`].
     #[must_use]
     pub fn with_key(key: &[u8; 32]) -> Self {
-        Self::new(key, ReceiveBuffer::new())
+        Self::new(key, receive::buffer())
     }
 
     /// Adds bytes as they came from the wire.
@@ -49,7 +50,7 @@ impl Inbound {
     /// The most that [`Inbound::read`] could give now.
     #[must_use]
     pub fn available(&self) -> usize {
-        self.text.len() + self.buffer.len()
+        self.text.len() + self.buffer.unread().len()
     }
 
     /// Writes text to `out` and says how much: zero when no whole frame is there.
@@ -116,10 +117,10 @@ impl Inbound {
     /// Opens the next frame and says how much of its text went to `out`; `None` if there is no whole frame, or
     /// if it does not fit and `later` says that it need not be opened yet.
     fn open_frame(&mut self, out: &mut [u8], later: bool) -> Result<Option<usize>, FrameError> {
-        if let Some(len @ ..TAG) = self.buffer.announced() {
+        if let Some(len @ ..TAG) = receive::announced(self.buffer.unread()) {
             return Err(FrameError::TooShort(len));
         }
-        let Some(frame) = self.buffer.frame() else {
+        let Some(frame) = receive::frame(self.buffer.unread()) else {
             return Ok(None);
         };
         let len = frame.len() - TAG;
@@ -127,22 +128,23 @@ impl Inbound {
             self.patience = self.patience.checked_sub(1).ok_or(FrameError::EmptyFlood)?;
         }
         if len <= out.len() {
-            self.key
-                .open_into(self.buffer.at(frame.clone()), &mut out[..len])?;
-            self.opened(&frame, len);
+            let sealed = &mut self.buffer.unread_mut()[frame.clone()];
+            self.key.open_into(sealed, &mut out[..len])?;
+            self.opened(frame.end, len);
             return Ok(Some(len));
         }
         if later {
             return Ok(None);
         }
-        self.key.open(self.buffer.at(frame.clone()))?;
-        self.opened(&frame, len);
-        self.text = frame.start..frame.start + len;
+        self.key.open(&mut self.buffer.unread_mut()[frame.clone()])?;
+        self.text = self.buffer.place(frame.start..frame.start + len);
+        self.opened(frame.end, len);
         Ok(Some(self.take_text(out)))
     }
 
-    fn opened(&mut self, frame: &Range<usize>, len: usize) {
-        self.buffer.take(frame.end);
+    /// A frame that ends there was opened.
+    fn opened(&mut self, end: usize, len: usize) {
+        self.buffer.take(end);
         let earned = u32::try_from(len / TEXT_AN_EMPTY_FRAME).unwrap_or(u32::MAX);
         self.patience = self.patience.saturating_add(earned).min(EMPTY_FRAMES);
     }

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use rustls::{AlertDescription, ContentType};
 
-use super::{HEADER, Incoming, Opening, RecordError, keys::Secrets};
+use sinew_wire::ReceiveBuffer;
+
+use super::{Opening, RecordError, incoming::sealed_record, keys::Secrets};
 
 /// Records without text that a peer may send ahead of useful ones.
 const PATIENCE: u32 = 1_000;
@@ -37,7 +39,7 @@ pub(crate) enum Received {
 #[derive(Debug)]
 pub(crate) struct Inbound {
     keys: Opening,
-    buffer: Incoming,
+    buffer: ReceiveBuffer,
     /// Text that was opened where it lay, and was not taken.
     text: Range<usize>,
     /// A handshake message of which not all has come.
@@ -50,7 +52,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     /// Opens with `keys`, beginning with what `buffer` already holds.
-    pub(crate) fn new(keys: Opening, buffer: Incoming) -> Self {
+    pub(crate) fn new(keys: Opening, buffer: ReceiveBuffer) -> Self {
         Self {
             keys,
             buffer,
@@ -123,14 +125,15 @@ impl Inbound {
 
     /// Opens the next record; `None` if it brought nothing that anybody waits for, or text.
     fn open_record(&mut self) -> Result<Option<Received>, RecordError> {
-        let Some(record) = self.buffer.sealed()? else {
+        let Some(record) = sealed_record(self.buffer.unread())? else {
             return Ok(Some(Received::Nothing));
         };
-        let opened = self.keys.open(self.buffer.at(record.clone()));
+        let opened = self.keys.open(&mut self.buffer.unread_mut()[record.clone()]);
         let opened = opened.map_err(RecordError::Refused)?;
-        let (kind, text) = (opened.typ, record.start..record.start + opened.payload.len());
-        self.buffer.take(HEADER + record.len());
-        self.charge(kind, text.len())?;
+        let (kind, len) = (opened.typ, opened.payload.len());
+        let text = self.buffer.place(record.start..record.start + len);
+        self.buffer.take(record.end);
+        self.charge(kind, len)?;
         match kind {
             // RFC 8446, section 5.1: nothing stands between the parts of a handshake message.
             _ if kind != ContentType::Handshake && !self.message.is_empty() => {
