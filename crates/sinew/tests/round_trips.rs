@@ -287,8 +287,8 @@ enum Security {
 impl Security {
     fn of(self, key: &Keypair) -> Result<Arc<dyn SecureUpgrade>, Box<dyn Error>> {
         Ok(match self {
-            Security::Noise => Arc::new(Noise::new(key)?),
-            Security::Tls => Arc::new(Tls::new(key)?),
+            Self::Noise => Arc::new(Noise::new(key)?),
+            Self::Tls => Arc::new(Tls::new(key)?),
         })
     }
 }

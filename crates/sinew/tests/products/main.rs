@@ -25,7 +25,7 @@ use std::{
 use tokio::runtime::Builder;
 
 /// Products at once. Those over sockets have a real clock, and wait for it more than they work.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// What became of a product.
 enum Outcome {
@@ -68,7 +68,7 @@ fn every_product_conforms() {
             outcomes.push((product, outcome));
         }
     };
-    thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(&work))));
+    thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     assert_eq!(outcomes.len(), products.len(), "no product is left out");
     // Not with a macro: what is skipped is told even where a test that passes is silent.
