@@ -20,8 +20,8 @@ const RSA: [u8; 15] = [
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let [.., high, low] = content.len().to_be_bytes();
     let head = match content.len() {
-        ..=0x7f => vec![tag, low],
-        ..=0xff => vec![tag, 0x81, low],
+        0..=0x7f => vec![tag, low],
+        0x80..=0xff => vec![tag, 0x81, low],
         _ => vec![tag, 0x82, high, low],
     };
     [&head, content].concat()
