@@ -113,14 +113,18 @@ where
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<N::Outcome, NegotiationError>> {
         loop {
             if self.outcome.is_none()
-                && let Poll::Ready(outcome) = poll_receive(self.io, self.machine, cx)?
+                && let Poll::Ready(received) = poll_receive(self.io, self.machine, cx)
             {
-                self.outcome = outcome;
+                match received {
+                    Ok(outcome) => self.outcome = outcome,
+                    Err(error) => {
+                        self.say_last(cx);
+                        return Poll::Ready(Err(error));
+                    }
+                }
                 continue;
             }
-            if self.output.is_empty() {
-                self.output = self.machine.transmit();
-            }
+            self.refill();
             if !self.output.is_empty() {
                 ready!(self.poll_write(cx))?;
                 continue;
@@ -133,6 +137,21 @@ where
                 .outcome
                 .take()
                 .map_or(Poll::Pending, |outcome| Poll::Ready(Ok(outcome)));
+        }
+    }
+
+    fn refill(&mut self) {
+        if self.output.is_empty() {
+            self.output = self.machine.transmit();
+        }
+    }
+
+    /// Sends what was answered before the end, without waiting: the refusal of a proposal, where an optimistic dialler did
+    /// not wait for it and what follows is no negotiation.
+    fn say_last(&mut self, cx: &mut Context<'_>) {
+        self.refill();
+        if !self.output.is_empty() && matches!(self.poll_write(cx), Poll::Ready(Ok(()))) {
+            let _ = Pin::new(&mut *self.io).poll_flush(cx);
         }
     }
 

@@ -33,6 +33,6 @@ pub trait Negotiation {
     /// them, and what it came to if it did.
     ///
     /// # Errors
-    /// [`Violation`] at the first byte that cannot be right. The machine must not be used after it.
+    /// [`Violation`] at the first byte that cannot be right. Nothing but [`Negotiation::transmit`] may be called after it.
     fn receive(&mut self, input: &[u8]) -> Result<(usize, Option<Self::Outcome>), Violation>;
 }

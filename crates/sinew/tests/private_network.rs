@@ -4,7 +4,8 @@
 
 use sinew::{
     AttemptError, Blame, Culpable, DialError, DialOptions, Host, Keypair, Multiaddr, Node, NodeBuilder,
-    StartError, Timeouts, pnet::PreSharedKey,
+    StartError, Timeouts,
+    pnet::{PreSharedKey, PrivateNetwork},
 };
 use sinew_core::{
     DialRequest, Link, Listener, MuxerUpgrade, Role, SecureConnection, Transport, TransportError, Unlimited,
@@ -71,6 +72,32 @@ async fn others_do_not() -> Outcome {
         client.shutdown(Duration::ZERO).await;
         server.shutdown(Duration::ZERO).await;
     }
+    Ok(())
+}
+
+/// Its handshake begins together with the negotiation, which is what fails all the same.
+#[tokio::test]
+async fn a_stranger_with_one_security_is_told_the_same() -> Outcome {
+    let (server, addr) = serving(Some(1)).await?;
+    let key = Keypair::generate();
+    let client = Node::bare(key.clone())
+        .transport(sinew::tcp::TcpTransport::new())
+        .private_network(PrivateNetwork::new(PreSharedKey::from_bytes(&[2; 32])))
+        .security(sinew::noise::Noise::new(&key)?)
+        .muxer(sinew::yamux::Yamux::default())
+        .start()
+        .await?;
+    let dialled = client.dial(addr, DialOptions::default()).await;
+    let error = dialled.map(drop).expect_err("they are no members of one network");
+    assert!(
+        matches!(
+            attempt(&error),
+            Some(AttemptError::Upgrade(UpgradeError::PrivateNetwork(_)))
+        ),
+        "{error}"
+    );
+    client.shutdown(Duration::ZERO).await;
+    server.shutdown(Duration::ZERO).await;
     Ok(())
 }
 

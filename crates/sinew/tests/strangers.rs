@@ -1,11 +1,18 @@
 //! Whole nodes over TCP, Noise and yamux: strangers who say nothing or are somebody else, and what is left of many.
 
-#![cfg(all(feature = "tcp", feature = "noise", feature = "yamux"))]
+#![cfg(all(feature = "tcp", feature = "noise", feature = "tls", feature = "yamux"))]
 
 use sinew::{
-    AttemptError, ConnectionEvent, DialError, Host, Keypair, Limits, Multiaddr, Node, PeerId, Stream,
+    AttemptError, ConnectionEvent, DialError, Host, Keypair, Limits, Multiaddr, NegotiationError, Node,
+    PeerId, Stream,
     addr::join_peer,
+    noise::Noise,
+    sinew_core::{Layer, UpgradeError},
+    tls::Tls,
+    yamux::Yamux,
 };
+use sinew_memory::MemoryTransport;
+use sinew_plaintext::InsecurePlaintext;
 use std::{error::Error, net::SocketAddr, time::Duration};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -103,6 +110,42 @@ async fn who_is_somebody_else_is_refused_and_named() -> Outcome {
     assert!(client.connections().is_empty());
     let event = events.next().await?.ok_or("alive")?;
     assert!(!matches!(event, ConnectionEvent::Opened(_)), "{event:?}");
+    Ok(())
+}
+
+/// Neither of one who has a choice, nor of one whose handshake was on its way already.
+#[tokio::test(start_paused = true)]
+async fn no_security_in_common_is_told_as_such() -> Outcome {
+    let node = || {
+        let key = Keypair::generate();
+        let node = Node::bare(key.clone())
+            .transport(MemoryTransport::new())
+            .muxer(Yamux::default());
+        (key, node)
+    };
+    let (key, server) = node();
+    let server = server.security(Noise::new(&key)?).listen("/memory/0".parse()?);
+    let server = server.start().await?;
+    for choice in [false, true] {
+        let (key, client) = node();
+        let mut names = vec!["/tls/1.0.0"];
+        let mut client = client.security(Tls::new(&key)?);
+        if choice {
+            names.push("/plaintext/2.0.0");
+            client = client.security(InsecurePlaintext::new(key.public()));
+        }
+        let client = client.start().await?;
+        let Err(DialError::Failed { attempts, .. }) = client.connect(server.listen_addrs()).await else {
+            return Err("they connected".into());
+        };
+        match attempts[0].error() {
+            Some(AttemptError::Upgrade(UpgradeError::Negotiation {
+                layer: Layer::SecurityNegotiation,
+                error: NegotiationError::Unsupported(refused),
+            })) => assert_eq!(*refused, names),
+            error => return Err(format!("{error:?}").into()),
+        }
+    }
     Ok(())
 }
 
