@@ -19,6 +19,8 @@
 //!
 //! [`muxer::breaches`] and its siblings return what is wrong instead of panicking; this crate's own tests hand them
 //! implementations that are broken on purpose.
+//! [`muxer::stack_breaches`] asks a whole stack what depends on all of its layers; the facade's tests hand it every product
+//! of transport, security and muxer.
 //!
 //! It deliberately knows no implementation, and no crate may depend on it but for its tests.
 

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sinew_core::{Culpable, DialRequest, Purpose, Refusal, TransportError, Unlimited};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use sinew_core::{Culpable, Incoming, Purpose, RawConnection, Refusal, TransportError, Unlimited};
 use sinew_runtime::timeout;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 use super::{
     Subject,
-    pair::{accept, finish, incoming},
+    pair::{Connected, accept, finish, incoming, request, talk},
 };
 use crate::{
     fault::{Check, During, Fault, Run, ensure},
@@ -24,19 +25,29 @@ const POLLS: usize = 10;
 
 pub(super) async fn check_all(run: &mut Run, subject: &Subject) {
     run.check("addresses of other transports", foreign(subject)).await;
-    run.check("both ends know both addresses", addresses(subject))
+    run.check(
+        "both ends know both addresses",
+        addresses::<RawConnection>(subject),
+    )
+    .await;
+    run.check("every purpose connects", purposes::<RawConnection>(subject))
         .await;
-    run.check("every purpose connects", purposes(subject)).await;
     run.check("an address that nobody listens on", nobody(subject))
         .await;
     run.check("connections that wait to be accepted", backlog(subject))
         .await;
     run.check("a connection that is turned away", refused(subject))
         .await;
-    run.check("a drop at every await of a dial", dropped_dials(subject))
-        .await;
-    run.check("a drop at every await of an accept", dropped_accepts(subject))
-        .await;
+    run.check(
+        "a drop at every await of a dial",
+        dropped_dials::<RawConnection>(subject),
+    )
+    .await;
+    run.check(
+        "a drop at every await of an accept",
+        dropped_accepts::<RawConnection>(subject),
+    )
+    .await;
     run.check("close of a listener during dials", closed_listener(subject))
         .await;
 }
@@ -49,8 +60,7 @@ pub(super) async fn foreign(subject: &Subject) -> Check {
     );
     for addr in &subject.foreign {
         ensure!(!subject.transport.handles(addr), "{addr} is handled");
-        let request = DialRequest::new(None, Purpose::Use, Arc::new(Unlimited));
-        let dialled = subject.transport.dial(addr, request).await;
+        let dialled = subject.transport.dial(addr, request(None, Purpose::Use)).await;
         ensure!(
             matches!(dialled, Err(TransportError::Unsupported(_))),
             "dialling {addr}: {dialled:?}"
@@ -64,7 +74,7 @@ pub(super) async fn foreign(subject: &Subject) -> Check {
     Ok(())
 }
 
-async fn addresses(subject: &Subject) -> Check {
+pub(super) async fn addresses<C: Connected>(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
     ensure!(
         addr != subject.listen,
@@ -73,36 +83,30 @@ async fn addresses(subject: &Subject) -> Check {
     let accepting = async {
         let arrived = incoming(&mut *listener).await?;
         let ends = (arrived.local().clone(), arrived.remote().clone());
-        Ok((ends, finish(arrived).await?))
+        Ok((ends, finish::<C>(arrived, Arc::new(Unlimited)).await?))
     };
-    let (ours, (ends, theirs)) = subject.meet(&addr, Purpose::Use, accepting).await?;
+    let use_it = request(None, Purpose::Use);
+    let (mut ours, (ends, mut theirs)): (C, _) = subject.meet(&addr, use_it, accepting).await?;
+    let ((from, to), (there, back)) = (ours.addrs(), theirs.addrs());
+    ensure!(*to == addr, "{addr} was dialled, the connection says {to}");
     ensure!(
-        ours.remote == addr,
-        "{addr} was dialled, the connection says {}",
-        ours.remote
+        *there == addr,
+        "{addr} was dialled, the listener's end says {there}"
     );
+    ensure!(back == from, "the dialler is at {from}, not at {back}");
     ensure!(
-        theirs.local == addr,
-        "{addr} was dialled, the listener's end says {}",
-        theirs.local
-    );
-    ensure!(
-        theirs.remote == ours.local,
-        "the dialler is at {}, not at {}",
-        ours.local,
-        theirs.remote
-    );
-    ensure!(
-        ends == (theirs.local, theirs.remote),
+        (&ends.0, &ends.1) == (there, back),
         "the addresses change while a connection is finished"
     );
-    Ok(())
+    talk(&mut ours, &mut theirs, 132).await
 }
 
-async fn purposes(subject: &Subject) -> Check {
+pub(super) async fn purposes<C: Connected>(subject: &Subject) -> Check {
     for purpose in [Purpose::Use, Purpose::Direct, Purpose::Probe] {
         let (mut listener, addr) = subject.listener().await?;
-        subject.meet(&addr, purpose, accept(&mut *listener)).await?;
+        let accepting = accept::<C>(&mut *listener);
+        let (mut ours, mut theirs) = subject.meet(&addr, request(None, purpose), accepting).await?;
+        talk(&mut ours, &mut theirs, 133).await?;
     }
     Ok(())
 }
@@ -110,7 +114,7 @@ async fn purposes(subject: &Subject) -> Check {
 async fn nobody(subject: &Subject) -> Check {
     let (listener, addr) = subject.listener().await?;
     drop(listener);
-    match subject.dial(&addr).await {
+    match subject.dial::<RawConnection>(&addr).await {
         Ok(_) => Err(Fault::new("a connection is made where nobody listens")),
         Err(error) => {
             ensure!(error.is_retryable(), "that nobody listens may change: {error}");
@@ -124,13 +128,13 @@ async fn nobody(subject: &Subject) -> Check {
 async fn backlog(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
     let dialling = async {
-        let dials = (0..DIALS).map(|_| subject.dial(&addr));
+        let dials = (0..DIALS).map(|_| subject.dial::<RawConnection>(&addr));
         futures_util::future::try_join_all(dials).await.during("dialling")
     };
     let accepting = async {
         let mut accepted = Vec::with_capacity(DIALS);
         for _ in 0..DIALS {
-            accepted.push(accept(&mut *listener).await?);
+            accepted.push(accept::<RawConnection>(&mut *listener).await?);
         }
         Ok::<_, Fault>(accepted)
     };
@@ -164,12 +168,12 @@ async fn refused(subject: &Subject) -> Check {
             Ok::<_, Fault>(())
         };
         let dialled = if subject.handshake {
-            let (dialled, refused) = tokio::join!(subject.dial(&addr), refusing);
+            let (dialled, refused) = tokio::join!(subject.dial::<RawConnection>(&addr), refusing);
             refused?;
             ensure!(dialled.is_err(), "a dial is done though it was turned away");
             continue;
         } else {
-            subject.dial(&addr).await
+            subject.dial::<RawConnection>(&addr).await
         };
         let mut ours = dialled.during("dialling")?;
         refusing.await?;
@@ -179,47 +183,46 @@ async fn refused(subject: &Subject) -> Check {
             "bytes arrive from a side that turned us away"
         );
     }
-    subject
-        .meet(&addr, Purpose::Use, accept(&mut *listener))
-        .await
-        .during("after others were turned away")?;
-    Ok(())
+    let joined = subject.join::<RawConnection>(&addr, &mut *listener).await;
+    joined.during("after others were turned away").map(drop)
 }
 
-/// Dials that are given up leave connections that end at once, or none.
-async fn dropped_dials(subject: &Subject) -> Check {
+/// Dials that are given up leave nothing that keeps others out: errors, or connections that end.
+pub(super) async fn dropped_dials<C: Connected>(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
     let talking = async {
         for polls in 0..POLLS {
-            drop(dropped_after(polls, subject.dial(&addr)).await);
+            drop(dropped_after(polls, subject.dial::<C>(&addr)).await);
         }
-        let mut ours = subject.dial(&addr).await.during("dialling after drops")?;
-        send_and_finish(&mut ours.io, 130, 100).await?;
-        receive_to_end(&mut ours.io, 130, 100).await?;
-        Ok::<_, Fault>(ours.local)
+        let mut ours: C = subject.dial(&addr).await.during("dialling after drops")?;
+        ours.ask(130).await.map(|()| ours)
     };
     let serving = async {
+        let mut served = FuturesUnordered::new();
         loop {
-            let mut theirs = match finish(incoming(&mut *listener).await?).await {
-                // Of a handshake that was given up nothing remains.
-                Err(_) if subject.handshake => continue,
-                finished => finished?,
-            };
-            let mut first = [0; 1];
-            if let Ok(1..) = theirs.io.read(&mut first).await {
-                theirs.io.write_all(&first).await?;
-                echo(&mut theirs.io).await?;
-                return Ok::<_, Fault>(theirs.remote);
+            tokio::select! {
+                arrived = incoming(&mut *listener) => served.push(answered::<C>(arrived?)),
+                Some(outcome) = served.next() => if outcome.is_ok() {
+                    return outcome;
+                },
             }
         }
     };
-    let (local, remote) = tokio::try_join!(talking, serving)?;
-    ensure!(local == remote, "bytes arrive from a dialler that gave up");
+    let (ours, theirs) = tokio::try_join!(talking, serving)?;
+    ensure!(
+        ours.addrs().0 == theirs.addrs().1,
+        "bytes arrive from a dialler that gave up"
+    );
     Ok(())
 }
 
+async fn answered<C: Connected>(arrived: Box<dyn Incoming>) -> Result<C, Fault> {
+    let mut theirs: C = finish(arrived, Arc::new(Unlimited)).await?;
+    theirs.answer(130).await.map(|()| theirs)
+}
+
 /// Waiting for a connection and finishing it may be given up; the listener loses at most the one being finished.
-async fn dropped_accepts(subject: &Subject) -> Check {
+pub(super) async fn dropped_accepts<C: Connected>(subject: &Subject) -> Check {
     let (mut listener, addr) = subject.listener().await?;
     for polls in 0..POLLS {
         let accepting = async {
@@ -231,33 +234,32 @@ async fn dropped_accepts(subject: &Subject) -> Check {
                     .during("accepting what a dropped accept left")?,
             };
             let remote = arrived.remote().clone();
-            drop(dropped_after(polls, finish(arrived)).await);
+            let finishing = finish::<C>(arrived, Arc::new(Unlimited));
+            drop(dropped_after(polls, finishing).await);
             Ok::<_, Fault>(remote)
         };
-        let (dialled, remote) = if subject.handshake {
+        let (dialled, remote) = if subject.has_handshake::<C>() {
             // It may have come to nothing, as the other end was dropped.
-            let (dialled, remote) = tokio::join!(subject.dial(&addr), accepting);
+            let (dialled, remote) = tokio::join!(subject.dial::<C>(&addr), accepting);
             (dialled.ok(), remote?)
         } else {
-            let dialled = subject.dial(&addr).await.during("dialling")?;
+            let dialled = subject.dial::<C>(&addr).await.during("dialling")?;
             (Some(dialled), accepting.await?)
         };
         ensure!(
-            dialled.is_none_or(|ours| ours.local == remote),
+            dialled.is_none_or(|ours| *ours.addrs().0 == remote),
             "a connection is lost by an accept that was dropped"
         );
     }
-    subject
-        .meet(&addr, Purpose::Use, accept(&mut *listener))
-        .await
-        .during("after drops")?;
-    Ok(())
+    let joined = subject.join::<C>(&addr, &mut *listener).await;
+    let (mut ours, mut theirs) = joined.during("after drops")?;
+    talk(&mut ours, &mut theirs, 131).await
 }
 
 /// Dials in flight succeed or fail when the listener goes; none hangs, and none is left to talk to nobody.
 async fn closed_listener(subject: &Subject) -> Check {
     let (listener, addr) = subject.listener().await?;
-    let dialling = futures_util::future::join_all((0..DIALS).map(|_| subject.dial(&addr)));
+    let dialling = futures_util::future::join_all((0..DIALS).map(|_| subject.dial::<RawConnection>(&addr)));
     let closing = async {
         tokio::task::yield_now().await;
         drop(listener);
@@ -275,7 +277,7 @@ async fn closed_listener(subject: &Subject) -> Check {
         );
     }
     ensure!(
-        subject.dial(&addr).await.is_err(),
+        subject.dial::<RawConnection>(&addr).await.is_err(),
         "a connection is made where nobody listens any more"
     );
     Ok(())
