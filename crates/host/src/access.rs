@@ -68,16 +68,44 @@ impl AccessList {
         }
     }
 
-    /// The lists in a file, which is written anew, whole and atomically, with every change. There need not be one yet. A
-    /// rule a line, `allow` or `deny` and a [`Target`]; what follows a `#` is left out, and lost with the next change.
+    /// The lists in a file, which is written anew, whole and atomically, with every change. A rule a line, `allow` or
+    /// `deny` and a [`Target`]; what follows a `#` is left out, and lost with the next change. Blocks.
     ///
     /// # Errors
-    /// [`AccessError`]. A file that cannot be understood is renamed (the error says to what), so that it is not lost
-    /// with the next change; opened again, the lists are empty.
+    /// [`AccessError`] where the file is missing or cannot be understood, every time, until somebody mends it: lists
+    /// that become empty by themselves would let in whom they denied. The file is left as it is. New lists are
+    /// begun with [`AccessList::create`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, AccessError> {
         let path = path.as_ref().to_path_buf();
         let rules = file::read(&path)?;
         Ok(Self::new(Some(path), rules))
+    }
+
+    /// Lists that nobody is on, in a new file. Blocks.
+    ///
+    /// # Errors
+    /// [`AccessError::Io`] where there is a file already, or it cannot be made.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, AccessError> {
+        let path = path.as_ref().to_path_buf();
+        file::create(&path)?;
+        Ok(Self::new(Some(path), Rules::default()))
+    }
+
+    /// Reads the file again, after it was edited by hand. Connections that the rules deny now are closed. Lists in
+    /// memory stay as they are. Blocks.
+    ///
+    /// # Errors
+    /// As [`AccessList::open`]; the rules that were there stay then.
+    pub fn reload(&self) -> Result<(), AccessError> {
+        let Some(path) = &self.state.path else {
+            return Ok(());
+        };
+        // Under the lock: a change meanwhile is neither lost nor read by half.
+        let mut rules = self.lock();
+        *rules = file::read(path)?;
+        drop(rules);
+        self.state.changes.send_replace(());
+        Ok(())
     }
 
     /// The lists in a text of the form that a file has, in memory only.
@@ -86,6 +114,18 @@ impl AccessList {
     /// [`Malformed`], with the line.
     pub fn from_text(text: &str) -> Result<Self, Malformed> {
         Ok(Self::new(None, Rules::parse(text)?))
+    }
+
+    /// The lists of these rules, in memory only; of two about one target the later holds.
+    ///
+    /// # Errors
+    /// [`AccessError::Full`].
+    pub fn from_rules(rules: impl IntoIterator<Item = (Target, Access)>) -> Result<Self, AccessError> {
+        let mut list = Rules::default();
+        for (target, access) in rules {
+            list.set(target, access)?;
+        }
+        Ok(Self::new(None, list))
     }
 
     /// The lists as a file has them.

@@ -32,13 +32,11 @@ pub enum AccessError {
         #[source]
         error: io::Error,
     },
-    /// The file is no access list. It was renamed.
-    #[error("access list {}: {error}; the file was kept as {}", path.display(), kept.display())]
+    /// The file is no access list. It is left as it is, for somebody to mend.
+    #[error("access list {}: {error}; the file is left as it is: mend it, until then it is not used", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Its name now.
-        kept: PathBuf,
         /// What is wrong with it.
         #[source]
         error: Malformed,

@@ -114,7 +114,7 @@ fn parse(text: &str) -> Target {
 fn lists_survive_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("access");
-    let list = AccessList::open(&path).expect("none yet");
+    let list = AccessList::create(&path).expect("none yet");
     list.deny(parse("203.0.113.0/24")).expect("written");
     list.allow(parse("203.0.113.7")).expect("written");
     list.deny(parse("2001:db8::1")).expect("written");
@@ -132,36 +132,62 @@ fn lists_survive_a_restart() {
 #[test]
 fn what_cannot_be_written_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let list = AccessList::open(folder.path().join("no/such/folder")).expect("none yet");
+    let place = folder.path().join("place");
+    fs::create_dir(&place).expect("made");
+    let list = AccessList::create(place.join("access")).expect("made");
+    fs::remove_dir_all(&place).expect("removed");
     let error = list.deny(parse("1.2.3.4")).expect_err("there is no folder");
     assert!(matches!(error, AccessError::Io { .. }), "{error}");
     assert_eq!(list.rules(), []);
 }
 
 #[test]
-fn a_damaged_file_is_named_and_kept_aside() {
+fn lists_do_not_become_empty_by_themselves() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("access");
-    for (n, damaged) in [b"deny 1.2.3.4\ndeny 1.2.3\n".as_slice(), b"deny 1.2.3.4\n\xff\n"]
-        .into_iter()
-        .enumerate()
-    {
+    let missing = AccessList::open(&path).expect_err("missing");
+    assert!(missing.to_string().contains("access"), "{missing}");
+    AccessList::create(&path)
+        .expect("new")
+        .deny(parse("1.2.3.4"))
+        .expect("written");
+    AccessList::create(&path).expect_err("there is one already");
+    for damaged in [b"deny 1.2.3.4\ndeny 1.2.3\n".as_slice(), b"deny 1.2.3.4\n\xff\n"] {
         fs::write(&path, damaged).expect("written");
-        let error = AccessList::open(&path).expect_err("damaged");
-        let AccessError::Damaged { kept, error, .. } = &error else {
-            panic!("{error}")
-        };
-        assert_eq!(error.line, 2);
-        assert_eq!(fs::read(kept).expect("kept"), damaged);
-        assert!(
-            kept.to_string_lossy().ends_with(["damaged", "damaged-1"][n]),
-            "{kept:?}"
-        );
-        AccessList::open(&path)
-            .expect("empty")
-            .allow(parse("1.2.3.4"))
-            .expect("written");
+        for _ in 0..2 {
+            let error = AccessList::open(&path).expect_err("damaged, however often it is opened");
+            assert!(
+                error.to_string().contains("line 2") && error.to_string().contains("mend it"),
+                "{error}"
+            );
+            assert_eq!(fs::read(&path).expect("still there"), damaged);
+        }
     }
+    fs::write(&path, "deny 1.2.3.4\ndeny 1.2.3.0/24\n").expect("mended");
+    assert_eq!(AccessList::open(&path).expect("mended").rules().len(), 2);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_file_is_read_again_and_a_damaged_one_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("access");
+    let (somewhere, list) = (Somewhere::default(), AccessList::create(&path).expect("new"));
+    let (_server, addr) = listening(somewhere.builder().gater(list.clone())).await;
+    somewhere.next_is("/ip4/1.2.3.4/tcp/1");
+    let (_stranger, connection) = stranger(&addr).await;
+    fs::write(&path, "deny 5.6.7.8\nden 1.2.3.4").expect("written");
+    list.reload().expect_err("damaged");
+    fs::remove_file(&path).expect("removed");
+    list.reload().expect_err("missing");
+    assert_eq!(list.rules(), []);
+    fs::write(&path, "deny 1.2.3.4").expect("written");
+    list.reload().expect("well-formed");
+    let closed = connection.closed().await;
+    assert!(
+        matches!(closed, CloseReason::Remote(code) if code == code::connection::GATED),
+        "{closed}"
+    );
 }
 
 #[test]
