@@ -53,4 +53,4 @@ mod upgrade;
 pub use address_policy::AddressPolicy;
 pub use builder::{HostBuilder, StartError};
 pub use config::{Limits, Rate, Timeouts, Watermarks};
-pub use machine::announce::NoAnnounce;
+pub use machine::announce::{NoAnnounce, NoAnnounceError};

@@ -1,7 +1,7 @@
 //! Which addresses a node tells others: what it listens on and what is confirmed, as the operator has it.
 
 use multiaddr::Multiaddr;
-use sinew_addr::{AddrError, IpRange};
+use sinew_addr::{AddrError, IpRange, RangeError};
 use std::str::FromStr;
 
 /// What the operator wants to be told, as in go-libp2p's and kubo's configuration (`Announce`, `AppendAnnounce`,
@@ -48,13 +48,26 @@ impl From<IpRange> for NoAnnounce {
     }
 }
 
-impl FromStr for NoAnnounce {
-    type Err = AddrError;
+/// A text that is neither an address nor a range of IP addresses.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoAnnounceError {
+    /// It begins like a multiaddr, and is none.
+    #[error(transparent)]
+    Addr(#[from] AddrError),
+    /// It begins like a range, and is none.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+}
 
-    fn from_str(text: &str) -> Result<Self, AddrError> {
-        match text.parse() {
-            Ok(range) => Ok(Self::Range(range)),
-            Err(_) => sinew_addr::parse(text).map(Self::Addr),
+impl FromStr for NoAnnounce {
+    type Err = NoAnnounceError;
+
+    fn from_str(text: &str) -> Result<Self, NoAnnounceError> {
+        if text.starts_with('/') && !text.contains("/ipcidr/") {
+            Ok(Self::Addr(sinew_addr::parse(text)?))
+        } else {
+            Ok(Self::Range(text.parse()?))
         }
     }
 }
@@ -126,6 +139,14 @@ mod tests {
     fn a_rule_is_a_range_or_an_address() {
         assert!(matches!("fd00::/8".parse(), Ok(NoAnnounce::Range(_))));
         assert!(matches!(WAN.parse(), Ok(NoAnnounce::Addr(_))));
-        assert!("nothing".parse::<NoAnnounce>().is_err());
+        for (text, problem) in [
+            ("nothing", "10.0.0.0/8"),
+            ("10.0.0.1/8", "behind the first 8"),
+            ("/ip4/10.0.0.0/ipcidr/33", "33 bits"),
+            ("/ip4/10.0.0.0/tcp", "multiaddr"),
+        ] {
+            let error = text.parse::<NoAnnounce>().expect_err(text).to_string();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
     }
 }
