@@ -151,7 +151,10 @@ pub use sinew_core::{
     ObservedAddrs, OpenError, OpenOptions, PeerInfo, PeerState, Peerstore, ProtocolId, ProtocolMatch,
     Purpose, Stream, StreamClosed, StreamEvent, StreamHandler, StreamReset, Tag, Verdict, code,
 };
-pub use sinew_host::{AddressPolicy, HostBuilder, Limits, NoAnnounce, Rate, Timeouts, Watermarks, access};
+pub use sinew_host::{
+    AddressPolicy, HostBuilder, Limits, NoAnnounce, NoAnnounceError, Rate, StartError as HostStartError,
+    Timeouts, Watermarks, access,
+};
 pub use sinew_identity::{Keypair, PeerId, PublicKey, Signer};
 #[cfg(feature = "peerstore")]
 pub use sinew_peerstore::{DiskError, DiskPeerstore};

@@ -50,6 +50,8 @@ pub struct NodeBuilder {
     failed: Option<StartError>,
     #[cfg(feature = "metrics")]
     metrics_addr: Option<std::net::SocketAddr>,
+    #[cfg(feature = "config")]
+    pub(crate) files: crate::config::Files,
     #[cfg(feature = "identify")]
     identify: crate::identify::Handle,
     #[cfg(feature = "ping")]
@@ -84,6 +86,8 @@ impl NodeBuilder {
             failed: None,
             #[cfg(feature = "metrics")]
             metrics_addr: None,
+            #[cfg(feature = "config")]
+            files: crate::config::Files::default(),
             #[cfg(feature = "identify")]
             identify,
             #[cfg(feature = "ping")]

@@ -8,19 +8,23 @@ pub(crate) fn text(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let read = || Config::parse(text, Path::new("/folder"));
+    let read = || Config::parse(text, Path::new("/folder/node.toml"));
     match read() {
         Ok(config) => {
-            assert!(config.listen.len() <= 64);
+            let lists = [&config.listen, &config.announce, &config.append_announce];
+            assert!(lists.iter().all(|list| list.len() <= 64) && config.no_announce.len() <= 64);
+            let paths = [&config.key, &config.psk, &config.peerstore, &config.access_file];
+            let wss = config.wss.iter().flat_map(|wss| [&wss.cert, &wss.key]);
             assert!(
-                config
-                    .key
-                    .iter()
-                    .chain(&config.peerstore)
+                paths
+                    .into_iter()
+                    .flatten()
+                    .chain(wss)
                     .all(|path| path.is_absolute())
             );
+            assert!(config.watermarks.is_none_or(|marks| marks.low <= marks.high));
             assert_eq!(read().expect("it was read before"), config);
         }
-        Err(error) => assert!(!error.to_string().is_empty()),
+        Err(error) => assert!(error.to_string().starts_with("/folder/node.toml")),
     }
 }
