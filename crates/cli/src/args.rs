@@ -129,15 +129,35 @@ pub(crate) enum Command {
     DemoNode(DemoNode),
 }
 
+const CONFIG_FILE: &str = "\
+The file of --config may have the keys listen, announce, append_announce, no_announce, key, psk, wss (cert, key), peerstore,
+metrics, watermarks (low, high, grace), access (allow, deny, file) and limits (base, and any of them by its name), for instance:
+
+  listen = [\"/ip4/0.0.0.0/tcp/4001\"]
+  no_announce = [\"10.0.0.0/8\"]
+  access = { deny = [\"203.0.113.0/24\"] }
+
+docs/configuration.md says what each of them means. On SIGHUP the node reads its certificate and its access file again.";
+
 /// A node that runs by itself.
 #[derive(ClapArgs, Debug)]
+#[command(after_help = CONFIG_FILE)]
 pub(crate) struct NodeArgs {
-    /// Describe the node in this TOML file; what is said here beside it comes first.
+    /// Describe the node in this TOML file (see below); what is said here beside it comes first.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where to listen; can be given several times. Free ports of all interfaces if nothing is said.
-    #[arg(short, long, value_parser = address)]
+    #[arg(short, long, value_name = "ADDR", value_parser = address)]
     pub(crate) listen: Vec<Multiaddr>,
+    /// What to tell others instead of what is listened on; can be given several times.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub(crate) announce: Vec<Multiaddr>,
+    /// The certificate to listen on /tls/ws and /wss addresses with, and those that lead from it to a root, in PEM.
+    #[arg(long, value_name = "FILE", requires = "wss_key")]
+    pub(crate) wss_cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "wss_cert")]
+    pub(crate) wss_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     /// Keep what is known of peers in this file; it is made if it is not there.
@@ -165,7 +185,7 @@ pub(crate) enum LimitsKind {
 #[derive(ClapArgs, Debug)]
 pub(crate) struct Listening {
     /// Where to listen; can be given several times. Free ports of all interfaces if nothing is said.
-    #[arg(short, long, value_parser = address)]
+    #[arg(short, long, value_name = "ADDR", value_parser = address)]
     pub(crate) listen: Vec<Multiaddr>,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
@@ -176,7 +196,7 @@ pub(crate) struct Listening {
 pub(crate) struct KeyArgs {
     /// The key file; made if it is not there. Without it `sinew node` and `sinew receive` use
     /// the one in the configuration folder, and other commands a fresh key.
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// The swarm.key file of a private network: the node talks with nobody else.
     #[arg(long, value_name = "FILE")]

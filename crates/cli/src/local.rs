@@ -7,13 +7,16 @@ use crate::{
 };
 use serde_json::json;
 use sinew::{
-    AddressPolicy, Connection, DialOptions, DiskError, Host, Keypair, Multiaddr, Node, NodeBuilder,
-    StartError, addr,
+    AddressPolicy, Connection, DialOptions, DiskError, Host, HostStartError, Keypair, ListenError, Multiaddr,
+    Node, NodeBuilder, StartError, addr,
     identity::{Existing, KeyFile, KeyFormat},
     pnet::PreSharedKey,
+    sinew_core::TransportError,
     tls::KeyLogFile,
+    websocket::HandshakeError,
 };
 use std::{
+    error::Error,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -137,14 +140,37 @@ pub(crate) fn anywhere(args: &KeyArgs) -> Vec<Multiaddr> {
 pub(crate) async fn start(builder: NodeBuilder) -> Result<Host, CliError> {
     let builder = builder.address_policy(AddressPolicy::LocalNames);
     builder.start().await.map_err(|error| {
-        let hint = match &error {
-            StartError::Host(_) => "choose another address with --listen, or port 0 for any free port",
-            _ => "choose another key with --key",
-        };
+        let hint = hint(&error);
         CliError::new(Kind::Local, "starting the node")
             .because(error)
             .hint(hint)
     })
+}
+
+/// What to do about a node that does not start.
+fn hint(error: &StartError) -> &'static str {
+    match error {
+        StartError::Host(HostStartError::Listen(error)) if needs_certificate(error) => {
+            "give `sinew node` a certificate with --wss-cert and --wss-key"
+        }
+        StartError::Host(HostStartError::Watermarks { .. }) => {
+            "change low and high under [watermarks], or the connections under [limits]"
+        }
+        StartError::Host(_) => "choose another address with --listen, or port 0 for any free port",
+        _ => "choose another key with --key",
+    }
+}
+
+fn needs_certificate(error: &ListenError) -> bool {
+    let ListenError::Transport {
+        error: TransportError::Failed(why),
+        ..
+    } = error
+    else {
+        return false;
+    };
+    let why: &(dyn Error + 'static) = &**why;
+    matches!(why.downcast_ref(), Some(HandshakeError::NoCertificate))
 }
 
 /// Why a peerstore is not there.

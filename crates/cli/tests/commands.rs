@@ -73,8 +73,13 @@ struct Running {
 
 impl Running {
     fn start(folder: &Path, args: &[&str]) -> Self {
+        Self::as_told(folder, &[args, &["--listen", LOOPBACK]].concat())
+    }
+
+    /// Listens where its arguments or its configuration say.
+    fn as_told(folder: &Path, args: &[&str]) -> Self {
         let mut command = sinew(folder, args);
-        command.args(["--listen", LOOPBACK]).stdout(Stdio::piped());
+        command.stdout(Stdio::piped());
         let mut child = command.spawn().expect("started");
         let lines = lines_of(child.stdout.take().expect("it was asked for"));
         let mut running = Self {
@@ -108,9 +113,13 @@ impl Running {
     }
 
     fn signal(self, signal: Signal) -> i32 {
+        self.tell(signal);
+        self.ended()
+    }
+
+    fn tell(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(id.expect("an id of a process"), signal).expect("it runs");
-        self.ended()
     }
 }
 
@@ -228,11 +237,139 @@ fn a_node_is_described_in_a_file_and_shows_its_metrics() {
     let limit = "sinew_limit_allowed{resource=\"connections\",direction=\"inbound\"} 321";
     assert!(answer.contains(limit), "{answer}");
     assert_eq!(node.signal(Signal::TERM), 0);
+}
 
-    fs::write(here.path().join("bad.toml"), "listne = []").expect("written");
-    let (code, lines) = run(here.path(), &["node", "--config", "bad.toml"]);
+/// A certificate that vouches for itself, for loopback.
+fn certify(here: &Path) {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("made");
+    fs::write(here.join("cert.pem"), made.cert.pem()).expect("written");
+    fs::write(here.join("cert.key"), made.signing_key.serialize_pem()).expect("written");
+}
+
+#[test]
+fn a_node_does_all_that_its_file_says() {
+    const DESCRIPTION: &str = "
+        listen = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/tls/ws']
+        announce = ['/dns4/node.example.org/tcp/4001', '/ip4/10.1.2.3/tcp/4001']
+        append_announce = ['/ip4/192.0.2.1/tcp/4001']
+        no_announce = ['10.0.0.0/8']
+        key = 'its.key'
+        psk = 'swarm.key'
+        wss = { cert = 'cert.pem', key = 'cert.key' }
+        peerstore = 'peers.redb'
+        metrics = '127.0.0.1:0'
+        watermarks = { low = 30, high = 40, grace = 5 }
+        access = { allow = ['127.0.0.1'], deny = ['192.0.2.0/24'], file = 'access' }
+        limits = { base = 'default', inbound_connections = 30, outbound_connections = 30 }
+    ";
+    let folder = folder();
+    let here = folder.path();
+    certify(here);
+    fs::write(here.join("access"), "").expect("written");
+    fs::write(here.join("node.toml"), DESCRIPTION).expect("written");
+    assert_eq!(run(here, &["key", "psk", "new", "swarm.key"]).0, 0);
+    let node = Running::as_told(here, &["node", "--config", "node.toml"]);
+    let (_, peer) = node.addr.split_once("/p2p/").expect("a full address");
+    let announced = ["/dns4/node.example.org/tcp/4001", "/ip4/192.0.2.1/tcp/4001"];
+    assert_eq!(node.event("announced")["addrs"], serde_json::json!(announced));
+    let (code, them) = run(here, &["identify", &node.addr, "--psk", "swarm.key"]);
+    assert_eq!(
+        (code, &them[0]["addrs"]),
+        (0, &serde_json::json!(announced)),
+        "{them:?}"
+    );
+    let (_, own) = run(here, &["key", "show", "its.key"]);
+    assert_eq!(text(&own[0], "peer"), peer, "the key of the file");
+    assert_ne!(
+        run(here, &["ping", &node.addr, "--count", "1"]).0,
+        0,
+        "a private network"
+    );
+
+    fs::write(here.join("access"), "deny 127.0.0.1 # everybody here\n").expect("written");
+    node.tell(Signal::HUP);
+    node.event("reloaded");
+    let ping = ["ping", &node.addr, "--count", "1", "--psk", "swarm.key"];
+    assert_eq!(
+        run(here, &ping).0,
+        1,
+        "denied by the file, though allowed by the description"
+    );
+    fs::write(here.join("access"), "deny 127.0.0.1\nden").expect("written");
+    node.tell(Signal::HUP);
+    let failed = node.event("reload_failed");
+    assert!(text(&failed, "error").contains("line 2"), "{failed}");
+    assert_eq!(run(here, &ping).0, 1, "the old rules stay");
+    assert_eq!(node.signal(Signal::TERM), 0);
+    assert!(here.join("peers.redb").exists());
+    let (code, lines) = run(here, &["node", "--config", "node.toml"]);
+    assert_eq!(code, 3, "no node starts with a damaged list: {lines:?}");
+    assert!(text(&lines[0], "error").contains("line 2"), "{lines:?}");
+}
+
+#[test]
+fn what_a_file_says_wrongly_is_named() {
+    let folder = folder();
+    let here = folder.path();
+    for (description, named) in [
+        ("listne = []", &["bad.toml", "line 1", "listne"][..]),
+        (
+            "\nmetrics = 'here'",
+            &["bad.toml, line 2, metrics", "127.0.0.1:9090"],
+        ),
+        ("psk = 'nothing'", &["psk", "nothing"]),
+        ("access.file = 'nothing'", &["access", "nothing"]),
+        ("wss = { cert = 'nothing', key = 'nothing' }", &["wss", "nothing"]),
+        (
+            "watermarks = { low = 1, high = 10000000 }",
+            &["watermarks of 1 and 10000000"],
+        ),
+    ] {
+        fs::write(here.join("bad.toml"), description).expect("written");
+        let (code, lines) = run(here, &["node", "--config", "bad.toml", "--listen", LOOPBACK]);
+        assert_eq!(code, 3, "{description}");
+        for name in named {
+            let error = text(&lines[0], "error");
+            assert!(error.contains(name), "{description}: no {name} in {error}");
+        }
+    }
+}
+
+#[test]
+fn a_node_listens_on_secure_websockets_and_announces_what_it_is_told() {
+    let folder = folder();
+    let here = folder.path();
+    certify(here);
+    let wss = "/ip4/127.0.0.1/tcp/0/tls/ws";
+    let (code, lines) = run(here, &["node", "--listen", wss]);
     assert_eq!(code, 3);
-    assert!(text(&lines[0], "error").contains("listne"), "{lines:?}");
+    assert!(text(&lines[0], "hint").contains("--wss-cert"), "{lines:?}");
+    assert_eq!(run(here, &["node", "--wss-cert", "cert.pem"]), (2, Vec::new()));
+    let told = "/dns4/node.example.org/tcp/443/tls/ws";
+    let certificate = ["--wss-cert", "cert.pem", "--wss-key", "cert.key"];
+    let args = [&["node", "--listen", wss, "--announce", told], &certificate[..]].concat();
+    let node = Running::as_told(here, &args);
+    assert_eq!(node.event("announced")["addrs"], serde_json::json!([told]));
+    let visit = || {
+        let mut command = sinew(here, &["dial", &node.addr]);
+        command.env("SSL_CERT_FILE", here.join("cert.pem"));
+        let done = command.output().expect("started");
+        let line = String::from_utf8(done.stdout).expect("text");
+        (done.status.code(), object(line.trim()))
+    };
+    let (code, connected) = visit();
+    assert_eq!(
+        (code, text(&connected, "transport")),
+        (Some(0), "wss"),
+        "{connected}"
+    );
+    // A renewed certificate is used once the node is told.
+    certify(here);
+    assert_eq!(visit().0, Some(1), "it has the old one still");
+    node.tell(Signal::HUP);
+    node.event("reloaded");
+    assert_eq!(visit().0, Some(0));
+    assert_eq!(node.signal(Signal::TERM), 0);
 }
 
 #[test]

@@ -7,12 +7,18 @@ use crate::{
     output::Output,
 };
 use serde_json::json;
-use sinew::{ConnectionEvent, Host, Limits, ListenEvent, NodeBuilder, config::Config};
+use sinew::{
+    AnnouncedAddrs, ConnectionEvent, Host, Limits, ListenEvent, NodeBuilder,
+    config::{Config, Files, WssFiles},
+};
+use std::future::pending;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) async fn run(args: &NodeArgs, output: &Output) -> Result<(), CliError> {
     let signals = local::Signals::watch()?;
     let builder = builder(args)?;
-    let metrics = builder.metrics_addr();
+    let (metrics, files) = (builder.metrics_addr(), builder.files());
+    let hangups = hangups(&files)?;
     let host = local::start(builder).await?;
     local::announce(&host, output);
     if let Some(addr) = metrics {
@@ -22,6 +28,7 @@ pub(crate) async fn run(args: &NodeArgs, output: &Output) -> Result<(), CliError
     tokio::select! {
         () = local::until_told(host.clone(), signals, output) => {}
         () = report(&host, output) => {}
+        () = reload(&files, hangups, output) => {}
     }
     Ok(())
 }
@@ -33,21 +40,64 @@ fn builder(args: &NodeArgs) -> Result<NodeBuilder, CliError> {
             .map_err(|error| CliError::new(Kind::Local, "reading the configuration").because(error))?,
         None => Config::default(),
     };
-    if !args.listen.is_empty() {
-        config.listen.clone_from(&args.listen);
-    } else if config.listen.is_empty() {
-        config.listen = local::anywhere(&args.key);
-    }
-    config.peerstore = args.peerstore.clone().or(config.peerstore);
-    config.metrics = args.metrics.or(config.metrics);
-    config.limits = args.limits.map(limits).or(config.limits);
+    override_with(args, &mut config);
     let key = KeyArgs {
-        key: args.key.key.clone().or(config.key.clone()),
-        psk: args.key.psk.clone(),
+        key: config.key.clone(),
+        psk: config.psk.clone(),
     };
-    local::within(local::builder(local::listening_key(&key)?), &key)?
+    if config.listen.is_empty() {
+        config.listen = local::anywhere(&key);
+    }
+    local::builder(local::listening_key(&key)?)
         .configure(&config)
         .map_err(|error| CliError::new(Kind::Local, "building the node").because(error))
+}
+
+fn override_with(args: &NodeArgs, config: &mut Config) {
+    for (given, written) in [
+        (&args.listen, &mut config.listen),
+        (&args.announce, &mut config.announce),
+    ] {
+        if !given.is_empty() {
+            written.clone_from(given);
+        }
+    }
+    let paths = [
+        (&args.key.key, &mut config.key),
+        (&args.key.psk, &mut config.psk),
+        (&args.peerstore, &mut config.peerstore),
+    ];
+    for (given, written) in paths {
+        *written = given.clone().or(written.take());
+    }
+    if let (Some(cert), Some(key)) = (&args.wss_cert, &args.wss_key) {
+        config.wss = Some(WssFiles::new(cert, key));
+    }
+    config.metrics = args.metrics.or(config.metrics);
+    config.limits = args.limits.map(limits).or(config.limits);
+}
+
+/// SIGHUP, if there is anything to read again; else it ends the node, as it does a terminal's other programs.
+fn hangups(files: &Files) -> Result<Option<Signal>, CliError> {
+    let watch = || signal(SignalKind::hangup());
+    let watched = (!files.is_empty()).then(watch).transpose();
+    watched.map_err(|error| CliError::io("waiting for signals", error))
+}
+
+/// Reads the files again whenever it is told to.
+async fn reload(files: &Files, hangups: Option<Signal>, output: &Output) {
+    let Some(mut hangups) = hangups else {
+        return pending().await;
+    };
+    while hangups.recv().await.is_some() {
+        match tokio::task::block_in_place(|| files.reload()) {
+            Ok(()) => output.say("reloaded", &json!({ "event": "reloaded" })),
+            Err(error) => {
+                let object = json!({ "event": "reload_failed", "error": error.to_string() });
+                output.say(&format!("not reloaded: {error}"), &object);
+            }
+        }
+    }
 }
 
 fn limits(kind: LimitsKind) -> Limits {
@@ -63,8 +113,14 @@ fn limits(kind: LimitsKind) -> Limits {
 async fn report(host: &Host, output: &Output) {
     let mut connections = host.subscribe::<ConnectionEvent>();
     let mut listeners = host.subscribe::<ListenEvent>();
+    let mut announced = host.observe::<AnnouncedAddrs>();
+    tell_announced(host, &announced.now(), output);
     loop {
         tokio::select! {
+            news = announced.changed() => match news {
+                Some(news) => tell_announced(host, &news, output),
+                None => return,
+            },
             event = connections.next() => match event {
                 Ok(Some(event)) => connection(&event, output),
                 Ok(None) => return,
@@ -77,6 +133,18 @@ async fn report(host: &Host, output: &Output) {
             },
         }
     }
+}
+
+/// What others are told, where it is not what is listened on.
+fn tell_announced(host: &Host, AnnouncedAddrs(addrs): &AnnouncedAddrs, output: &Output) {
+    if host.listen_addrs() == **addrs {
+        return;
+    }
+    let texts: Vec<_> = addrs.iter().map(ToString::to_string).collect();
+    output.object(&json!({ "event": "announced", "addrs": texts }));
+    texts
+        .iter()
+        .for_each(|addr| output.tell(&format!("announces {addr}")));
 }
 
 fn connection(event: &ConnectionEvent, output: &Output) {
