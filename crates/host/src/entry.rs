@@ -133,10 +133,11 @@ impl Entry {
         self.place.vacate();
     }
 
-    /// Counts an inbound negotiation that reached no handler, and cuts a remote that does nothing else.
-    pub(crate) fn charge_negotiation(&self, error: &NegotiationError) {
+    /// Counts an inbound negotiation that reached no handler, with what was answered in it, and cuts a remote that does
+    /// nothing else.
+    pub(crate) fn charge_negotiation(&self, answered: u64, error: &NegotiationError) {
         let mut budget = self.negotiations.lock().unwrap_or_else(PoisonError::into_inner);
-        if !budget.charge(sinew_runtime::now(), error) {
+        if !budget.charge(sinew_runtime::now(), answered, error) {
             tracing::debug!(connection = %self.info.id, peer = %self.info.peer, "cut: negotiations that reach no handler");
             self.muxed.close(code::connection::PROTOCOL_VIOLATION);
         }

@@ -14,7 +14,10 @@ use sinew_machine::{Direction, ProtocolId, StreamId, code};
 use sinew_runtime::timeout;
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -95,19 +98,18 @@ impl Inbound {
     pub(crate) async fn serve(mut self, stream: Box<dyn MuxedStream>) {
         let info = self.lease.info().clone();
         let within = self.shared.parts().timeouts.negotiation;
-        let negotiated = sinew_multistream::serve(
-            stream,
-            Offer {
-                shared: &self.shared,
-                limited: info.limited,
-            },
-            within,
-        );
+        let offer = Offer {
+            shared: &self.shared,
+            limited: info.limited,
+            answered: AtomicU64::new(0),
+        };
+        let negotiated = sinew_multistream::serve(stream, &offer, within);
         let (protocol, mut io) = match negotiated.await {
             Ok(negotiated) => negotiated,
             Err(error) => {
                 tracing::debug!(connection = %info.id, peer = %info.peer, %error, "inbound stream");
-                return self.lease.used.entry.charge_negotiation(&error);
+                let answered = offer.answered.into_inner();
+                return self.lease.used.entry.charge_negotiation(answered, &error);
             }
         };
         // The handler may have been removed since the protocol was agreed on.
@@ -141,10 +143,13 @@ async fn run(entry: &registry::Entry, stream: Stream) {
 struct Offer<'a> {
     shared: &'a Shared,
     limited: bool,
+    /// How many proposals and lists were answered.
+    answered: AtomicU64,
 }
 
 impl sinew_multistream::machine::Offer for Offer<'_> {
     fn accept(&self, name: &str) -> Option<ProtocolId> {
+        self.answered.fetch_add(1, Ordering::Relaxed);
         let found = self.shared.registry.find(name)?;
         let served = !self.limited || found.options.limited;
         served.then(|| {
@@ -157,6 +162,7 @@ impl sinew_multistream::machine::Offer for Offer<'_> {
     }
 
     fn list(&self) -> Vec<ProtocolId> {
+        self.answered.fetch_add(1, Ordering::Relaxed);
         self.shared.registry.names()
     }
 }

@@ -10,10 +10,11 @@ const TOKENS: u64 = 1000;
 /// One more may be wasted each time this has passed: 50 a second, as in yamux.
 const A_TOKEN: Duration = Duration::from_millis(20);
 
-/// Messages of a negotiation that was ended for being too long (`sinew-multistream`, `MAX_MESSAGES`).
+/// What a negotiation costs that was ended for being too long, in few messages or many (`sinew-multistream`,
+/// `MAX_MESSAGES`).
 const LONGEST: u64 = 64;
 
-/// Messages of a negotiation that came to nothing otherwise: the header and a proposal.
+/// The least that a negotiation costs which came to nothing: the header and a proposal.
 const SHORT: u64 = 2;
 
 /// A budget that fills up again with time.
@@ -31,8 +32,9 @@ impl Budget {
         }
     }
 
-    /// Charges a negotiation that reached no handler; `false` when the budget is spent.
-    pub(crate) fn charge(&mut self, now: Instant, error: &NegotiationError) -> bool {
+    /// Charges a negotiation that reached no handler, in which `answered` proposals and lists were answered; `false`
+    /// when the budget is spent.
+    pub(crate) fn charge(&mut self, now: Instant, answered: u64, error: &NegotiationError) -> bool {
         let tokens = u64::try_from((now - self.filled).as_nanos() / A_TOKEN.as_nanos()).unwrap_or(TOKENS);
         if self.tokens.saturating_add(tokens) >= TOKENS {
             *self = Self::new(now);
@@ -42,9 +44,9 @@ impl Budget {
         }
         let cost = match error {
             NegotiationError::TooLong(_) => LONGEST,
-            // A reset is charged by the muxer.
-            NegotiationError::Io(_) => 0,
-            _ => SHORT,
+            // A reset before any payload is charged by the muxer.
+            NegotiationError::Io(_) if answered == 0 => 0,
+            _ => (1 + answered).max(SHORT),
         };
         let left = self.tokens.checked_sub(cost);
         self.tokens = left.unwrap_or(0);
@@ -54,32 +56,46 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::{Budget, SHORT, TOKENS};
+    use super::{Budget, TOKENS};
     use sinew_core::NegotiationError;
     use sinew_machine::Instant;
     use std::time::Duration;
 
+    /// How many negotiations in a row one budget pays for.
+    fn paid(answered: u64, error: &NegotiationError) -> u64 {
+        let mut budget = Budget::new(Instant::ZERO);
+        (0..TOKENS)
+            .take_while(|_| budget.charge(Instant::ZERO, answered, error))
+            .count() as u64
+    }
+
     #[test]
-    fn endless_negotiations_spend_it_and_honest_mistakes_do_not() {
-        let start = Instant::ZERO;
-        let mut flooded = Budget::new(start);
-        let charged = (0..100)
-            .take_while(|_| flooded.charge(start, &NegotiationError::TooLong("messages")))
-            .count();
-        assert_eq!(charged, 15, "960 of 1,000 messages");
-        let mut honest = Budget::new(start);
+    fn every_message_of_a_negotiation_that_comes_to_nothing_is_paid_for() {
+        let unsupported = NegotiationError::Unsupported(Vec::new());
+        let reset = NegotiationError::Io(std::io::ErrorKind::ConnectionReset.into());
+        for (answered, error, expected) in [
+            (64, &NegotiationError::TooLong("messages"), TOKENS / 64),
+            (2, &NegotiationError::TooLong("bytes"), TOKENS / 64),
+            (0, &unsupported, TOKENS / 2),
+            (1, &unsupported, TOKENS / 2),
+            (62, &unsupported, TOKENS / 63),
+            (62, &reset, TOKENS / 63),
+            (0, &reset, TOKENS),
+        ] {
+            assert_eq!(paid(answered, error), expected, "{answered} {error}");
+        }
+    }
+
+    #[test]
+    fn honest_mistakes_do_not_spend_it() {
+        let (start, mut honest) = (Instant::ZERO, Budget::new(Instant::ZERO));
         let unsupported = NegotiationError::Unsupported(Vec::new());
         for second in 0..600u64 {
             let now = start + Duration::from_secs(second);
             assert!(
-                (0..20).all(|_| honest.charge(now, &unsupported)),
+                (0..20).all(|_| honest.charge(now, 1, &unsupported)),
                 "second {second}"
             );
         }
-        let mut burst = Budget::new(start);
-        let charged = (0..TOKENS)
-            .take_while(|_| burst.charge(start, &unsupported))
-            .count();
-        assert_eq!(charged as u64, TOKENS / SHORT);
     }
 }

@@ -20,10 +20,11 @@ const MOST: usize = 3;
 /// Live observations of one observer that count; it cannot be sure of more, and a liar does not fill the table.
 const PER_OBSERVER: usize = 8;
 
-/// Distinct observations that are kept.
+/// Distinct observations that are kept. When there are as many, the observer that alone says most makes room.
 const MAX_SEEN: usize = 256;
 
-/// Candidates that are told; a liar on each connection cannot make it more.
+/// Candidates that are told; a liar on each connection cannot make it more. Of those that one observer sees, the word of
+/// whom says least comes first.
 const MAX_CANDIDATES: usize = 64;
 
 /// What the remotes of the connections that are open say. Nothing here needs to expire: what a remote said goes with
@@ -106,15 +107,45 @@ impl Observations {
         let Some((seen, observer)) = judge(connection, said, listen) else {
             return changed;
         };
-        let voices = self.by_observer.get(&observer).copied().unwrap_or_default();
-        let room = self.seen.len() < MAX_SEEN || self.seen.contains_key(&seen);
-        if voices >= PER_OBSERVER || !room {
+        let voices = self.voices(&observer);
+        let known = self.seen.contains_key(&seen);
+        if voices >= PER_OBSERVER || !(known || self.seen.len() < MAX_SEEN || self.make_room(voices)) {
             return changed;
         }
         self.by_connection.insert(connection.id, (seen, observer));
         *self.by_observer.entry(observer).or_default() += 1;
         *self.seen.entry(seen).or_default().entry(observer).or_default() += 1;
         true
+    }
+
+    fn voices(&self, observer: &Observer) -> usize {
+        self.by_observer.get(observer).copied().unwrap_or_default()
+    }
+
+    /// How many observations the only observer of one has; none where several agree.
+    fn of_the_only(&self, observers: &BTreeMap<Observer, usize>) -> usize {
+        match observers.keys().next() {
+            Some(only) if observers.len() == 1 => self.voices(only),
+            _ => 0,
+        }
+    }
+
+    /// Forgets one observation of whoever says most that nobody else says, for one who has said less even then.
+    fn make_room(&mut self, voices: usize) -> bool {
+        let busiest = self
+            .seen
+            .iter()
+            .max_by_key(|(_, observers)| self.of_the_only(observers));
+        let Some((seen, observers)) =
+            busiest.filter(|(_, observers)| self.of_the_only(observers) > voices + 1)
+        else {
+            return false;
+        };
+        debug_assert_eq!(observers.len(), 1, "nothing that several see makes room");
+        let seen = *seen;
+        let words = self.by_connection.iter().filter(|(_, (said, _))| *said == seen);
+        let gone: Vec<_> = words.map(|(id, _)| *id).collect();
+        gone.into_iter().all(|id| self.remove(id))
     }
 
     /// Forgets what the remote of a connection said.
@@ -147,18 +178,21 @@ impl Observations {
     /// For each address that is listened on, the best of what `enough` observers see. What is seen of one transport
     /// holds for the others on its port.
     fn agreed(&self, listen: &[Multiaddr], enough: usize, most: usize) -> Vec<Multiaddr> {
-        let mut agreed: Vec<(usize, Multiaddr)> = Vec::new();
+        let mut agreed: Vec<(Weight, Multiaddr)> = Vec::new();
         for (waist, rest) in listen.iter().filter_map(Waist::split) {
             let of_it = self.seen.iter().filter(|(seen, _)| seen.local == waist);
             let mut of_it: Vec<_> = of_it
-                .map(|(seen, observers)| (Reverse(observers.len()), seen.public))
-                .filter(|(Reverse(observers), _)| *observers >= enough)
+                .filter(|(_, observers)| observers.len() >= enough)
+                .map(|(seen, observers)| {
+                    let weight = (Reverse(observers.len()), self.of_the_only(observers));
+                    (weight, seen.public)
+                })
                 .collect();
             of_it.sort_unstable();
             let best = of_it.into_iter().take(most);
-            agreed.extend(best.map(|(Reverse(observers), public)| (observers, public.join(&rest))));
+            agreed.extend(best.map(|(weight, public)| (weight, public.join(&rest))));
         }
-        agreed.sort_by_key(|(observers, _)| Reverse(*observers));
+        agreed.sort_by_key(|(weight, _)| *weight);
         let mut addrs: Vec<Multiaddr> = Vec::new();
         for (_, addr) in agreed {
             if !addrs.contains(&addr) && !listen.contains(&addr) {
@@ -168,6 +202,9 @@ impl Observations {
         addrs
     }
 }
+
+/// What comes first: what most observers see, then what one sees who sees little else.
+type Weight = (Reverse<usize>, usize);
 
 fn take_one(counts: &mut BTreeMap<Observer, usize>, observer: &Observer) {
     if let Some(count) = counts.get_mut(observer) {
@@ -362,6 +399,28 @@ mod tests {
             "it takes its word back"
         );
         assert_eq!(known.candidates(&listen), []);
+    }
+
+    /// So many liars as fill the table do not keep honest peers from being heard, whoever comes first.
+    #[test]
+    fn who_says_least_is_heard() {
+        let (mut known, listen) = (Observations::default(), &listen()[..1]);
+        let liars = MAX_SEEN / PER_OBSERVER;
+        for n in 0..MAX_SEEN {
+            let remote = format!("/ip4/7.7.7.{}/tcp/1", n % liars);
+            let lie = addr(&format!("/ip4/1.1.1.1/tcp/{}", 1 + n));
+            let id = u64::try_from(n).expect("few");
+            assert!(known.add(&connection(id, HERE, &remote), &lie, listen));
+        }
+        for observer in 1..=4 {
+            let honest = connection(1000 + u64::from(observer), HERE, &remote(observer));
+            assert!(known.add(&honest, &addr(SEEN), listen), "{observer}");
+            assert_eq!(texts(&known.candidates(listen))[0], SEEN);
+        }
+        assert_eq!(texts(&known.confirmed(listen)), [SEEN]);
+        assert_eq!(known.seen.len(), MAX_SEEN);
+        let liar = connection(2000, HERE, "/ip4/7.7.7.1/tcp/1");
+        assert!(!known.add(&liar, &addr("/ip4/1.1.1.1/tcp/9999"), listen));
     }
 
     proptest! {

@@ -219,6 +219,16 @@ async fn the_gater_refuses_a_peer_once_it_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn endless_negotiations_cut_their_connection_and_no_other() {
+    flooded(100).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_do_long_ones_that_their_dialler_ends() {
+    flooded(60).await;
+}
+
+/// Somebody proposes so many names in each negotiation, and ends with it if the server does not.
+async fn flooded(names: usize) {
     let (server, addr) = listening(builder()).await;
     server.set_stream_handler("/echo", echo).expect("free");
     let (honest, flooder) = (started(builder()).await, started(builder()).await);
@@ -232,7 +242,7 @@ async fn endless_negotiations_cut_their_connection_and_no_other() {
     let options = OpenOptions::default().eager();
     // Whatever the server says to a stream, the next one is opened, until there is no connection for it.
     while flood
-        .open_with((0..100).map(|n| format!("/no/{n}")), options.clone())
+        .open_with((0..names).map(|n| format!("/no/{n}")), options.clone())
         .await
         .is_err()
         && opened < 1000
@@ -244,7 +254,7 @@ async fn endless_negotiations_cut_their_connection_and_no_other() {
     }
     assert!(
         opened < 20,
-        "16 negotiations of 64 messages are more than the budget: {opened}"
+        "17 negotiations of 60 messages are more than the budget: {opened}"
     );
     let reason = flood.closed().await;
     assert!(
