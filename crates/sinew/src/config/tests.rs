@@ -89,77 +89,77 @@ fn every_key_is_documented() {
     }
 }
 
+/// Texts that describe no node, and what their errors say.
+const WRONG: &[(&str, &[&str])] = &[
+    ("listne = []", &["line 1", "listne", "expected one of `listen`"]),
+    ("= 1", &["line 1"]),
+    ("listen = '/ip4/1.2.3.4/tcp/1'", &["line 1", "listen", "sequence"]),
+    (
+        "\nlisten = [\n'/ip4/1.2.3/tcp/1']",
+        &["line 3, listen: \"/ip4/1.2.3/tcp/1\"", "/ip4/192.0.2.1/tcp/4001"],
+    ),
+    (
+        "announce = ['node.example.org']",
+        &["line 1, announce:", "/ip4/192.0.2.1/tcp/4001"],
+    ),
+    ("append_announce = ['/tcp']", &["line 1, append_announce:"]),
+    (
+        "no_announce = ['10.0.0.1/8']",
+        &["line 1, no_announce:", "behind the first 8", "10.0.0.0/8"],
+    ),
+    (
+        "metrics = 'localhost'",
+        &["line 1, metrics: \"localhost\"", "write 127.0.0.1:9090"],
+    ),
+    ("wss.cert = 'a.pem'", &["line 1", "missing field `key`"]),
+    ("wss.chain = 'a.pem'", &["line 1", "chain", "`cert`"]),
+    ("[watermarks]\nhigh = 3", &["line 1", "missing field `low`"]),
+    (
+        "[watermarks]\nhigh = 3\nlow = 4",
+        &["line 3, watermarks.low: 4", "at most that"],
+    ),
+    ("[watermarks]\nlow = -1\nhigh = 4", &["line 2", "low = -1", "-1"]),
+    (
+        "watermarks = { low = 1, high = 2, grace = '20s' }",
+        &["line 1, watermarks.grace: \"20s\"", "write 20"],
+    ),
+    (
+        "[access]\n# whom\ndeny = ['1.2.3']",
+        &["line 3, access.deny: \"1.2.3\"", "192.0.2.0/24", "peer id"],
+    ),
+    (
+        "[access]\nallow = ['1.2.3.4']\ndeny = ['1.2.3.4/32']",
+        &["line 3, access.deny: 1.2.3.4", "one of the lists"],
+    ),
+    ("[access]\nblock = []", &["line 2", "block", "`deny`"]),
+    (
+        "\n[limits]\nbase = 'huge'",
+        &["line 3, limits.base: \"huge\"", "\"auto\" or \"default\""],
+    ),
+    (
+        "limits.no_such = 1",
+        &["line 1, limits.no_such:", "inbound_connections"],
+    ),
+    (
+        "limits.dials = 3\nlimits.pending = -1",
+        &["line 2, limits.pending:", "-1"],
+    ),
+    (
+        "limits.pending = 'many'",
+        &["line 1, limits.pending:", "many", "expected"],
+    ),
+    (
+        "limits.inbound_rate_per_address = 5",
+        &["line 1, limits.inbound_rate_per_address:", "Rate"],
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_named_with_its_place_and_what_to_write_instead() {
-    for (text, named) in [
-        (
-            "listne = []",
-            &["line 1", "listne", "expected one of `listen`"][..],
-        ),
-        ("= 1", &["line 1"]),
-        ("listen = '/ip4/1.2.3.4/tcp/1'", &["line 1", "listen", "sequence"]),
-        (
-            "\nlisten = [\n'/ip4/1.2.3/tcp/1']",
-            &["line 3, listen: \"/ip4/1.2.3/tcp/1\"", "/ip4/192.0.2.1/tcp/4001"],
-        ),
-        (
-            "announce = ['node.example.org']",
-            &["line 1, announce:", "/ip4/192.0.2.1/tcp/4001"],
-        ),
-        ("append_announce = ['/tcp']", &["line 1, append_announce:"]),
-        (
-            "no_announce = ['10.0.0.1/8']",
-            &["line 1, no_announce:", "behind the first 8", "10.0.0.0/8"],
-        ),
-        (
-            "metrics = 'localhost'",
-            &["line 1, metrics: \"localhost\"", "write 127.0.0.1:9090"],
-        ),
-        ("wss.cert = 'a.pem'", &["line 1", "missing field `key`"]),
-        ("wss.chain = 'a.pem'", &["line 1", "chain", "`cert`"]),
-        ("[watermarks]\nhigh = 3", &["line 1", "missing field `low`"]),
-        (
-            "[watermarks]\nhigh = 3\nlow = 4",
-            &["line 3, watermarks.low: 4", "at most that"],
-        ),
-        ("[watermarks]\nlow = -1\nhigh = 4", &["line 2", "low = -1", "-1"]),
-        (
-            "watermarks = { low = 1, high = 2, grace = '20s' }",
-            &["line 1, watermarks.grace: \"20s\"", "write 20"],
-        ),
-        (
-            "[access]\n# whom\ndeny = ['1.2.3']",
-            &["line 3, access.deny: \"1.2.3\"", "192.0.2.0/24", "peer id"],
-        ),
-        (
-            "[access]\nallow = ['1.2.3.4']\ndeny = ['1.2.3.4/32']",
-            &["line 3, access.deny: 1.2.3.4", "one of the lists"],
-        ),
-        ("[access]\nblock = []", &["line 2", "block", "`deny`"]),
-        (
-            "\n[limits]\nbase = 'huge'",
-            &["line 3, limits.base: \"huge\"", "\"auto\" or \"default\""],
-        ),
-        (
-            "limits.no_such = 1",
-            &["line 1, limits.no_such:", "inbound_connections"],
-        ),
-        (
-            "limits.dials = 3\nlimits.pending = -1",
-            &["line 2, limits.pending:", "-1"],
-        ),
-        (
-            "limits.pending = 'many'",
-            &["line 1, limits.pending:", "many", "expected"],
-        ),
-        (
-            "limits.inbound_rate_per_address = 5",
-            &["line 1, limits.inbound_rate_per_address:", "Rate"],
-        ),
-    ] {
+    for (text, named) in WRONG {
         let error = parse(text).expect_err(text).to_string();
         assert!(error.starts_with("/etc/sinew/node.toml"), "{text}: {error}");
-        for name in named {
+        for name in *named {
             assert!(error.contains(name), "{text}: no {name} in {error}");
         }
     }
