@@ -11,7 +11,7 @@ pub struct PeerstoreBounds {
     /// Protocols a peer.
     pub protocols_per_peer: usize,
     /// Bytes of what is known of all peers, about; beyond it those that were touched longest ago and are not
-    /// connected are forgotten.
+    /// connected are forgotten, and those that are connected lose what they told beyond `bytes / peers` (but 4 KiB).
     pub bytes: usize,
 }
 

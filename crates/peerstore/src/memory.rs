@@ -163,6 +163,41 @@ mod tests {
     }
 
     #[test]
+    fn connected_liars_keep_no_more_than_their_share() {
+        const SHARE: usize = 5000;
+        let bounds = PeerstoreBounds {
+            peers: 100,
+            bytes: 100 * SHARE,
+            ..PeerstoreBounds::default()
+        };
+        let (store, honest) = (MemoryPeerstore::new(bounds), PeerId::random());
+        let mut learned = Learned::default();
+        learned.protocols = Some(["/honest".into()].into());
+        store.update(&honest, &learned, at(0));
+        store.set_connected(&honest, true, at(0));
+        learned.protocols = Some((0..1024).map(|n| format!("/a/lie/{n:099}").into()).collect());
+        let long = format!("/dns4/{}/tcp/1", ["a"; 120].join("."));
+        let lies: Vec<Multiaddr> = (1..60)
+            .map(|n| {
+                long.replace("a", &(n % 10).to_string())
+                    .replace("/tcp/1", &format!("/tcp/{n}"))
+            })
+            .map(|lie| lie.parse().expect("an address"))
+            .collect();
+        for _ in 0..90 {
+            let liar = PeerId::random();
+            store.set_connected(&liar, true, at(0));
+            store.add_addrs(&liar, &lies, secs(60), at(0));
+            store.update(&liar, &learned, at(0));
+            // The newest keeps its share before the others have given theirs back.
+            let bytes = store.lock().bytes();
+            assert!(bytes <= bounds.bytes + SHARE, "{bytes}");
+        }
+        assert_eq!(store.peers().len(), 91, "nobody who is connected is forgotten");
+        assert_eq!(store.protocols(&honest).expect("kept").len(), 1);
+    }
+
+    #[test]
     fn both_tables_are_bounded_and_connected_peers_stay() {
         let bounds = PeerstoreBounds {
             peers: 2,

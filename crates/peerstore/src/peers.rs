@@ -15,6 +15,9 @@ const LOOKS: usize = 16;
 /// The share of a new round-trip time in what is kept: go-libp2p's smoothing of latencies.
 const SMOOTHING: f64 = 0.1;
 
+/// Bytes that a connected peer keeps however many there are: what honest peers tell of themselves, about.
+const LEAST_SHARE: usize = 4096;
+
 /// What is known of all peers.
 #[derive(Default)]
 pub(crate) struct Peers {
@@ -144,7 +147,8 @@ impl Peers {
         Some(removed)
     }
 
-    /// Forgets those that were touched longest ago until the bounds hold, but not `newest` and no connected one.
+    /// Forgets those that were touched longest ago until the bounds hold, but not `newest` and no connected one: of
+    /// that, what is more than its share.
     fn make_room(&mut self, newest: &PeerId) {
         for _ in 0..LOOKS {
             if self.by_id.len() <= self.bounds.peers && self.bytes <= self.bounds.bytes {
@@ -155,12 +159,30 @@ impl Peers {
             else {
                 return;
             };
-            if stays {
-                self.by_id.to_back(&oldest);
-            } else {
+            if !stays {
                 self.remove(&oldest);
+                continue;
             }
+            self.cut_down(&oldest);
+            self.by_id.to_back(&oldest);
         }
+        self.cut_down(newest);
+    }
+
+    /// While all together know too much, a peer that has to stay keeps no more than its share of what it told of
+    /// itself.
+    fn cut_down(&mut self, peer: &PeerId) {
+        let share = (self.bounds.bytes / self.bounds.peers.max(1)).max(LEAST_SHARE);
+        let Some(entry) = self.by_id.get_mut(peer) else {
+            return;
+        };
+        if self.bytes <= self.bounds.bytes || entry.size <= share {
+            return;
+        }
+        let before = entry.size;
+        entry.cut_down(share);
+        self.bytes -= before - entry.size;
+        self.note(peer);
     }
 
     /// Notes that a peer is different. Those that are here are bounded; of those that are gone no more ids are kept.
@@ -205,6 +227,16 @@ impl Peer {
         self.addrs.retain(|addr| addr.is_alive(now));
         self.addrs.sort_by_key(Addr::rank);
         self.addrs.truncate(max);
+    }
+
+    /// Leaves out what it told of itself, and then addresses that end soonest, until it takes `share` bytes.
+    fn cut_down(&mut self, share: usize) {
+        let known = &mut self.known;
+        (known.protocols, known.record, known.agent) = (None, None, None);
+        self.size = self.measure();
+        while self.size > share && self.addrs.pop().is_some() {
+            self.size = self.measure();
+        }
     }
 
     /// Takes in what is newer.
