@@ -61,8 +61,25 @@ impl DiskPeerstore {
     /// # Errors
     /// As [`DiskPeerstore::open`].
     pub fn open_with(path: impl AsRef<Path>, bounds: PeerstoreBounds) -> Result<Self, DiskError> {
-        let path = path.as_ref().to_owned();
-        let Opened { file, peers, aside } = File::open(&path, &bounds, Clocks::now())?;
+        let path = path.as_ref();
+        let opened = File::open(path, &bounds, Clocks::now())?;
+        Ok(Self::with(path, bounds, opened))
+    }
+
+    /// Opens the peerstore at `path`, which has to be there and sound: for whoever wants to read it, and may have named
+    /// another file. Reads all of it, which blocks.
+    ///
+    /// # Errors
+    /// As [`DiskPeerstore::open`], and [`DiskError::Damaged`]; the file stays where and as it is then.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Self, DiskError> {
+        let (path, bounds) = (path.as_ref(), PeerstoreBounds::default());
+        let opened = File::open_existing(path, &bounds, Clocks::now())?;
+        Ok(Self::with(path, bounds, opened))
+    }
+
+    fn with(path: &Path, bounds: PeerstoreBounds, opened: Opened) -> Self {
+        let Opened { file, peers, aside } = opened;
+        let path = path.to_owned();
         let mut tables = Peers::new(bounds);
         tables.record_changes();
         for (id, peer) in peers {
@@ -78,7 +95,7 @@ impl DiskPeerstore {
             path,
             aside,
         };
-        Ok(Self { state: state.into() })
+        Self { state: state.into() }
     }
 
     /// Where a damaged file was put when this was opened, if it was damaged.

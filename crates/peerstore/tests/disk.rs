@@ -139,6 +139,23 @@ fn a_file_of_something_else_is_kept_aside_and_the_node_starts() {
     }
 }
 
+#[test]
+fn who_only_reads_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("node.key");
+    DiskPeerstore::open_existing(&path).expect_err("it is not there");
+    assert!(!path.exists());
+    fs::write(&path, b"a key").expect("written");
+    let error = DiskPeerstore::open_existing(&path).expect_err("no peerstore");
+    assert!(matches!(error, DiskError::Damaged { .. }), "{error}");
+    assert_eq!(fs::read(&path).expect("still there"), b"a key");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    let path = folder.path().join("peers.redb");
+    filled(&path);
+    let store = DiskPeerstore::open_existing(&path).expect("sound");
+    assert_eq!(store.peers().len(), 200);
+}
+
 /// Every damage ends in a store that works: with what could be read, or with the file kept aside.
 #[test]
 fn damage_anywhere_in_the_file_is_survived() {

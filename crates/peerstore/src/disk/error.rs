@@ -3,7 +3,7 @@
 use sinew_machine::{Blame, Culpable};
 use std::{io, path::PathBuf};
 
-/// Why a peerstore on disk could not be opened or written. A damaged file is no error: it is kept aside.
+/// Why a peerstore on disk could not be opened or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiskError {
@@ -18,6 +18,15 @@ pub enum DiskError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// The file is damaged, or something else than a peerstore. For a node that is no error: it is kept aside.
+    #[error("{}: no peerstore, or a damaged one: {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<redb::Error>,
     },
     /// The store did not take it.
     #[error("{}: {source}", path.display())]

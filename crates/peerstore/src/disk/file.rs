@@ -73,6 +73,28 @@ impl File {
         }
     }
 
+    /// Opens the file at `path`, and leaves a damaged one alone.
+    pub(super) fn open_existing(
+        path: &Path,
+        bounds: &PeerstoreBounds,
+        clocks: Clocks,
+    ) -> Result<Opened, DiskError> {
+        let at = |source| DiskError::File {
+            path: path.to_owned(),
+            source,
+        };
+        fs::metadata(path).map_err(at)?;
+        let (file, peers) = read_whole(path, bounds, clocks).map_err(|error| match error {
+            error if is_damage(&error) => DiskError::Damaged {
+                path: path.to_owned(),
+                source: Box::new(error),
+            },
+            error => DiskError::new(path.to_owned(), error),
+        })?;
+        let aside = None;
+        Ok(Opened { file, peers, aside })
+    }
+
     /// Makes the changes in one transaction, which is on the disk when this returns: after a crash either all of it is
     /// there or nothing.
     pub(super) fn write(&self, changed: &Changed) -> Result<(), redb::Error> {
