@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// Start two nodes, connect them, and show what they can do.
     Demo {
         /// Size of the file that is moved, in MiB.
-        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+        #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=65_536))]
         size: u64,
         /// Only over this stack; can be given several times. Over all of them otherwise.
         #[arg(long)]
@@ -70,10 +70,10 @@ pub(crate) enum Command {
         #[arg(value_parser = address)]
         addr: Multiaddr,
         /// How many pings.
-        #[arg(short, long, default_value_t = 5)]
+        #[arg(short, long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
         count: u32,
         /// Seconds between pings.
-        #[arg(short, long, default_value = "1", value_parser = seconds)]
+        #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
         interval: Duration,
         #[command(flatten)]
         key: KeyArgs,
@@ -105,13 +105,13 @@ pub(crate) enum Command {
     /// Take files from one peer, or from whoever knows the one-time code.
     Receive {
         /// Take files from this peer only; without it a one-time code is printed and good for one file.
-        #[arg(long)]
+        #[arg(long, value_name = "PEER")]
         from: Option<PeerId>,
         /// Where files go.
         #[arg(long, default_value = ".")]
         dir: PathBuf,
         /// The largest file taken, in MiB.
-        #[arg(long, default_value_t = 1024)]
+        #[arg(long, value_name = "MIB", default_value_t = 1024)]
         max_size: u64,
         #[command(flatten)]
         listening: Listening,
@@ -164,7 +164,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) peerstore: Option<PathBuf>,
     /// Answer with metrics for Prometheus on this address, 127.0.0.1:9090 for instance.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT", value_parser = socket_addr)]
     pub(crate) metrics: Option<SocketAddr>,
     /// The limits to start from, without those of the file.
     #[arg(long)]
@@ -194,8 +194,8 @@ pub(crate) struct Listening {
 /// Which key a command uses.
 #[derive(ClapArgs, Debug)]
 pub(crate) struct KeyArgs {
-    /// The key file; made if it is not there. Without it `sinew node` and `sinew receive` use
-    /// the one in the configuration folder, and other commands a fresh key.
+    /// The key file; made if it is not there. Without it commands that listen (node, receive, perf serve) use
+    /// ~/.config/sinew/node.key, and those that dial a fresh key.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// The swarm.key file of a private network: the node talks with nobody else.
@@ -285,7 +285,7 @@ pub(crate) enum PerfCommand {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
         streams: u32,
         /// Seconds for each direction; 5 unless --bytes is given.
-        #[arg(long, value_parser = seconds)]
+        #[arg(long, value_name = "SECONDS", value_parser = seconds)]
         duration: Option<Duration>,
         #[command(flatten)]
         key: KeyArgs,
@@ -328,6 +328,11 @@ pub(crate) enum Stack {
 
 fn address(text: &str) -> Result<Multiaddr, String> {
     addr::parse(text).map_err(|error| format!("{error}; an address looks like /ip4/192.0.2.1/tcp/4001"))
+}
+
+fn socket_addr(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "an IP address and a port are needed, 127.0.0.1:9090 for instance".into())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -16,7 +16,7 @@ mod send;
 use crate::{
     args::{Args, Command},
     error::CliError,
-    output::Output,
+    output::{self, Output},
 };
 use clap::CommandFactory;
 
@@ -55,7 +55,9 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
         } => receive::run(from, &dir, max_size.saturating_mul(1 << 20), &listening, output).await,
         Command::Perf(command) => perf::run(command, output).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "sinew", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "sinew", &mut script);
+            output::raw(&script);
             Ok(())
         }
     }

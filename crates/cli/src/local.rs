@@ -17,6 +17,7 @@ use sinew::{
 };
 use std::{
     error::Error,
+    net::UdpSocket,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -124,16 +125,21 @@ pub(crate) fn listener(args: &Listening) -> Result<NodeBuilder, CliError> {
     Ok(addrs.into_iter().fold(builder, NodeBuilder::listen_on))
 }
 
-/// Where a node listens if nothing is said: over all that its network allows.
+/// Where a node listens if nothing is said: over all that its network and this machine allow.
 pub(crate) fn anywhere(args: &KeyArgs) -> Vec<Multiaddr> {
-    let quic = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip6/::/udp/0/quic-v1"];
-    let tcp = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"];
+    let all = [
+        "/ip4/0.0.0.0/udp/0/quic-v1",
+        "/ip6/::/udp/0/quic-v1",
+        "/ip4/0.0.0.0/tcp/0",
+        "/ip6/::/tcp/0",
+    ];
+    let has_ipv6 = UdpSocket::bind("[::]:0").is_ok();
     // QUIC brings its own security, which the key of a private network cannot wrap.
-    let quic = quic.iter().filter(|_| args.psk.is_none());
-    let addrs = quic
-        .chain(&tcp)
-        .map(|addr| addr::parse(addr).expect("an address of ours"));
-    addrs.collect()
+    let usable = |addr: &&&str| {
+        (has_ipv6 || addr.starts_with("/ip4")) && (args.psk.is_none() || addr.contains("/tcp"))
+    };
+    let parse = |addr: &&str| addr::parse(addr).expect("an address of ours");
+    all.iter().filter(usable).map(parse).collect()
 }
 
 /// Starts a node. A name on the command line is the word of whoever typed it, wherever it leads.
@@ -155,6 +161,9 @@ fn hint(error: &StartError) -> &'static str {
         }
         StartError::Host(HostStartError::Watermarks { .. }) => {
             "change low and high under [watermarks], or the connections under [limits]"
+        }
+        StartError::Host(HostStartError::Listen(ListenError::NoTransport(_))) => {
+            "listen on /tcp/PORT, /tcp/PORT/ws, /tcp/PORT/tls/ws, or without --psk on /udp/PORT/quic-v1"
         }
         StartError::Host(_) => "choose another address with --listen, or port 0 for any free port",
         _ => "choose another key with --key",
@@ -183,6 +192,21 @@ pub(crate) async fn connect(host: &Host, addr: &Multiaddr) -> Result<Connection,
     host.dial(addr, DialOptions::default()).await.map_err(|error| {
         CliError::stack("connecting", error).hint("is the node running, and is the address as it printed it?")
     })
+}
+
+/// Connects a node to `addr`, does something there, and says goodbye however that ends.
+pub(crate) async fn visit<T>(
+    builder: NodeBuilder,
+    addr: &Multiaddr,
+    act: impl AsyncFnOnce(&Host, &Connection) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let host = start(builder).await?;
+    let outcome = match connect(&host, addr).await {
+        Ok(connection) => act(&host, &connection).await,
+        Err(error) => Err(error),
+    };
+    host.shutdown(Duration::from_secs(1)).await;
+    outcome
 }
 
 /// The addresses of a node with its peer id, as others dial it.

@@ -19,7 +19,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colours = takes_colours(&io::stdout());
         Self { json, colours }
     }
 
@@ -140,14 +140,32 @@ pub(crate) fn rate(count: u64, duration: Duration) -> String {
     format!("{:.0} MiB/s", count as f64 / seconds / f64::from(1 << 20))
 }
 
+/// Text that is neither: a script for instance.
+pub(crate) fn raw(text: &[u8]) {
+    // Whoever reads may have gone; there is nobody to tell then.
+    let _ = io::stdout().lock().write_all(text);
+}
+
 /// Logs to standard error as `-v` and `SINEW_LOG` have it.
 pub(crate) fn start_tracing(verbose: u8) {
     let level = ["error", "info", "debug", "trace"][usize::from(verbose.min(3))];
-    let filter = EnvFilter::try_from_env("SINEW_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = match std::env::var("SINEW_LOG").as_deref().map(EnvFilter::try_new) {
+        Ok(Ok(filter)) => filter,
+        Ok(Err(error)) => {
+            let _ = writeln!(io::stderr(), "SINEW_LOG is left aside: {error}");
+            EnvFilter::new(level)
+        }
+        Err(_) => EnvFilter::new(level),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(takes_colours(&io::stderr()))
         .init();
+}
+
+fn takes_colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 #[cfg(test)]

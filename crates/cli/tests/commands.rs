@@ -462,6 +462,84 @@ fn the_wrong_peer_and_the_wrong_words_have_exit_codes() {
     }
 }
 
+/// What a command says on standard error, and its exit code.
+fn complaint(folder: &Path, args: &[&str]) -> (i32, String) {
+    let done = sinew(folder, args).output().expect("started");
+    let text = String::from_utf8(done.stderr).expect("text");
+    (done.status.code().expect("it ended by itself"), text)
+}
+
+#[test]
+fn who_types_something_wrong_is_told_what_to_type() {
+    let folder = folder();
+    let here = folder.path();
+    for (args, told) in [
+        (&["node", "--metrics", "localhost"][..], "127.0.0.1:9090"),
+        (&["node", "--listen", "0.0.0.0:4001"], "/ip4/192.0.2.1/tcp/4001"),
+        (&["ping", "/ip4/127.0.0.1/tcp/1", "--count", "0"], "1.."),
+        (
+            &["ping", "/ip4/127.0.0.1/tcp/1", "--interval", "soon"],
+            "number of seconds",
+        ),
+        (&["node", "--wss-key", "cert.key"], "--wss-cert"),
+    ] {
+        let (code, text) = complaint(here, args);
+        assert!(code == 2 && text.contains(told), "{args:?}: {code} {text}");
+    }
+    let (code, lines) = run(here, &["node", "--listen", "/ip4/127.0.0.1/udp/0"]);
+    assert_eq!(code, 3);
+    assert!(text(&lines[0], "hint").contains("/udp/PORT/quic-v1"), "{lines:?}");
+}
+
+#[test]
+fn logs_have_colours_on_a_terminal_only() {
+    let folder = folder();
+    let here = folder.path();
+    let node = Running::start(here, &["node"]);
+    let (code, text) = complaint(here, &["ping", &node.addr, "--count", "1", "-vv"]);
+    assert!(
+        code == 0 && text.contains("DEBUG") && !text.contains('\x1b'),
+        "{text}"
+    );
+    let mut command = sinew(here, &["ping", &node.addr, "--count", "1"]);
+    let done = command
+        .env("SINEW_LOG", "sinew_host=loud")
+        .output()
+        .expect("started");
+    let text = String::from_utf8(done.stderr).expect("text");
+    assert!(
+        done.status.success() && text.starts_with("SINEW_LOG is left aside"),
+        "{text}"
+    );
+    assert_eq!(node.signal(Signal::TERM), 0);
+}
+
+#[test]
+fn a_command_that_fails_says_goodbye() {
+    let folder = folder();
+    let here = folder.path();
+    let node = Running::start(here, &["node"]);
+    fs::write(here.join("file"), "content").expect("written");
+    let (code, lines) = run(here, &["send", "file", &node.addr]);
+    assert_eq!(code, 1);
+    assert!(text(&lines[0], "hint").contains("sinew receive"), "{lines:?}");
+    let end = node.event("disconnected");
+    assert!(text(&end, "reason").contains("closed by the remote"), "{end}");
+    assert_eq!(node.signal(Signal::TERM), 0);
+}
+
+#[test]
+fn listing_peers_of_another_file_leaves_it_alone() {
+    let folder = folder();
+    let here = folder.path();
+    assert_eq!(run(here, &["key", "new", "node.key"]).0, 0);
+    let before = fs::read(here.join("node.key")).expect("made");
+    let (code, lines) = run(here, &["peers", "node.key"]);
+    assert_eq!((code, lines.len()), (3, 1), "{lines:?}");
+    assert!(text(&lines[0], "error").contains("no peerstore"), "{lines:?}");
+    assert_eq!(fs::read(here.join("node.key")).expect("still there"), before);
+}
+
 /// A folder with a file to send and a folder for what arrives.
 fn with_file(here: &Path, content: &[u8]) {
     fs::write(here.join("file"), content).expect("written");
@@ -631,4 +709,9 @@ fn completions_are_scripts() {
     for word in ["_sinew()", "identify", "receive", "perf"] {
         assert!(script.contains(word), "{word}");
     }
+    let mut command = sinew(folder.path(), &["completions", "bash"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
+    drop(child.stdout.take());
+    let status = child.wait().expect("it ends");
+    assert!(status.success(), "a reader that goes is no failure: {status}");
 }

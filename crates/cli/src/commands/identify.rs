@@ -2,18 +2,24 @@
 
 use crate::{args::KeyArgs, error::CliError, local, output::Output};
 use serde_json::json;
-use sinew::{Multiaddr, identify::Record};
-use std::time::Duration;
+use sinew::{
+    Connection, Multiaddr,
+    identify::{Info, Record},
+};
 
 pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Result<(), CliError> {
     let builder = local::dialler(key)?;
     let identify = builder.identify();
-    let host = local::start(builder).await?;
-    let connection = local::connect(&host, addr).await?;
-    let them = identify
-        .identify_on(&connection)
-        .await
-        .map_err(|error| CliError::stack("identify", error))?;
+    local::visit(builder, addr, async |_, connection| {
+        let them = identify.identify_on(connection).await;
+        let them = them.map_err(|error| CliError::stack("identify", error))?;
+        tell(connection, &them, output);
+        Ok(())
+    })
+    .await
+}
+
+fn tell(connection: &Connection, them: &Info, output: &Output) {
     let texts = |addrs: &[Multiaddr]| addrs.iter().map(ToString::to_string).collect::<Vec<_>>();
     let protocols: Vec<_> = them
         .protocols
@@ -53,6 +59,4 @@ pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Res
         .iter()
         .for_each(|protocol| text += &format!("\nspeaks     {}", printable(protocol)));
     output.say(&text, &object);
-    host.shutdown(Duration::from_secs(1)).await;
-    Ok(())
 }

@@ -14,7 +14,7 @@ pub(crate) fn run(file: &Path, output: &Output) -> Result<(), CliError> {
         let missing = CliError::new(Kind::Local, format!("there is no {}", file.display()));
         return Err(missing.hint("a node makes one with `sinew node --peerstore FILE`"));
     }
-    let store = DiskPeerstore::open(file).map_err(local::peerstore_error)?;
+    let store = DiskPeerstore::open_existing(file).map_err(local::peerstore_error)?;
     let now = sinew::now();
     let mut known: Vec<_> = store
         .peers()
@@ -41,7 +41,7 @@ fn line(info: &PeerInfo, output: &Output) -> Vec<String> {
     output.object(&json!({
         "peer": info.peer.to_string(),
         "agent": agent,
-        "latency_micros": info.latency.map(|latency| latency.as_micros()),
+        "latency_us": info.latency.map(|latency| latency.as_micros()),
         "protocols": protocols,
         "addrs": addrs,
         "signed_record": info.record.is_some(),

@@ -53,13 +53,22 @@ async fn measure(
     key: &KeyArgs,
     output: &Output,
 ) -> Result<(), CliError> {
-    let host = local::start(local::dialler(key)?).await?;
-    let connection = local::connect(&host, addr).await?;
-    let perf = Perf::new(host.clone());
+    local::visit(local::dialler(key)?, addr, async |host, connection| {
+        both_ways((&Perf::new(host.clone()), connection), amount, streams, output).await
+    })
+    .await
+}
+
+async fn both_ways(
+    to: (&Perf, &Connection),
+    amount: Amount,
+    streams: u32,
+    output: &Output,
+) -> Result<(), CliError> {
     let nothing = Amount::Bytes(0);
     for (name, up, down) in [("upload", amount, nothing), ("download", nothing, amount)] {
         let request = Request::default().upload(up).download(down);
-        let reports = side_by_side((&perf, &connection), request, streams, name, output).await?;
+        let reports = side_by_side(to, request, streams, name, output).await?;
         let transfer = |report: &Report| {
             if name == "upload" {
                 report.upload
@@ -69,7 +78,6 @@ async fn measure(
         };
         summary(name, &reports.iter().map(transfer).collect::<Vec<_>>(), output);
     }
-    host.shutdown(Duration::from_secs(1)).await;
     Ok(())
 }
 

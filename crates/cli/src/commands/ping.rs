@@ -7,7 +7,7 @@ use crate::{
     output::{Output, time},
 };
 use serde_json::json;
-use sinew::Multiaddr;
+use sinew::{Connection, Multiaddr, ping::Ping};
 use std::time::Duration;
 
 pub(crate) async fn run(
@@ -19,10 +19,30 @@ pub(crate) async fn run(
 ) -> Result<(), CliError> {
     let builder = local::dialler(key)?;
     let ping = builder.ping();
-    let host = local::start(builder).await?;
-    let connection = local::connect(&host, addr).await?;
+    let answered = local::visit(builder, addr, async |_, connection| {
+        Ok(all(&ping, connection, (count, interval), output).await)
+    })
+    .await?;
+    let lost = count as usize - answered;
+    if lost == 0 {
+        Ok(())
+    } else {
+        Err(CliError::new(
+            Kind::Remote,
+            format!("{lost} of {count} pings were lost"),
+        ))
+    }
+}
+
+/// Pings and tells; how many were answered.
+async fn all(
+    ping: &Ping,
+    connection: &Connection,
+    (count, interval): (u32, Duration),
+    output: &Output,
+) -> usize {
     output.tell(&format!("ping {}", connection.peer()));
-    let mut pings = ping.pings_over(&connection, interval);
+    let mut pings = ping.pings_over(connection, interval);
     let mut times = Vec::new();
     for number in 1..=count {
         match pings.next().await {
@@ -41,16 +61,7 @@ pub(crate) async fn run(
     }
     pings.finish().await;
     summary(count, &mut times, output);
-    host.shutdown(Duration::from_secs(1)).await;
-    let lost = count as usize - times.len();
-    if lost == 0 {
-        Ok(())
-    } else {
-        Err(CliError::new(
-            Kind::Remote,
-            format!("{lost} of {count} pings were lost"),
-        ))
-    }
+    times.len()
 }
 
 fn summary(count: u32, times: &mut [Duration], output: &Output) {

@@ -8,11 +8,8 @@ use crate::{
     transfer,
 };
 use serde_json::json;
-use sinew::Multiaddr;
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use sinew::{Connection, Host, Multiaddr};
+use std::{path::Path, time::Instant};
 
 pub(crate) async fn run(
     file: &Path,
@@ -21,11 +18,12 @@ pub(crate) async fn run(
     key: &KeyArgs,
     output: &Output,
 ) -> Result<(), CliError> {
-    let host = local::start(local::dialler(key)?).await?;
-    let connection = local::connect(&host, addr).await?;
     let size = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     let (bar, started) = (output.bar(size, "sending"), Instant::now());
-    let sent = transfer::send(&connection, file, code, |moved| bar.inc(moved)).await;
+    let sending = async |_: &Host, connection: &Connection| {
+        transfer::send(connection, file, code, |moved| bar.inc(moved)).await
+    };
+    let sent = local::visit(local::dialler(key)?, addr, sending).await;
     bar.finish_and_clear();
     let (size, hash) = sent?;
     let (took, hash) = (started.elapsed(), hex(&hash));
@@ -39,7 +37,6 @@ pub(crate) async fn run(
         &text,
         &json!({ "bytes": size, "seconds": took.as_secs_f64(), "sha256": hash }),
     );
-    host.shutdown(Duration::from_secs(1)).await;
     Ok(())
 }
 

@@ -26,7 +26,11 @@ pub(crate) async fn send(
         .open([PROTOCOL])
         .await
         .map_err(|error| CliError::stack("opening a stream", error))?;
-    let lost = |error| CliError::new(Kind::Remote, "sending").because(error);
+    let lost = |error| {
+        CliError::new(Kind::Remote, "sending")
+            .because(error)
+            .hint("does the other node run `sinew receive`?")
+    };
     message::write(&mut stream, &Offer { name, size, code })
         .await
         .map_err(lost)?;
