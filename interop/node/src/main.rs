@@ -1,5 +1,6 @@
-//! A Sinew node for the interop suite: commands come as JSON lines on stdin, answers go to stdout.
+//! A Sinew node for the interop suites: with a control protocol on stdin, or by the contracts of the official suites.
 
+mod contract;
 mod control;
 mod data;
 mod echo;
@@ -9,24 +10,37 @@ mod stack;
 
 use std::{error::Error, process::ExitCode};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
-/// A Sinew node for the interop suite (interop/README.md).
+/// A Sinew node for the interop suites (interop/README.md).
 #[derive(Debug, Parser)]
-enum Args {
+struct Args {
+    #[command(subcommand)]
+    mode: Option<Mode>,
+}
+
+/// Without one the environment says which of the official suites is running.
+#[derive(Debug, Subcommand)]
+enum Mode {
     /// Do what the lines on stdin ask for, until stdin ends.
     Control(stack::Args),
+    /// One side of the official transport suite.
+    Transport(contract::Args),
+    /// One side of the official perf suite.
+    Perf(contract::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(if contract::wants_debug() { "debug" } else { "error" }));
     tracing_subscriber::fmt()
         .with_ansi(false)
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(filter)
         .init();
-    let Args::Control(args) = Args::parse();
-    match run(&args).await {
+    match run(Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("interop-node: {}", control::chain(error.as_ref()));
@@ -35,6 +49,12 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: &stack::Args) -> Result<(), Box<dyn Error>> {
-    node::Node::start(args).await?.run().await
+async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    match args.mode {
+        Some(Mode::Control(args)) => node::Node::start(&args).await?.run().await,
+        Some(Mode::Transport(args)) => contract::transport(&args).await,
+        Some(Mode::Perf(args)) => contract::perf(&args).await,
+        None if contract::is_perf() => contract::perf(&contract::Args::default()).await,
+        None => contract::transport(&contract::Args::default()).await,
+    }
 }

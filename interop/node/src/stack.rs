@@ -1,6 +1,8 @@
 //! A node with the transport, the security and the muxer that the arguments name, and nothing else.
 
 use std::{
+    fmt,
+    net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -8,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use sinew::{
-    HostBuilder, Keypair, Node, Signer, identify,
+    HostBuilder, Keypair, Multiaddr, Node, Signer, identify,
     mplex::Mplex,
     noise::Noise,
     ping::{self, Ping},
@@ -52,68 +54,112 @@ enum Key {
 
 /// One of each layer.
 #[derive(Clone, Debug)]
-struct Stack {
+pub(crate) struct Stack {
     transport: String,
     upgrade: Option<(String, String)>,
+}
+
+impl Stack {
+    /// Security and muxer stand together, or neither.
+    pub(crate) fn new(
+        transport: String,
+        security: Option<String>,
+        muxer: Option<String>,
+    ) -> Result<Self, String> {
+        let upgrade = match (security, muxer) {
+            (None, None) => None,
+            (Some(security), Some(muxer)) => Some((security, muxer)),
+            _ => return Err("a stack is a transport, or a transport, a security and a muxer".to_owned()),
+        };
+        Ok(Self { transport, upgrade })
+    }
+
+    /// Where to listen on a free port.
+    pub(crate) fn listen_addr(&self, ip: IpAddr) -> Result<Multiaddr, Error> {
+        let version = if ip.is_ipv4() { "ip4" } else { "ip6" };
+        let rest = match self.transport.as_str() {
+            "quic-v1" => "udp/0/quic-v1",
+            "ws" => "tcp/0/ws",
+            "wss" => "tcp/0/tls/ws",
+            _ => "tcp/0",
+        };
+        Ok(format!("/{version}/{ip}/{rest}").parse()?)
+    }
 }
 
 impl FromStr for Stack {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut layers = text.split('/').map(str::to_owned);
-        let (transport, security, muxer) = (layers.next(), layers.next(), layers.next());
-        match (transport, security, muxer, layers.next()) {
-            (Some(transport), None, None, None) => Ok(Self {
-                transport,
-                upgrade: None,
-            }),
-            (Some(transport), Some(security), Some(muxer), None) => Ok(Self {
-                transport,
-                upgrade: Some((security, muxer)),
-            }),
-            _ => Err("a stack is a transport, or a transport, a security and a muxer".to_owned()),
+        let mut layers = text.splitn(3, '/').map(str::to_owned);
+        Self::new(layers.next().unwrap_or_default(), layers.next(), layers.next())
+    }
+}
+
+impl fmt::Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.transport)?;
+        match &self.upgrade {
+            Some((security, muxer)) => write!(f, "/{security}/{muxer}"),
+            None => Ok(()),
         }
     }
 }
 
-/// A builder of that node, and its ping service.
+/// A builder of the node that the arguments name, and its ping service.
 pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
-    let key = keypair(args.key)?;
-    let mut builder = add_transport(Node::bare(key.clone()), args, &key)?;
+    let mut builder = builder(&keypair(args.key)?, &args.stack, || {
+        let folder = args.tls.as_deref().ok_or("--tls is missing")?;
+        let root = CertificateDer::from_pem_file(folder.join("root.pem"))?;
+        Ok(WebSocketTransport::new()
+            .with_certificate(certificate(Some(folder))?)
+            .with_roots(vec![root]))
+    })?;
     if let Some(psk) = &args.psk {
         let mut bytes = [0; 32];
         hex::decode_to_slice(psk, &mut bytes)?;
         builder = builder.private_network(PrivateNetwork::new(PreSharedKey::from_bytes(&bytes)));
-    }
-    if let Some((security, muxer)) = &args.stack.upgrade {
-        builder = add_security(builder, security, &key)?;
-        builder = add_muxer(builder, muxer)?;
     }
     builder.add(identify::Config::default());
     let ping = builder.add(ping::Config::default());
     Ok((builder, ping))
 }
 
-fn add_transport(builder: HostBuilder, args: &Args, key: &dyn Signer) -> Result<HostBuilder, Error> {
-    match args.stack.transport.as_str() {
-        "tcp" => Ok(builder.transport(TcpTransport::new())),
+/// A builder of a node with this stack; `secure_websockets` makes the transport of `wss`.
+pub(crate) fn builder(
+    key: &Keypair,
+    stack: &Stack,
+    secure_websockets: impl FnOnce() -> Result<WebSocketTransport, Error>,
+) -> Result<HostBuilder, Error> {
+    let builder = Node::bare(key.clone());
+    let builder = match stack.transport.as_str() {
+        "tcp" => builder.transport(TcpTransport::new()),
         "quic-v1" => {
             let certificate = quic::Certificate::new(key)?;
-            Ok(builder.transport(QuicTransport::new(certificate, quic::Config::default())))
+            builder.transport(QuicTransport::new(certificate, quic::Config::default()))
         }
-        "ws" => Ok(builder.transport(WebSocketTransport::new())),
-        "wss" => Ok(builder.transport(secure_websockets(args.tls.as_ref().ok_or("--tls is missing")?)?)),
-        other => Err(format!("unknown transport {other}").into()),
+        "ws" => builder.transport(WebSocketTransport::new()),
+        "wss" => builder.transport(secure_websockets()?),
+        other => return Err(format!("unknown transport {other}").into()),
+    };
+    match &stack.upgrade {
+        Some((security, muxer)) => add_muxer(add_security(builder, security, key)?, muxer),
+        None => Ok(builder),
     }
 }
 
-fn secure_websockets(folder: &Path) -> Result<WebSocketTransport, Error> {
-    let root = CertificateDer::from_pem_file(folder.join("root.pem"))?;
-    let shown = websocket::Certificate::from_files(folder.join("cert.pem"), folder.join("key.pem"))?;
-    Ok(WebSocketTransport::new()
-        .with_certificate(shown)
-        .with_roots(vec![root]))
+/// The certificate of a folder, or a new one that nobody has certified.
+pub(crate) fn certificate(folder: Option<&Path>) -> Result<websocket::Certificate, Error> {
+    if let Some(folder) = folder {
+        let (chain, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        return Ok(websocket::Certificate::from_files(chain, key)?);
+    }
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    Ok(websocket::Certificate::from_pem(
+        chain.as_bytes(),
+        key.as_bytes(),
+    )?)
 }
 
 fn add_security(builder: HostBuilder, name: &str, key: &dyn Signer) -> Result<HostBuilder, Error> {
@@ -139,4 +185,17 @@ fn keypair(kind: Key) -> Result<Keypair, Error> {
         Key::Ecdsa => Keypair::generate_ecdsa(),
         Key::Rsa => Keypair::generate_rsa(RSA_BITS)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_a_transport_or_three_layers() {
+        for text in ["quic-v1", "wss/tls/mplex"] {
+            assert_eq!(text.parse::<Stack>().unwrap().to_string(), text);
+        }
+        assert!("tcp/noise".parse::<Stack>().is_err());
+    }
 }
