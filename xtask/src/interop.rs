@@ -3,17 +3,27 @@
 mod batch;
 mod cases;
 mod certificates;
+mod child;
+mod contract;
+mod junit;
 mod known;
 mod node;
+mod official;
+mod page;
 mod pair;
 mod peers;
-mod report;
+mod progress;
+mod redis;
+mod results;
+mod rows;
 mod runner;
 mod setup;
 mod stack;
 mod steps;
+mod table;
+mod versions;
 
-use std::{fs, io, num::NonZero, path::PathBuf};
+use std::{ffi::OsString, fs, io, num::NonZero, path::PathBuf, process::ExitStatus};
 
 use crate::workspace;
 
@@ -28,8 +38,19 @@ pub(crate) struct Args {
 enum Command {
     /// Build or install the peers; does nothing where it was done before.
     Setup(SetupArgs),
+    /// Show which tests there are, and what is expected of them.
+    List(Selection),
     /// Set up, then run the tests.
     Run(RunArgs),
+    /// Set one peer up and start its program by hand.
+    Peer(PeerArgs),
+    /// Write the results of the last run into docs/interop.md.
+    Report,
+    /// Write the files with which Sinew joins the official suites.
+    OfficialFiles {
+        /// Where to; target/interop/official if not given.
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -39,26 +60,48 @@ struct SetupArgs {
     peer: Vec<String>,
 }
 
+/// Which tests.
 #[derive(Debug, clap::Args)]
-struct RunArgs {
-    /// Only these peers (ids of interop/peers.toml).
+struct Selection {
+    /// Only these suites; all if not given.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SUITE")]
+    suite: Vec<rows::Suite>,
+    /// Only these peers (ids of interop/peers.toml; `sinew` is Sinew with itself).
     #[arg(long, value_delimiter = ',', value_name = "ID")]
     peer: Vec<String>,
-    /// Fail, rather than skip, when one of these peers cannot be set up.
-    #[arg(long, value_delimiter = ',', value_name = "ID")]
-    require: Vec<String>,
     /// Only tests whose id contains this text.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// The peers against each other instead of against Sinew: shows whether a failure is a peer's own.
+    #[arg(long)]
+    reference: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Fail, rather than skip, when one of these peers cannot be set up.
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    require: Vec<String>,
     /// Tests at a time; one a core if not given.
     #[arg(long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
     /// Run each test this often.
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZero<usize>,
-    /// The peers against each other instead of against Sinew: shows whether a failure is a peer's own.
-    #[arg(long)]
-    reference: bool,
+    /// Let the programs of the official suites find each other through the redis there, rather than through one of ours.
+    #[arg(long, value_name = "HOST:PORT")]
+    redis: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct PeerArgs {
+    /// Which (ids of interop/peers.toml).
+    id: String,
+    /// What to tell it; interop/README.md says what it takes.
+    #[arg(last = true)]
+    args: Vec<OsString>,
 }
 
 /// Why the tests could not run, or did not pass.
@@ -71,30 +114,52 @@ pub(crate) enum InteropError {
         path: PathBuf,
         source: Box<toml::de::Error>,
     },
+    #[error("{} is not as expected", path.display())]
+    Json {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     #[error("no peer is called {id}; interop/peers.toml has {known}")]
     UnknownPeer { id: String, known: String },
     #[error("{id} could not be set up")]
     Setup { id: String, source: setup::SetupError },
+    #[error("{id} could not be started")]
+    Start { id: String, source: io::Error },
+    #[error("{id}: {status}")]
+    Ended { id: String, status: ExitStatus },
     #[error("the certificates of secure WebSockets cannot be made")]
     Certificates(#[source] rcgen::Error),
-    #[error("no test has the text {filter:?} in its id")]
-    NoTest { filter: String },
+    #[error("no test is of this selection")]
+    NoTest,
+    #[error("{page} has no line {begin:?}, or not the line that ends the results")]
+    NoMarks { page: &'static str, begin: &'static str },
+    #[error("git does not say what is checked out")]
+    NoCommit,
     #[error("{failed} test(s) failed; the logs of both sides are in {}", logs.display())]
     Failed { failed: usize, logs: PathBuf },
 }
 
-/// Sets the peers up, or runs the tests.
+/// Does what the command line says.
 pub(crate) fn run(args: &Args) -> Result<(), InteropError> {
     let places = peers::Places::new(workspace::root());
+    let peers = peers::load(&places)?;
     match &args.command {
-        Command::Setup(args) => set_up(&places, &args.peer),
-        Command::Run(args) => run_tests(&places, args),
+        Command::Setup(args) => set_up(&places, &peers.select(&args.peer)?),
+        Command::List(selection) => list(&places, &selected(&peers, selection)?),
+        Command::Run(args) => run_tests(&places, &peers, args),
+        Command::Peer(args) => start_peer(&places, &peers, args),
+        Command::Report => page::write(&results::Results::read(&places)?, &places),
+        Command::OfficialFiles { folder } => {
+            let folder = folder.clone().unwrap_or_else(|| places.output().join("official"));
+            official::write(peers.ours()?, &places.root, &folder)?;
+            println!("{}", folder.display());
+            Ok(())
+        }
     }
 }
 
-fn set_up(places: &peers::Places, wanted: &[String]) -> Result<(), InteropError> {
-    let peers = peers::load(places)?;
-    for peer in peers.select(wanted)? {
+fn set_up(places: &peers::Places, peers: &[&peers::Peer]) -> Result<(), InteropError> {
+    for peer in peers {
         setup::run(peer, places).map_err(|source| InteropError::Setup {
             id: peer.id.clone(),
             source,
@@ -103,40 +168,99 @@ fn set_up(places: &peers::Places, wanted: &[String]) -> Result<(), InteropError>
     Ok(())
 }
 
-fn run_tests(places: &peers::Places, args: &RunArgs) -> Result<(), InteropError> {
-    let peers = peers::load(places)?;
-    let known = known::load(places)?;
-    peers.select(&args.require)?;
-    let others = peers.select(&args.peer)?;
-    let mut cases = if args.reference {
+/// The tests of a selection; there is one at least.
+fn selected<'a>(
+    peers: &'a peers::Peers,
+    selection: &Selection,
+) -> Result<Vec<cases::Case<'a>>, InteropError> {
+    let mut others = peers.select(&selection.peer)?;
+    let mut cases = if selection.reference {
         cases::among(&others)
     } else {
+        if selection.peer.is_empty() {
+            others.push(peers.ours()?);
+        }
         cases::against(peers.ours()?, &others)
     };
-    if let Some(filter) = &args.filter {
-        cases.retain(|case| case.id().contains(filter));
-        if cases.is_empty() {
-            return Err(InteropError::NoTest {
-                filter: filter.clone(),
-            });
-        }
+    cases::select(&mut cases, &selection.suite, selection.filter.as_deref());
+    if cases.is_empty() {
+        return Err(InteropError::NoTest);
     }
+    Ok(cases)
+}
+
+fn list(places: &peers::Places, cases: &[cases::Case<'_>]) -> Result<(), InteropError> {
+    let known = known::load(places)?;
+    let absent = setup::without_tools(cases);
+    let word = |case: &cases::Case<'_>| match known.bug(case) {
+        _ if runner::reason_to_skip(case, &absent).is_some() => "skipped",
+        Some(bug) if bug.sometimes => "may fail",
+        Some(_) => "known",
+        None => "ok",
+    };
+    let cells = cases
+        .iter()
+        .map(|case| (case.pair(), case.test.name.to_owned(), word(case)));
+    println!("{}", table::table(cells, |word| word));
+    for (id, error) in &absent {
+        println!("skipped: {id}: {error}");
+    }
+    println!(
+        "{} tests; the reasons of known bugs are in interop/known.toml",
+        cases.len()
+    );
+    Ok(())
+}
+
+fn run_tests(places: &peers::Places, peers: &peers::Peers, args: &RunArgs) -> Result<(), InteropError> {
+    let known = known::load(places)?;
+    peers.select(&args.require)?;
+    let cases = selected(peers, &args.selection)?;
     certificates::write(places)?;
     let absent = setup::run_all(&cases, places, &args.require)?;
     // What earlier runs left there; it need not be.
     let _ = fs::remove_dir_all(places.logs());
+    let versions = versions::of(&cases, places, &absent);
     let runner = runner::Runner {
         places,
         known: &known,
         absent: &absent,
+        redis: args.redis.as_deref(),
+        progress: progress::Progress::new(cases.len() * args.repeat.get()),
     };
     let done = runner.run(&cases, args.jobs, args.repeat);
-    let summary = report::print(&done);
-    match summary.failed {
+    drop(runner);
+    tell(places, &results::Results::new(versions, &done))
+}
+
+/// Prints what came of a run and keeps it in files.
+fn tell(places: &peers::Places, results: &results::Results) -> Result<(), InteropError> {
+    let (table, remarks) = (table::of_run(results), table::remarks(results));
+    results.write(places)?;
+    results::store(&places.output().join("results.md"), &table)?;
+    results::store(&places.output().join("junit.xml"), &junit::file(results))?;
+    println!("\n{table}\n{remarks}{}", table::closing_line(results));
+    match table::failed(results) {
         0 => Ok(()),
         failed => Err(InteropError::Failed {
             failed,
             logs: places.logs(),
         }),
+    }
+}
+
+fn start_peer(places: &peers::Places, peers: &peers::Peers, args: &PeerArgs) -> Result<(), InteropError> {
+    let id = || args.id.clone();
+    let [peer] = peers.select(&[id()])?[..] else {
+        return Err(InteropError::NoTest);
+    };
+    certificates::write(places)?;
+    set_up(places, &[peer])?;
+    let started = peer.program(places).args(&args.args).status();
+    let status = started.map_err(|source| InteropError::Start { id: id(), source })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(InteropError::Ended { id: id(), status })
     }
 }

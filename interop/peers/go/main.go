@@ -1,9 +1,11 @@
-// A go-libp2p node for the interop suite: commands come as JSON lines on stdin, answers go to stdout.
+// A go-libp2p node for the interop suites: commands come as JSON lines on stdin, answers go to stdout; or the environment says
+// what to do, by the contracts of the official suites.
 package main
 
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,12 +16,27 @@ import (
 const maxLine = 1 << 20
 
 func main() {
-	key := flag.String("key", "ed25519", "the type of the identity key")
-	stack := flag.String("stack", "tcp/noise/yamux", "the transport, the security and the muxer")
-	psk := flag.String("psk", "", "the key of the private network, in hex")
-	tls := flag.String("tls", "", "the folder of the certificates for wss")
-	flag.Parse()
-	if err := run(*key, *stack, *psk, *tls); err != nil {
+	if len(os.Args) < 2 {
+		fail(errors.New("the first argument is control, transport or perf"))
+	}
+	arguments := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
+	key := arguments.String("key", "ed25519", "the type of the identity key")
+	stack := arguments.String("stack", "tcp/noise/yamux", "the transport, the security and the muxer")
+	psk := arguments.String("psk", "", "the key of the private network, in hex")
+	tls := arguments.String("tls", "", "the folder of the certificates for wss")
+	arguments.Parse(os.Args[2:]) // ends the program at an error
+	switch mode := os.Args[1]; mode {
+	case "control":
+		fail(run(*key, *stack, *psk, *tls))
+	case "transport", "perf":
+		fail(contract(mode, *tls))
+	default:
+		fail(fmt.Errorf("unknown mode %s", mode))
+	}
+}
+
+func fail(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "interop-peer-go:", err)
 		os.Exit(1)
 	}

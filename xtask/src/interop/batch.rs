@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fs, num::NonZero, path::PathBuf, thread::Scope};
 
-use super::{cases::Case, node::StepError, pair::Pair, peers::Places, steps};
+use super::{cases::Case, node::StepError, pair::Pair, peers::Places, rows::Steps};
 
 /// Such tests.
 pub(super) struct Batch<'a> {
@@ -56,24 +56,22 @@ impl<'a> Running<'a> {
     }
 
     /// Runs a test in them, and gives them back if they can be used on.
-    pub(super) fn run_test(self, turn: &Turn<'_, 'a>) -> Result<Option<Self>, StepError> {
-        let Self { pair, logs } = self;
-        let result = steps::run(pair, &turn.case.test).and_then(|left| match left {
-            Some(pair) if turn.is_last => pair.stop().map(|()| None),
-            left => Ok(left),
+    pub(super) fn run_test(mut self, steps: Steps, turn: &Turn<'_, 'a>) -> Result<Option<Self>, StepError> {
+        let result = steps(&mut self.pair).and_then(|()| match self.pair.is_over() {
+            false if turn.is_last => self.pair.stop(),
+            _ => Ok(()),
         });
-        match result {
-            Ok(Some(pair)) => Ok(Some(Self { pair, logs })),
-            Ok(None) => {
-                let _ = fs::remove_dir_all(&logs);
-                Ok(None)
-            }
-            Err(error) => {
-                // Without it the logs only have another name.
-                let _ = fs::rename(&logs, &turn.logs);
-                Err(error)
-            }
+        if let Err(error) = result {
+            drop(self.pair);
+            // Without it the logs only have another name.
+            let _ = fs::rename(&self.logs, &turn.logs);
+            return Err(error);
         }
+        if self.pair.is_over() {
+            self.discard();
+            return Ok(None);
+        }
+        Ok(Some(self))
     }
 
     /// Ends them; nothing failed in them.

@@ -1,77 +1,10 @@
 //! Which tests there are: every test of every pair of dialler and listener over every stack that both have.
 
-use std::fmt;
-
 use super::{
     peers::Peer,
+    rows::{Run, Suite, TESTS, Test},
     stack::{self, Stack},
 };
-
-/// The type of the keys unless a test is about them.
-const KEY_TYPE: &str = "ed25519";
-
-/// Where an identity key is used in another way: over these stacks each type is tested.
-const KEY_STACKS: [&str; 3] = ["tcp, noise, yamux", "tcp, tls, yamux", "quic-v1"];
-
-/// What is tested; `steps` says how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Test {
-    /// A dial that expects another peer id.
-    WrongPeer,
-    /// What each side learns of the other.
-    Identify,
-    /// Pings in both directions.
-    Ping,
-    /// What each side is told when the other begins to listen on one more address.
-    Push,
-    /// Nothing, 1 kB and 16 MiB there and back, with checksum and half-close.
-    Echo,
-    /// 200 streams from each side, at most 50 of them at once.
-    Streams,
-    /// A reset in the middle of a stream, by each side.
-    Reset,
-    /// The code of such a reset.
-    ResetCode,
-    /// The dialler's process ends.
-    Leave,
-    /// The listener closes the connection with a code.
-    CloseCode,
-    /// Both sides with a key of this type: identify and ping.
-    Key(String),
-}
-
-/// In the order in which one pair of processes can run them: the connection starts with the first and ends with the last.
-const TESTS: [Test; 8] = [
-    Test::WrongPeer,
-    Test::Identify,
-    Test::Ping,
-    Test::Push,
-    Test::Echo,
-    Test::Streams,
-    Test::Reset,
-    Test::Leave,
-];
-
-/// With peers that send and show codes.
-const CODE_TESTS: [Test; 2] = [Test::ResetCode, Test::CloseCode];
-
-impl fmt::Display for Test {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WrongPeer => f.write_str("wrong-peer"),
-            Self::Identify => f.write_str("identify"),
-            Self::Ping => f.write_str("ping"),
-            Self::Push => f.write_str("push"),
-            Self::Echo => f.write_str("echo"),
-            Self::Streams => f.write_str("streams"),
-            Self::Reset => f.write_str("reset"),
-            Self::ResetCode => f.write_str("reset-code"),
-            Self::Leave => f.write_str("leave"),
-            Self::CloseCode => f.write_str("close-code"),
-            Self::Key(key_type) => write!(f, "key-{key_type}"),
-        }
-    }
-}
 
 /// One test of one pair.
 #[derive(Clone, Debug)]
@@ -79,7 +12,7 @@ pub(crate) struct Case<'a> {
     pub(crate) dialer: &'a Peer,
     pub(crate) listener: &'a Peer,
     pub(crate) stack: Stack,
-    pub(crate) test: Test,
+    pub(crate) test: &'static Test,
 }
 
 impl Case<'_> {
@@ -90,30 +23,26 @@ impl Case<'_> {
 
     /// The pair and the test.
     pub(crate) fn id(&self) -> String {
-        format!("{} {}", self.pair(), self.test)
-    }
-
-    /// The key type of both sides.
-    pub(crate) fn key_type(&self) -> &str {
-        match &self.test {
-            Test::Key(key_type) => key_type,
-            _ => KEY_TYPE,
-        }
+        format!("{} {}", self.pair(), self.test.name)
     }
 
     /// Whether the two tests can run in the same processes.
     pub(crate) fn shares_processes(&self, other: &Self) -> bool {
-        self.pair() == other.pair() && self.key_type() == other.key_type()
+        let both_control = matches!(
+            (self.test.run, other.test.run),
+            (Run::Control(_), Run::Control(_))
+        );
+        both_control && self.pair() == other.pair() && self.test.key_type == other.test.key_type
     }
 }
 
-/// Our peer dials each of the others, and is dialled by it.
+/// Our peer dials each of the others, and is dialled by it; among the others it may be itself.
 pub(crate) fn against<'a>(ours: &'a Peer, others: &[&'a Peer]) -> Vec<Case<'a>> {
-    others
-        .iter()
-        .flat_map(|other| [pair(ours, other), pair(other, ours)])
-        .flatten()
-        .collect()
+    let pairs = others.iter().flat_map(|other| match other.is_ours() {
+        true => vec![pair(ours, ours)],
+        false => vec![pair(ours, other), pair(other, ours)],
+    });
+    pairs.flatten().collect()
 }
 
 /// Each of these dials each of them, itself included.
@@ -126,54 +55,55 @@ pub(crate) fn among<'a>(peers: &[&'a Peer]) -> Vec<Case<'a>> {
         .collect()
 }
 
-fn pair<'a>(dialer: &'a Peer, listener: &'a Peer) -> Vec<Case<'a>> {
-    stack::common(dialer, listener)
-        .into_iter()
-        .flat_map(|stack| {
-            tests(dialer, listener, &stack).into_iter().map(move |test| Case {
-                dialer,
-                listener,
-                stack: stack.clone(),
-                test,
-            })
-        })
-        .collect()
+/// Leaves out what is not asked for; an empty list of suites stands for all.
+pub(crate) fn select(cases: &mut Vec<Case<'_>>, suites: &[Suite], filter: Option<&str>) {
+    cases.retain(|case| {
+        (suites.is_empty() || suites.contains(&case.test.suite()))
+            && filter.is_none_or(|filter| case.id().contains(filter))
+    });
 }
 
-fn tests(dialer: &Peer, listener: &Peer, stack: &Stack) -> Vec<Test> {
-    let mut tests = TESTS.to_vec();
-    // mplex and the secured bytes below it carry no codes.
-    let muxer = stack.upgrade.as_ref().map(|upgrade| upgrade.muxer.as_str());
-    if dialer.codes && listener.codes && muxer != Some("mplex") {
-        tests.extend(CODE_TESTS);
+fn pair<'a>(dialer: &'a Peer, listener: &'a Peer) -> Vec<Case<'a>> {
+    let mut cases = Vec::new();
+    for stack in stack::common(dialer, listener) {
+        let tests = TESTS.iter().filter(|test| test.fits(dialer, listener, &stack));
+        cases.extend(tests.map(|test| Case {
+            dialer,
+            listener,
+            stack: stack.clone(),
+            test,
+        }));
     }
-    if KEY_STACKS.contains(&stack.to_string().as_str()) {
-        let both = dialer
-            .key_types
-            .iter()
-            .filter(|kind| listener.key_types.contains(kind));
-        tests.extend(both.filter(|kind| *kind != KEY_TYPE).cloned().map(Test::Key));
-    }
-    tests
+    cases
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        interop::peers::{Places, load},
+        interop::peers::{Peers, Places, load},
         workspace,
     };
 
+    fn peers() -> Peers {
+        load(&Places::new(workspace::root())).unwrap()
+    }
+
+    fn all(peers: &Peers) -> Vec<Case<'_>> {
+        let mut others = peers.select(&[]).unwrap();
+        others.push(peers.ours().unwrap());
+        against(peers.ours().unwrap(), &others)
+    }
+
     #[test]
     fn each_peer_is_dialled_and_dials() {
-        let peers = load(&Places::new(workspace::root())).unwrap();
-        let cases = against(peers.ours().unwrap(), &peers.select(&[]).unwrap());
-        let tests = |pair: &str| -> Vec<String> {
+        let peers = peers();
+        let cases = all(&peers);
+        let tests = |pair: &str| -> Vec<&str> {
             let of_pair = cases.iter().filter(|case| case.pair() == pair);
-            of_pair.map(|case| case.test.to_string()).collect()
+            of_pair.map(|case| case.test.name).collect()
         };
-        let all = [
+        let steps = [
             "wrong-peer",
             "identify",
             "ping",
@@ -188,42 +118,68 @@ mod tests {
             "sinew x rust (tcp, noise, yamux)",
             "rust x sinew (tcp, noise, yamux)",
         ] {
-            assert_eq!(tests(pair), [&all[..], &keys].concat());
+            assert_eq!(tests(pair), [&["transport", "perf"], &steps[..], &keys].concat());
         }
-        for pair in ["sinew x js (tcp, noise, yamux)", "py x sinew (tcp, noise, yamux)"] {
-            assert_eq!(tests(pair), [&all[..], &["key-secp256k1", "key-rsa"]].concat());
-        }
+        let few_keys = ["key-secp256k1", "key-rsa"];
+        assert_eq!(
+            tests("sinew x js (tcp, noise, yamux)"),
+            [&["transport"], &steps[..], &few_keys].concat()
+        );
         let codes = ["reset-code", "close-code"];
         assert_eq!(
             tests("sinew x go (tcp, noise, yamux)"),
-            [&all[..], &codes, &keys].concat()
+            [&["transport", "perf"], &steps[..], &codes, &keys].concat()
+        );
+        assert_eq!(
+            tests("py x sinew (tcp, noise, mplex)")[..2],
+            ["transport", "perf"]
+        );
+        assert_eq!(tests("js x sinew (tcp, pnet, noise, yamux)"), steps);
+        assert_eq!(
+            tests("sinew x sinew (quic-v1)"),
+            ["transport", "transport-legacy", "perf"]
         );
     }
 
     #[test]
     fn reference_pairs_leave_us_out() {
-        let peers = load(&Places::new(workspace::root())).unwrap();
+        let peers = peers();
         let cases = among(&peers.select(&[]).unwrap());
         assert!(
             cases
                 .iter()
-                .all(|case| case.dialer.id != "sinew" && case.listener.id != "sinew")
+                .all(|case| !case.dialer.is_ours() && !case.listener.is_ours())
         );
-        assert!(
-            cases
-                .iter()
-                .any(|case| case.id() == "rust x rust (tcp, noise, yamux) key-rsa")
-        );
+        let has = |id: &str| cases.iter().any(|case| case.id() == id);
+        assert!(has("rust x rust (tcp, noise, yamux) key-rsa"));
+        // They speak different dialects.
+        assert!(has("go x py (tcp, noise, yamux) perf") && !has("go x rust (tcp, noise, yamux) perf"));
     }
 
     #[test]
-    fn only_tests_with_the_same_keys_share_processes() {
-        let peers = load(&Places::new(workspace::root())).unwrap();
-        let cases = against(peers.ours().unwrap(), &peers.select(&["go".to_owned()]).unwrap());
+    fn only_control_tests_with_the_same_keys_share_processes() {
+        let peers = peers();
+        let cases = all(&peers);
         let find = |id: &str| cases.iter().find(|case| case.id() == id).unwrap();
         let ping = find("sinew x go (tcp, noise, yamux) ping");
         assert!(ping.shares_processes(find("sinew x go (tcp, noise, yamux) echo")));
         assert!(!ping.shares_processes(find("sinew x go (tcp, noise, yamux) key-rsa")));
         assert!(!ping.shares_processes(find("go x sinew (tcp, noise, yamux) ping")));
+        assert!(!ping.shares_processes(find("sinew x go (tcp, noise, yamux) transport")));
+    }
+
+    #[test]
+    fn suites_and_texts_select() {
+        let peers = peers();
+        let mut cases = all(&peers);
+        select(&mut cases, &[Suite::Perf], Some("x py (tcp, noise"));
+        let ids: Vec<_> = cases.iter().map(Case::id).collect();
+        assert_eq!(
+            ids,
+            [
+                "sinew x py (tcp, noise, yamux) perf",
+                "sinew x py (tcp, noise, mplex) perf"
+            ]
+        );
     }
 }

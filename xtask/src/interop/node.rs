@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Write},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{ChildStdin, ChildStdout, Command},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread::Scope,
     time::{Duration, Instant},
@@ -12,6 +12,8 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+
+use super::child::Child;
 
 /// How long a program may take to say who it is: node starts in about a second, more when both cores are busy.
 const START: Duration = Duration::from_secs(20);
@@ -77,9 +79,11 @@ struct Ready {
     ready: Who,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Who {
     peer: String,
+    library: String,
+    version: String,
 }
 
 #[derive(Deserialize)]
@@ -87,10 +91,10 @@ struct Events {
     events: Vec<Value>,
 }
 
-/// A running program; dropping it ends its process group.
+/// A running program; dropping it ends it.
 pub(crate) struct Node {
     role: &'static str,
-    peer: String,
+    who: Who,
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -110,28 +114,32 @@ impl Node {
         fs::create_dir_all(folder).map_err(start)?;
         let transcript = File::create(folder.join(format!("{role}.control.log"))).map_err(start)?;
         let stderr = File::create(folder.join(format!("{role}.stderr.log"))).map_err(start)?;
-        let (mut child, stdout) = spawn(command, stderr).map_err(start)?;
+        let (child, stdin, stdout) = Child::piped(command, stderr).map_err(start)?;
         let (sender, lines) = sync_channel(LINES_AHEAD);
         scope.spawn(move || forward(stdout, &sender));
-        let stdin = child.stdin.take();
         let mut node = Self {
             role,
-            peer: String::new(),
+            who: Who::default(),
             child,
-            stdin,
+            stdin: Some(stdin),
             lines,
             transcript,
             next_id: 1,
         };
         let line = node.line("start", START)?;
         let Ready { ready } = node.parse("start", &line)?;
-        node.peer = ready.peer;
+        node.who = ready;
         Ok(node)
     }
 
     /// Its peer id.
     pub(crate) fn peer(&self) -> &str {
-        &self.peer
+        &self.who.peer
+    }
+
+    /// Its library, with the version.
+    pub(crate) fn version(&self) -> String {
+        format!("{} {}", self.who.library, self.who.version)
     }
 
     /// How many events of this kind there have been.
@@ -217,11 +225,11 @@ impl Node {
     }
 
     /// Ends its stdin, which asks the program to end, and waits until it has.
-    pub(crate) fn stop(mut self) -> Result<(), StepError> {
+    pub(crate) fn stop(&mut self) -> Result<(), StepError> {
         drop(self.stdin.take());
         let deadline = Instant::now() + STOP;
         while Instant::now() < deadline {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
+            if self.child.ended().is_some() {
                 return Ok(());
             }
             std::thread::sleep(STOP_POLL);
@@ -257,41 +265,6 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            kill_group(&mut self.child);
-            let _ = self.child.wait();
-        }
-    }
-}
-
-/// Starts the program at the head of a process group of its own.
-fn spawn(mut command: Command, stderr: File) -> io::Result<(Child, ChildStdout)> {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(stderr)
-        .spawn()?;
-    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    Ok((child, stdout))
-}
-
-#[cfg(unix)]
-fn kill_group(child: &mut Child) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    // It may have ended by itself in the meantime.
-    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
-}
-
-#[cfg(not(unix))]
-fn kill_group(child: &mut Child) {
-    let _ = child.kill();
-}
-
 fn forward(stdout: ChildStdout, lines: &SyncSender<String>) {
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         if lines.send(line).is_err() {
@@ -313,14 +286,14 @@ mod tests {
         fs::remove_dir_all(folder).expect("made above");
     }
 
-    const READY: &str = r#"echo '{"ready":{"peer":"me"}}'"#;
+    const READY: &str = r#"echo '{"ready":{"peer":"me","library":"sh","version":"1"}}'"#;
 
     #[test]
     fn an_answer_is_handed_over() {
         let script = format!(r#"{READY}; read line; echo '{{"id":1,"ok":[7]}}'; cat >&2"#);
         with_script(&script, |node| {
             let mut node = node.unwrap();
-            assert_eq!(node.peer(), "me");
+            assert_eq!((node.peer(), node.version().as_str()), ("me", "sh 1"));
             let answer: Vec<u8> = node.ask("count", json!({}), START).unwrap();
             assert_eq!(answer, [7]);
             node.stop().unwrap();

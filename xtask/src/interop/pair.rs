@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     cases::Case,
     node::{Node, StepError},
-    peers::{OURS, Peer, Places},
+    peers::{Peer, Places},
     stack::Stack,
 };
 
@@ -33,6 +33,7 @@ pub(super) struct Pair<'a> {
     /// Where the listener listens, with its peer id, as the dialler spells it.
     pub(super) addr: String,
     is_connected: bool,
+    is_over: bool,
 }
 
 #[derive(Deserialize)]
@@ -74,8 +75,9 @@ impl<'a> Pair<'a> {
             dialer,
             listener,
             stack: case.stack.clone(),
-            key_type: case.key_type().to_owned(),
+            key_type: case.test.key_type.to_owned(),
             is_connected: false,
+            is_over: false,
         })
     }
 
@@ -117,9 +119,20 @@ impl<'a> Pair<'a> {
     }
 
     /// Ends both programs.
-    pub(super) fn stop(self) -> Result<(), StepError> {
-        self.dialer.node.stop()?;
+    pub(super) fn stop(&mut self) -> Result<(), StepError> {
+        self.stop_dialer()?;
         self.listener.node.stop()
+    }
+
+    /// Ends the dialler.
+    pub(super) fn stop_dialer(&mut self) -> Result<(), StepError> {
+        self.is_over = true;
+        self.dialer.node.stop()
+    }
+
+    /// Whether a program has ended, so that no more tests can be run.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
     }
 }
 
@@ -150,7 +163,7 @@ impl Side<'_> {
             ("the muxer", stack.muxer_id(), found.muxer),
         ];
         for (what, expected, found) in layers {
-            let is_told = self.about.id == OURS || found.is_some();
+            let is_told = self.about.is_ours() || found.is_some();
             if is_told && expected != found.as_deref() {
                 let text = |layer: Option<&str>| layer.unwrap_or("none").to_owned();
                 return Err(self.node.differs(what, text(expected), text(found.as_deref())));
@@ -165,19 +178,9 @@ impl Side<'_> {
 
 /// The command that starts a side's program.
 fn command(case: &Case<'_>, about: &Peer, places: &Places) -> Command {
-    let mut parts = about.command.iter().map(|part| places.fill(part));
-    // As with every program: a relative path is looked up in the folder that it starts in.
-    let mut command = Command::new(places.root.join(parts.next().unwrap_or_default()));
-    command
-        .args(parts)
-        .args(["--key", case.key_type(), "--stack", &case.stack.argument()])
-        .envs(
-            about
-                .environment
-                .iter()
-                .map(|(name, value)| (name, places.fill(value))),
-        )
-        .current_dir(&places.root);
+    let mut command = about.program(places);
+    let stack = case.stack.argument();
+    command.args(["control", "--key", case.test.key_type, "--stack", &stack]);
     if case.stack.private {
         command.args(["--psk", PRE_SHARED_KEY]);
     }

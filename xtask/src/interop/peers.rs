@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use serde::{Deserialize, de::DeserializeOwned};
@@ -36,9 +37,31 @@ pub(crate) struct Peer {
     pub(crate) private: bool,
     pub(crate) secure_websocket: String,
     pub(crate) codes: bool,
+    #[serde(default)]
+    pub(crate) perf: Vec<String>,
     pub(crate) agent: String,
     pub(crate) sends_record: bool,
     pub(crate) reads_record: bool,
+}
+
+impl Peer {
+    /// Whether it is the peer under test.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.id == OURS
+    }
+
+    /// The command that starts its program, without arguments.
+    pub(crate) fn program(&self, places: &Places) -> Command {
+        let mut parts = self.command.iter().map(|part| places.fill(part));
+        // As with every program: a relative path is looked up in the folder that it starts in.
+        let mut command = Command::new(places.root.join(parts.next().unwrap_or_default()));
+        let environment = self.environment.iter();
+        command
+            .args(parts)
+            .envs(environment.map(|(name, value)| (name, places.fill(value))))
+            .current_dir(&places.root);
+        command
+    }
 }
 
 /// All peers, in the order of the file.
@@ -57,7 +80,7 @@ impl Peers {
     /// The peers with these ids; all but ours if none is named.
     pub(crate) fn select(&self, ids: &[String]) -> Result<Vec<&Peer>, InteropError> {
         if ids.is_empty() {
-            return Ok(self.peer.iter().filter(|peer| peer.id != OURS).collect());
+            return Ok(self.peer.iter().filter(|peer| !peer.is_ours()).collect());
         }
         ids.iter().map(|id| self.find(id)).collect()
     }
@@ -114,14 +137,19 @@ impl Places {
         }
     }
 
+    /// Where everything is that a run leaves.
+    pub(crate) fn output(&self) -> PathBuf {
+        self.target.join("interop")
+    }
+
     /// Where the logs of failed tests stay.
     pub(crate) fn logs(&self) -> PathBuf {
-        self.target.join("interop/logs")
+        self.output().join("logs")
     }
 
     /// Where the certificates for secure WebSockets lie.
     pub(crate) fn tls(&self) -> PathBuf {
-        self.target.join("interop/tls")
+        self.output().join("tls")
     }
 
     /// A part of a command, with its placeholders replaced.

@@ -5,7 +5,7 @@ use std::{
     error::Error,
     num::NonZero,
     path::PathBuf,
-    sync::Mutex,
+    sync::{Mutex, MutexGuard, PoisonError},
     thread::{self, Scope},
     time::{Duration, Instant},
 };
@@ -13,8 +13,13 @@ use std::{
 use super::{
     batch::{Batch, Running, Turn, batches},
     cases::Case,
+    contract,
     known::Known,
+    node::StepError,
     peers::Places,
+    progress::Progress,
+    results::Record,
+    rows::{Run, Steps},
     setup::Absent,
 };
 
@@ -46,6 +51,9 @@ pub(crate) struct Runner<'a> {
     pub(crate) places: &'a Places,
     pub(crate) known: &'a Known,
     pub(crate) absent: &'a Absent,
+    /// A redis to use for the contracts of the official suites, rather than one of ours for each test.
+    pub(crate) redis: Option<&'a str>,
+    pub(crate) progress: Progress,
 }
 
 impl Runner<'_> {
@@ -59,13 +67,12 @@ impl Runner<'_> {
         let jobs = jobs
             .or_else(|| thread::available_parallelism().ok())
             .map_or(1, NonZero::get);
-        let total = cases.len() * repeat.get();
         let waiting = Mutex::new(batches(cases, repeat));
         let done = Mutex::new(BTreeMap::new());
-        let finish = |number, finished| {
-            let mut done = lock(&done);
-            done.insert(number, finished);
-            announce(&done[&number], done.len(), total);
+        let finish = |number, finished: Done<'a>| {
+            let record = Record::of(&finished);
+            lock(&done).insert(number, finished);
+            self.progress.tell(&record);
         };
         thread::scope(|scope| {
             for _ in 0..jobs {
@@ -77,13 +84,11 @@ impl Runner<'_> {
             }
         });
         done.into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
             .into_values()
             .collect()
     }
 
-    /// Runs the tests of a batch in the same processes; after a failure, and for a known bug, in fresh ones. A test that
-    /// fails in processes that served others is run again in fresh ones, and that counts.
     fn run_batch<'a>(&self, batch: Batch<'a>, finish: &dyn Fn(usize, Done<'a>)) {
         thread::scope(|scope| {
             let mut running = None;
@@ -95,7 +100,7 @@ impl Runner<'_> {
                     logs: self.logs(&case, number),
                     is_last: cases.peek().is_none(),
                 };
-                let outcome = match self.reason_to_skip(&case) {
+                let outcome = match reason_to_skip(&case, self.absent) {
                     Some(reason) => Outcome::Skipped(reason),
                     None => self.outcome(scope, &mut running, turn),
                 };
@@ -108,49 +113,83 @@ impl Runner<'_> {
         });
     }
 
-    fn reason_to_skip(&self, case: &Case<'_>) -> Option<String> {
-        let absent = |id| self.absent.get(id).map(|error| format!("{id}: {}", chain(error)));
-        absent(&case.dialer.id).or_else(|| absent(&case.listener.id))
-    }
-
     fn outcome<'a, 'scope>(
         &self,
         scope: &'scope Scope<'scope, '_>,
         running: &mut Option<Running<'a>>,
-        mut turn: Turn<'_, 'a>,
+        turn: Turn<'_, 'a>,
     ) -> Outcome {
         let bug = self.known.bug(turn.case);
-        // What a known bug leaves behind must not meet another test.
-        let mut own = None;
-        let running = if bug.is_some() { &mut own } else { running };
-        turn.is_last |= bug.is_some();
-        let shared = running.is_some();
-        let ready = match running.take() {
-            Some(running) => Ok(running),
-            None => Running::start(scope, &turn, self.places),
+        let result = match turn.case.test.run {
+            Run::Contract(kind) => contract::run(kind, turn.case, self.places, self.redis, &turn.logs)
+                .map_err(|error| chain(&error)),
+            // What a known bug leaves behind must not meet another test.
+            Run::Control(steps) if bug.is_some() => {
+                let turn = Turn {
+                    is_last: true,
+                    ..turn
+                };
+                let fresh = self.in_processes(scope, &mut None, steps, &turn);
+                fresh.map_err(|error| chain(&error))
+            }
+            Run::Control(steps) => self.in_shared_processes(scope, running, steps, &turn),
         };
-        let result = ready.and_then(|running| running.run_test(&turn));
         match (result, bug) {
-            (Ok(left), None) => {
-                *running = left;
-                Outcome::Passed
-            }
-            (Ok(_), Some(bug)) if bug.sometimes => Outcome::Passed,
-            (Ok(_), Some(_)) => Outcome::Surprise,
+            (Ok(()), Some(bug)) if !bug.sometimes => Outcome::Surprise,
+            (Ok(()), _) => Outcome::Passed,
             (Err(_), Some(bug)) => Outcome::Known(bug.reason.clone()),
-            // Earlier tests may have left something behind in these processes; a test is judged by fresh ones.
-            (Err(error), None) if shared => {
-                eprintln!("again in fresh processes: {}: {}", turn.case.id(), chain(&error));
-                self.outcome(scope, running, turn)
-            }
-            (Err(error), None) => Outcome::Failed(chain(&error)),
+            (Err(error), None) => Outcome::Failed(error),
         }
+    }
+
+    /// Runs a test in processes that may have served others. If it fails there it is run again in fresh ones, and that
+    /// counts: earlier tests may have left something behind.
+    fn in_shared_processes<'a, 'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        running: &mut Option<Running<'a>>,
+        steps: Steps,
+        turn: &Turn<'_, 'a>,
+    ) -> Result<(), String> {
+        let shared = running.is_some();
+        let mut result = self.in_processes(scope, running, steps, turn);
+        if let (Err(error), true) = (&result, shared) {
+            self.progress.say(&format!(
+                "again in fresh processes: {}: {}",
+                turn.case.id(),
+                chain(error)
+            ));
+            result = self.in_processes(scope, running, steps, turn);
+        }
+        result.map_err(|error| chain(&error))
+    }
+
+    /// Runs a test in these processes, or in fresh ones where there are none, and leaves those that can be used on.
+    fn in_processes<'a, 'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        running: &mut Option<Running<'a>>,
+        steps: Steps,
+        turn: &Turn<'_, 'a>,
+    ) -> Result<(), StepError> {
+        let ready = match running.take() {
+            Some(running) => running,
+            None => Running::start(scope, turn, self.places)?,
+        };
+        *running = ready.run_test(steps, turn)?;
+        Ok(())
     }
 
     fn logs(&self, case: &Case<'_>, number: usize) -> PathBuf {
         let id = case.id().replace(['(', ')', ','], "");
         self.places.logs().join(format!("{number:03} {id}"))
     }
+}
+
+/// Why a test cannot be run: a side that is absent.
+pub(super) fn reason_to_skip(case: &Case<'_>, absent: &Absent) -> Option<String> {
+    let reason = |id: &str| absent.get(id).map(|error| format!("{id}: {}", chain(error)));
+    reason(&case.dialer.id).or_else(|| reason(&case.listener.id))
 }
 
 /// An error with everything that caused it, on one line.
@@ -164,27 +203,12 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-fn announce(done: &Done<'_>, count: usize, total: usize) {
-    let (word, detail) = match &done.outcome {
-        Outcome::Passed => ("ok", ""),
-        Outcome::Failed(error) => ("FAILED", error.as_str()),
-        Outcome::Known(_) => ("known", "a bug of the peer (interop/known.toml)"),
-        Outcome::Surprise => ("SURPRISE", "passed in spite of interop/known.toml"),
-        Outcome::Skipped(reason) => ("skipped", reason.as_str()),
-    };
-    let seconds = done.took.as_secs_f64();
-    eprintln!(
-        "[{count}/{total}] {word:8} {} in {seconds:.1} s  {detail}",
-        done.case.id()
-    );
-}
-
 /// The next waiting test; a function of its own, so that the lock is not held while the test runs.
 fn next<T>(waiting: &Mutex<VecDeque<T>>) -> Option<T> {
     lock(waiting).pop_front()
 }
 
 /// A panic in another test's thread is no reason to lose the results of this one.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -67,11 +67,24 @@ pub(crate) fn run_all(
     }
 }
 
+/// The peers of these tests whose tools are absent.
+pub(super) fn without_tools(cases: &[Case<'_>]) -> Absent {
+    let sides = cases.iter().flat_map(|case| [case.dialer, case.listener]);
+    sides
+        .filter_map(|peer| Some((peer.id.clone(), has_tools(peer).err()?)))
+        .collect()
+}
+
+fn has_tools(peer: &Peer) -> Result<(), SetupError> {
+    match peer.needs.iter().find(|tool| !is_installed(tool)) {
+        Some(tool) => Err(SetupError::NoTool { tool: tool.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// Sets one peer up, if it is not yet.
 pub(crate) fn run(peer: &Peer, places: &Places) -> Result<(), SetupError> {
-    if let Some(tool) = peer.needs.iter().find(|tool| !is_installed(tool)) {
-        return Err(SetupError::NoTool { tool: tool.clone() });
-    }
+    has_tools(peer)?;
     let state = state(peer, places)?;
     let stamp = peer.stamp.as_ref().map(|stamp| places.root.join(stamp));
     if stamp

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    cases::Test,
     node::StepError,
     pair::{Pair, SHORT, Side, expect_eq},
     stack::Stack,
@@ -72,42 +71,15 @@ struct Ended {
     code: Option<u32>,
 }
 
-/// Runs one test, and gives the pair back if it can be used on.
-pub(super) fn run<'a>(mut pair: Pair<'a>, test: &Test) -> Result<Option<Pair<'a>>, StepError> {
-    if *test == Test::WrongPeer {
-        wrong_peer(&mut pair)?;
-    }
-    pair.connect()?;
-    match test {
-        Test::WrongPeer | Test::Ping => both_ways(&mut pair, ping)?,
-        Test::Identify => identify(&mut pair)?,
-        Test::Push => push(&mut pair)?,
-        Test::Echo => both_ways(&mut pair, echo)?,
-        Test::Streams => both_ways(&mut pair, streams)?,
-        Test::Reset => both_ways(&mut pair, reset)?,
-        Test::ResetCode => both_ways(&mut pair, reset_code)?,
-        Test::CloseCode => close_code(&mut pair)?,
-        Test::Key(_) => {
-            identify(&mut pair)?;
-            both_ways(&mut pair, ping)?;
-        }
-        Test::Leave => {
-            both_ways(&mut pair, ping)?;
-            return leave(pair).map(|()| None);
-        }
-    }
-    Ok(Some(pair))
-}
-
 fn without_peer(addr: &str) -> &str {
     addr.rsplit_once("/p2p/").map_or(addr, |(addr, _)| addr)
 }
 
-/// Refused where the address names another peer.
-fn wrong_peer(pair: &mut Pair<'_>) -> Result<(), StepError> {
+/// A dial that names another peer is refused; then one succeeds that names the right one.
+pub(super) fn wrong_peer(pair: &mut Pair<'_>) -> Result<(), StepError> {
     let wrong = format!("{}/p2p/{STRANGER}", without_peer(&pair.addr));
     match pair.dial(&wrong) {
-        Err(StepError::Refused { .. }) => Ok(()),
+        Err(StepError::Refused { .. }) => ping(pair),
         Err(error) => Err(error),
         Ok(peer) => Err(pair
             .dialer
@@ -117,10 +89,11 @@ fn wrong_peer(pair: &mut Pair<'_>) -> Result<(), StepError> {
 }
 
 /// The dialler's process ends; the listener notices and lives on.
-fn leave(mut pair: Pair<'_>) -> Result<(), StepError> {
+pub(super) fn leave(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    ping(pair)?;
     // A dial of the wrong peer may have left such an event, too.
     let before = pair.listener.node.count("disconnected")?;
-    pair.dialer.node.stop()?;
+    pair.stop_dialer()?;
     pair.listener.node.event_after("disconnected", before, SHORT)?;
     pair.listener.node.stop()
 }
@@ -130,18 +103,24 @@ fn both_ways(
     pair: &mut Pair<'_>,
     step: impl Fn(&mut Side<'_>, &mut Side<'_>) -> Result<(), StepError>,
 ) -> Result<(), StepError> {
+    pair.connect()?;
     step(&mut pair.dialer, &mut pair.listener)?;
     step(&mut pair.listener, &mut pair.dialer)
 }
 
-fn ping(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+/// Pings in both directions.
+pub(super) fn ping(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    both_ways(pair, pinged)
+}
+
+fn pinged(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
     let request = json!({ "peer": other.node.peer(), "count": 5 });
     let pinged: Pinged = asker.node.ask("ping", request, SHORT)?;
     expect_eq(&asker.node, "answered pings", &5, &pinged.micros.len())
 }
 
 /// Each side is told of an address that the other begins to listen on while they are connected.
-fn push(pair: &mut Pair<'_>) -> Result<(), StepError> {
+pub(super) fn push(pair: &mut Pair<'_>) -> Result<(), StepError> {
     let stack = pair.stack.clone();
     both_ways(pair, |asker, other| pushed(asker, other, &stack))
 }
@@ -159,7 +138,12 @@ fn pushed(asker: &mut Side<'_>, other: &mut Side<'_>, stack: &Stack) -> Result<(
     Ok(())
 }
 
-fn echo(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+/// Nothing, 1 kB and 16 MiB there and back, opened by each side.
+pub(super) fn echo(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    both_ways(pair, echoed)
+}
+
+fn echoed(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
     for (bytes, sha256) in ECHOES {
         let request = json!({ "peer": other.node.peer(), "bytes": bytes });
         let echoed: Echoed = asker.node.ask("echo", request, LONG)?;
@@ -169,19 +153,34 @@ fn echo(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
     Ok(())
 }
 
-fn streams(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+/// 200 streams from each side, at most 50 of them at once.
+pub(super) fn streams(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    both_ways(pair, streamed)
+}
+
+fn streamed(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
     let request = json!({ "peer": other.node.peer(), "count": 200, "at_once": 50, "bytes": 1000 });
     let streamed: Streamed = asker.node.ask("streams", request, LONG)?;
     expect_eq(&asker.node, "streams", &200, &streamed.streams)
 }
 
-/// The other side sees a reset and no end, and the connection is as good as before.
-fn reset(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
-    reset_with(asker, other, None)?;
-    ping(asker, other)
+/// A reset in the middle of a stream, by each side.
+pub(super) fn reset(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    both_ways(pair, reset_by)
 }
 
-fn reset_code(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+/// The other side sees a reset and no end, and the connection is as good as before.
+fn reset_by(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+    reset_with(asker, other, None)?;
+    pinged(asker, other)
+}
+
+/// The codes of such resets.
+pub(super) fn reset_code(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    both_ways(pair, reset_with_codes)
+}
+
+fn reset_with_codes(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
     CODES
         .into_iter()
         .try_for_each(|code| reset_with(asker, other, Some(code)))
@@ -203,7 +202,7 @@ fn reset_with(asker: &mut Side<'_>, other: &mut Side<'_>, code: Option<u32>) -> 
 }
 
 /// Each side closes the connection with a code; the other finds it on its stream.
-fn close_code(pair: &mut Pair<'_>) -> Result<(), StepError> {
+pub(super) fn close_code(pair: &mut Pair<'_>) -> Result<(), StepError> {
     for code in CODES {
         pair.connect()?;
         closed_with(&mut pair.dialer, &mut pair.listener, code)?;
@@ -233,7 +232,15 @@ fn expect_code(side: &Side<'_>, what: &'static str, code: u32, event: Value) -> 
     }
 }
 
-fn identify(pair: &mut Pair<'_>) -> Result<(), StepError> {
+/// What each side learns of the other, then pings: with keys of another type.
+pub(super) fn identify_and_ping(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    identify(pair)?;
+    ping(pair)
+}
+
+/// What each side learns of the other.
+pub(super) fn identify(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    pair.connect()?;
     let of_listener = identified(&mut pair.dialer, &pair.listener, &pair.stack, &pair.key_type)?;
     let of_dialer = identified(&mut pair.listener, &pair.dialer, &pair.stack, &pair.key_type)?;
     let wanted = without_peer(&pair.addr);

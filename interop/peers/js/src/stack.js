@@ -20,13 +20,18 @@ const TRANSPORTS = { tcp, 'quic-v1': quic, ws: webSockets, wss: secureWebSockets
 const SECURITY = { noise, tls }
 const MUXERS = { yamux, mplex }
 
-// What the library needs for what the arguments name.
-export async function options (args) {
+// The stack that the environment of an official suite names.
+export function layers ({ TRANSPORT, SECURE_CHANNEL, MUXER }) {
+  return [TRANSPORT, SECURE_CHANNEL, MUXER].filter(Boolean).join('/')
+}
+
+// What the library needs for what the arguments name; `stack` is for those that name none.
+export async function options (args, stack = 'tcp/noise/yamux') {
   const { values } = parseArgs({
     args,
     options: {
       key: { type: 'string', default: 'ed25519' },
-      stack: { type: 'string', default: 'tcp/noise/yamux' },
+      stack: { type: 'string', default: stack },
       psk: { type: 'string' },
       tls: { type: 'string' }
     }

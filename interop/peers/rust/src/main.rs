@@ -1,18 +1,19 @@
-//! A rust-libp2p node for the interop suite: commands come as JSON lines on stdin, answers go to stdout.
+//! A rust-libp2p node for the interop suites: with a control protocol on stdin, or by the contracts of the official suites.
 
 mod args;
+mod contract;
 mod control;
 mod data;
 mod echo;
 mod journal;
 mod node;
+mod perf;
 mod stack;
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Runs the node until stdin ends.
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     let levels: Targets = std::env::var("RUST_LOG")
@@ -23,15 +24,22 @@ async fn main() -> ExitCode {
         .with_ansi(false)
         .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(log).with(levels).init();
-    let result = match args::Args::parse(std::env::args().skip(1)) {
-        Ok(args) => node::run(&args).await,
-        Err(error) => Err(error.into()),
-    };
-    match result {
+    match run(std::env::args().skip(1)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("interop-peer-rust: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+    let mode = args.next().unwrap_or_default();
+    let args = args::Args::parse(args)?;
+    match mode.as_str() {
+        "control" => node::run(&args).await,
+        "transport" => contract::run(contract::Suite::Transport, args).await,
+        "perf" => contract::run(contract::Suite::Perf, args).await,
+        _ => Err("the first argument is control, transport or perf".into()),
     }
 }

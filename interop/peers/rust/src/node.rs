@@ -272,7 +272,7 @@ fn identified(info: &identify::Info) -> Value {
 }
 
 /// An error with its sources.
-fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -1,0 +1,168 @@
+//! Every test: a row with its name, where it applies and how it goes.
+
+use clap::ValueEnum;
+
+use super::{
+    contract::Kind,
+    node::StepError,
+    pair::Pair,
+    peers::Peer,
+    stack::Stack,
+    steps::{
+        close_code, echo, identify, identify_and_ping, leave, ping, push, reset, reset_code, streams,
+        wrong_peer,
+    },
+};
+
+/// Where an identity key is used in another way: over these stacks each type is tested.
+const KEY_STACKS: [&str; 3] = ["tcp, noise, yamux", "tcp, tls, yamux", "quic-v1"];
+
+/// What belongs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// The official transport suite: a dial and a ping, by its contract.
+    Transport,
+    /// The official perf suite: uploads, downloads and latency, by its contract.
+    Perf,
+    /// What the official suites do not cover, by our control protocol.
+    Control,
+}
+
+/// One test.
+#[derive(Debug)]
+pub(crate) struct Test {
+    /// Its name, which ends the ids.
+    pub(crate) name: &'static str,
+    /// The type of both sides' keys.
+    pub(crate) key_type: &'static str,
+    /// Whether this dialler can run it with this listener over this stack.
+    applies: fn(&Peer, &Peer, &Stack) -> bool,
+    /// How it goes.
+    pub(crate) run: Run,
+}
+
+/// How a test goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Run {
+    /// As steps that two programs are asked to do; tests in a row share the programs.
+    Control(Steps),
+    /// By the contract of an official suite.
+    Contract(Kind),
+}
+
+/// What the two programs are asked to do.
+pub(crate) type Steps = fn(&mut Pair<'_>) -> Result<(), StepError>;
+
+/// In the order in which one pair of processes can run them: the connection starts with the first and ends with `leave`.
+pub(crate) static TESTS: [Test; 16] = [
+    contract("transport", in_public, Kind::Transport),
+    contract("transport-legacy", in_public_by_us, Kind::LegacyTransport),
+    contract("perf", in_public_with_a_common_dialect, Kind::Perf),
+    control("wrong-peer", always, wrong_peer),
+    control("identify", always, identify),
+    control("ping", always, ping),
+    control("push", always, push),
+    control("echo", always, echo),
+    control("streams", always, streams),
+    control("reset", always, reset),
+    control("leave", always, leave),
+    control("reset-code", with_codes, reset_code),
+    control("close-code", with_codes, close_code),
+    key("key-secp256k1", "secp256k1"),
+    key("key-ecdsa", "ecdsa"),
+    key("key-rsa", "rsa"),
+];
+
+const fn control(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, steps: Steps) -> Test {
+    Test {
+        name,
+        key_type: "ed25519",
+        applies,
+        run: Run::Control(steps),
+    }
+}
+
+const fn contract(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, kind: Kind) -> Test {
+    Test {
+        name,
+        key_type: "ed25519",
+        applies,
+        run: Run::Contract(kind),
+    }
+}
+
+const fn key(name: &'static str, key_type: &'static str) -> Test {
+    Test {
+        name,
+        key_type,
+        applies: where_keys_are_used,
+        run: Run::Control(identify_and_ping),
+    }
+}
+
+impl Test {
+    /// Which suite it belongs to.
+    pub(crate) fn suite(&self) -> Suite {
+        match self.run {
+            Run::Control(_) => Suite::Control,
+            Run::Contract(Kind::Transport | Kind::LegacyTransport) => Suite::Transport,
+            Run::Contract(Kind::Perf) => Suite::Perf,
+        }
+    }
+
+    /// Whether this dialler can run it with this listener over this stack. Ours with ours run the contracts only: the rest
+    /// are tests of the crates.
+    pub(crate) fn fits(&self, dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+        let has_key = |peer: &Peer| peer.key_types.iter().any(|kind| kind == self.key_type);
+        let is_alone = dialer.is_ours() && listener.is_ours();
+        (!is_alone || self.suite() != Suite::Control)
+            && has_key(dialer)
+            && has_key(listener)
+            && (self.applies)(dialer, listener, stack)
+    }
+}
+
+fn always(_: &Peer, _: &Peer, _: &Stack) -> bool {
+    true
+}
+
+/// mplex and the secured bytes below it carry no codes.
+fn with_codes(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    let muxer = stack.upgrade.as_ref().map(|upgrade| upgrade.muxer.as_str());
+    dialer.codes && listener.codes && muxer != Some("mplex")
+}
+
+fn where_keys_are_used(_: &Peer, _: &Peer, stack: &Stack) -> bool {
+    KEY_STACKS.contains(&stack.to_string().as_str())
+}
+
+/// The official suites know no private networks.
+fn in_public(_: &Peer, _: &Peer, stack: &Stack) -> bool {
+    !stack.private
+}
+
+/// The other programs know one spelling of the environment.
+fn in_public_by_us(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    !stack.private && dialer.is_ours() && listener.is_ours()
+}
+
+/// Two dialects of perf have the same name.
+fn in_public_with_a_common_dialect(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    !stack.private && dialer.perf.iter().any(|dialect| listener.perf.contains(dialect))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_has_a_name_of_its_own() {
+        for (number, test) in TESTS.iter().enumerate() {
+            assert!(
+                TESTS[..number].iter().all(|other| other.name != test.name),
+                "{}",
+                test.name
+            );
+        }
+    }
+}
