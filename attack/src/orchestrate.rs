@@ -163,7 +163,7 @@ pub(crate) async fn start_target(
     let command = match (victim, scale) {
         (Victim::Ours, false) => Process::ours(&["target"])?,
         (Victim::Ours, true) => Process::ours(&["target", "--scale"])?,
-        (Victim::Rust, _) => Command::new(rust_peer()),
+        (Victim::Rust, _) => rust_peer(),
     };
     system::pin(true);
     let mut target = Process::start("target", command).await?;
@@ -174,8 +174,10 @@ pub(crate) async fn start_target(
     Ok((target, address))
 }
 
-/// Where `cargo xtask interop setup --peer rust` puts it.
-fn rust_peer() -> PathBuf {
+/// The program that `cargo xtask interop setup --peer rust` builds.
+fn rust_peer() -> Command {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    root.join("interop/.cache/rust/release/interop-peer-rust")
+    let mut command = Command::new(root.join("interop/.cache/rust/release/interop-peer-rust"));
+    command.arg("control");
+    command
 }
