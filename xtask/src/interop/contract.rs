@@ -80,8 +80,8 @@ pub(crate) enum ContractError {
     Late(Duration),
     #[error("listener: ended before the dialer: {0}")]
     Listener(ExitStatus),
-    #[error("dialer: {0}")]
-    Dialer(ExitStatus),
+    #[error("dialer: {status}: {said}")]
+    Dialer { status: ExitStatus, said: String },
     #[error("what is printed cannot be kept, or read")]
     Folder(#[source] io::Error),
     #[error("dialer: {0}")]
@@ -114,7 +114,13 @@ pub(super) fn run(
         };
         let listener = test.start(LISTENER, case.listener)?;
         let dialer = test.start(DIALER, case.dialer)?;
-        wait(dialer, listener, kind.limit())
+        match wait(dialer, listener, kind.limit())? {
+            status if status.success() => Ok(()),
+            status => Err(ContractError::Dialer {
+                status,
+                said: last_words(folder),
+            }),
+        }
     })?;
     let printed = fs::read_to_string(stdout(folder, DIALER)).map_err(ContractError::Folder)?;
     match kind {
@@ -245,17 +251,19 @@ fn stdout(folder: &Path, role: &str) -> PathBuf {
     folder.join(format!("{role}.stdout.log"))
 }
 
-/// Waits until the dialler has ended well. The listener, which ends only when it is ended, ends here.
-fn wait(mut dialer: Child, mut listener: Child, limit: Duration) -> Result<(), ContractError> {
+/// The last line that the dialler has said on stderr.
+fn last_words(folder: &Path) -> String {
+    let said = fs::read_to_string(folder.join(format!("{DIALER}.stderr.log"))).unwrap_or_default();
+    said.lines().last().unwrap_or("it does not say why").to_owned()
+}
+
+/// Waits until the dialler has ended. The listener, which ends only when it is ended, ends here.
+fn wait(mut dialer: Child, mut listener: Child, limit: Duration) -> Result<ExitStatus, ContractError> {
     let deadline = Instant::now() + limit;
     let mut left_alone: Option<(Instant, ExitStatus)> = None;
     loop {
         if let Some(status) = dialer.ended() {
-            return if status.success() {
-                Ok(())
-            } else {
-                Err(ContractError::Dialer(status))
-            };
+            return Ok(status);
         }
         let now = Instant::now();
         left_alone = left_alone.or_else(|| listener.ended().map(|status| (now, status)));
@@ -339,8 +347,12 @@ mod runs {
         let (result, logs) = with_scripts(Kind::Transport, "true", "sleep 600");
         assert!(matches!(result, Err(ContractError::Result(_))), "{result:?}");
         assert!(logs);
-        let (result, _) = with_scripts(Kind::Transport, &format!("{RESULT}; exit 3"), "sleep 600");
-        assert!(matches!(result, Err(ContractError::Dialer(_))), "{result:?}");
+        let (result, _) = with_scripts(
+            Kind::Transport,
+            &format!("{RESULT}; echo no way >&2; exit 3"),
+            "sleep 600",
+        );
+        assert_eq!(result.unwrap_err().to_string(), "dialer: exit status: 3: no way");
     }
 
     #[test]

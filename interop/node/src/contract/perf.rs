@@ -19,6 +19,9 @@ use super::{
 
 mod sized;
 
+/// How long a listener may take for one byte.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// What the series move, and how often.
 struct Plan {
     upload_bytes: u64,
@@ -82,12 +85,16 @@ struct Meter {
 
 impl Meter {
     /// Asks for one byte as the specification has it: a listener of the sized dialect misses the second number, and fails.
+    /// It may do so in silence: over mplex, rust-libp2p tells of a dropped stream only when something else is sent.
     async fn probe(host: Host, peer: PeerId) -> Result<Self, Failure> {
         let perf = Perf::new(host.clone());
         let request = Request::default().download(Amount::Bytes(1));
-        let is_sized = match perf.run(peer, request, |_| ()).await {
+        let asked = perf.clone().stall(PROBE).run(peer, request, |_| ()).await;
+        let is_sized = match asked {
             Ok(_) => false,
-            Err(PerfError::Stream { .. } | PerfError::WrongLength { got: 0, .. }) => true,
+            Err(
+                PerfError::Stream { .. } | PerfError::WrongLength { got: 0, .. } | PerfError::Stalled { .. },
+            ) => true,
             Err(error) => return Err(error.into()),
         };
         Ok(Self {

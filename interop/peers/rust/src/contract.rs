@@ -123,11 +123,12 @@ impl Side {
         let start = Instant::now();
         let dial = DialOpts::from(addr);
         self.swarm.dial(dial).map_err(|e| chain(&e))?;
-        let (peer, rtt) = timeout(LIMIT, self.pinged()).await??;
-        let handshake = start.elapsed();
+        let peer = timeout(LIMIT, self.connected()).await??;
         if self.suite == Suite::Perf {
             return perf::measure(self.swarm, peer).await;
         }
+        let rtt = timeout(LIMIT, self.pinged()).await??;
+        let handshake = start.elapsed();
         println!(
             "latency:\n  handshake_plus_one_rtt: {}\n  ping_rtt: {}\n  unit: ms",
             handshake.as_secs_f64() * 1000.0,
@@ -136,15 +137,21 @@ impl Side {
         Ok(())
     }
 
-    /// The first ping goes out as soon as there is a connection.
-    async fn pinged(&mut self) -> Result<(PeerId, Duration), Failure> {
+    async fn connected(&mut self) -> Result<PeerId, Failure> {
         loop {
             match self.swarm.select_next_some().await {
                 SwarmEvent::OutgoingConnectionError { error, .. } => return Err(chain(&error).into()),
-                SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => {
-                    return Ok((event.peer, event.result.map_err(|e| chain(&e))?));
-                }
+                SwarmEvent::ConnectionEstablished { peer_id, .. } => return Ok(peer_id),
                 _ => {}
+            }
+        }
+    }
+
+    /// The first ping goes out as soon as there is a connection.
+    async fn pinged(&mut self) -> Result<Duration, Failure> {
+        loop {
+            if let SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) = self.swarm.select_next_some().await {
+                return Ok(event.result.map_err(|e| chain(&e))?);
             }
         }
     }
