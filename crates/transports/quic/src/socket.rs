@@ -4,7 +4,7 @@ use std::{
     io::{self, IoSliceMut},
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -12,6 +12,8 @@ use quinn::{
     AsyncUdpSocket, Endpoint, EndpointConfig, ServerConfig, UdpPoller,
     udp::{RecvMeta, Transmit},
 };
+use sinew_machine::Budget;
+use sinew_runtime::now;
 
 use crate::{punch::Expected, runtime::Tasks};
 
@@ -37,7 +39,7 @@ impl Socket {
         tasks: Arc<Tasks>,
     ) -> io::Result<Self> {
         let local = udp.local_addr()?;
-        let udp: Arc<dyn AsyncUdpSocket> = Arc::new(Sparing(udp));
+        let udp: Arc<dyn AsyncUdpSocket> = Arc::new(Sparing::new(udp));
         let endpoint =
             Endpoint::new_with_abstract_socket(EndpointConfig::default(), server, udp.clone(), tasks)?;
         Ok(Self {
@@ -75,17 +77,42 @@ impl Socket {
     }
 }
 
-/// A socket that fills few buffers at once.
+/// A socket that fills few buffers at once, and does not tell every stranger which versions there are.
 #[derive(Debug)]
-struct Sparing(Arc<dyn AsyncUdpSocket>);
+struct Sparing {
+    udp: Arc<dyn AsyncUdpSocket>,
+    /// For answers to versions that are not ours: in a flood of those they are most of the cost.
+    answers: Mutex<Budget>,
+}
+
+impl Sparing {
+    fn new(udp: Arc<dyn AsyncUdpSocket>) -> Self {
+        let answers = Mutex::new(Budget::new(now()));
+        Self { udp, answers }
+    }
+
+    fn may_answer(&self) -> bool {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.charge(now()).is_ok()
+    }
+}
+
+/// RFC 9000, section 17.2.1: a long header with version 0.
+fn is_version_negotiation(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, 0, 0, 0, 0, ..] if first & 0x80 != 0)
+}
 
 impl AsyncUdpSocket for Sparing {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        self.0.clone().create_io_poller()
+        self.udp.clone().create_io_poller()
     }
 
+    /// RFC 9000, section 6.1: a server may limit how many versions it negotiates.
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.0.try_send(transmit)
+        if is_version_negotiation(transmit.contents) && !self.may_answer() {
+            return Ok(());
+        }
+        self.udp.try_send(transmit)
     }
 
     fn poll_recv(
@@ -95,22 +122,22 @@ impl AsyncUdpSocket for Sparing {
         metas: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let few = BATCH.min(buffers.len());
-        self.0.poll_recv(cx, &mut buffers[..few], &mut metas[..few])
+        self.udp.poll_recv(cx, &mut buffers[..few], &mut metas[..few])
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.udp.local_addr()
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.0.max_transmit_segments()
+        self.udp.max_transmit_segments()
     }
 
     fn max_receive_segments(&self) -> usize {
-        self.0.max_receive_segments()
+        self.udp.max_receive_segments()
     }
 
     fn may_fragment(&self) -> bool {
-        self.0.may_fragment()
+        self.udp.may_fragment()
     }
 }

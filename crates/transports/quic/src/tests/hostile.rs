@@ -113,6 +113,30 @@ async fn unknown_versions_are_told_ours_and_leave_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn not_every_unknown_version_is_answered_in_a_flood() {
+    let network = Network::new(LATENCY);
+    let node = network.node(Config::default());
+    let (listener, there) = listening(&node).await;
+    let (tasks, to) = (TaskScope::new("test"), socket_of(&there));
+    serve(listener, &tasks);
+    let mut payload = vec![0; 1200];
+    payload[..6].copy_from_slice(&[0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8]);
+    let flood = || {
+        for number in 0..3000_u16 {
+            network.send(stranger(number), to, &payload);
+        }
+    };
+    flood();
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(network.sent(to).0, 1000);
+    sleep(Duration::from_secs(2)).await;
+    flood();
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(network.sent(to).0, 1100, "fifty more each second");
+    still_serves(&network, &there).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn half_open_handshakes_end_after_five_seconds_and_amplify_no_more_than_allowed() {
     let network = Network::new(LATENCY);
     let [deaf, node] = [(); 2].map(|()| network.node(Config::default()));
