@@ -12,7 +12,7 @@ pub struct Config {
     /// in the connection's scope: 16 MiB.
     pub max_growth: u64,
     /// Payload that may lie unread on a connection, beside what was reserved for the growth of windows, before its socket
-    /// is no longer read: 16 MiB. While a stream waits for credit to write, 256 KiB more are read.
+    /// is no longer read: 16 MiB. While a stream waits to write, 256 KiB more are read.
     pub max_unread: usize,
     /// How long a connection may hold more than [`Config::max_unread`], or than its share, before streams that were not read
     /// for as long are reset: 5 s, half of what a remote may wait for its own bytes to be taken, so that it does not cut

@@ -161,11 +161,11 @@ impl<W> Connection<W> {
 
     /// Whether what lies unread keeps the socket from being read.
     ///
-    /// A stream whose user has to write before it reads on (an echo) waits for credit that may lie in the socket behind no
-    /// more than a window of payload. While one does, so much more is read.
+    /// A stream whose user has to write before it reads on (an echo) waits for credit that lies in the socket behind no more
+    /// than a window of payload, or for a remote that does not read before we do. While one waits, so much more is read.
     fn is_held_up(&self) -> bool {
         let far_over = || self.unread.uncovered >= self.most_unread().saturating_add(INITIAL_WINDOW as usize);
-        self.is_overfull() && (far_over() || !self.streams.values().any(|stream| stream.waits_for_credit()))
+        self.is_overfull() && (far_over() || !self.streams.values().any(|stream| stream.waits_to_write()))
     }
 
     /// Tokens left of the budget for useless frames.

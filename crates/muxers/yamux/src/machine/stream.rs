@@ -129,9 +129,9 @@ impl<W> Stream<W> {
         self.over.is_some() || (self.remote_finished && self.sending == Sending::Finished)
     }
 
-    /// Whether its user waits to write until the remote says that it may.
-    pub(crate) fn waits_for_credit(&self) -> bool {
-        self.writer.is_some() && self.send_credit == 0
+    /// Whether its user waits to write, for credit or for room.
+    pub(crate) fn waits_to_write(&self) -> bool {
+        self.writer.is_some()
     }
 
     /// What nobody has read.

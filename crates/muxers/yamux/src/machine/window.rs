@@ -77,8 +77,8 @@ impl Window {
     pub(crate) fn tuning(&self, now: Instant, rtt: Option<Duration>, unread: usize) -> Tuning {
         // The time that half of it would take at this pace.
         let half = (now - self.epoch) * (self.size / 2) / self.missing(unread).max(1);
-        // More room is of no use to a reader who is behind.
-        let keeps_up = unread < (self.size / 4) as usize;
+        // More room is of no use to a reader who is behind. What one read of the socket brings is no sign of that.
+        let keeps_up = unread < (self.size / 4).max(INITIAL_WINDOW) as usize;
         if keeps_up && rtt.is_some_and(|rtt| half < rtt * QUICK) {
             return Tuning::Grow;
         }
@@ -180,15 +180,11 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_behind_gets_no_more() {
-        let mut window = Window::new(Instant::ZERO);
-        window.spend(INITIAL_WINDOW);
-        let behind = INITIAL_WINDOW as usize / 2;
+        let window = half_used(16 * INITIAL_WINDOW);
+        let behind = 4 * INITIAL_WINDOW as usize;
         assert!(window.is_due(behind));
         assert_eq!(window.tuning(Instant::ZERO, Some(MS), behind), Tuning::Keep);
-        assert_eq!(
-            window.tuning(Instant::ZERO, Some(MS), behind / 2 - 1),
-            Tuning::Grow
-        );
+        assert_eq!(window.tuning(Instant::ZERO, Some(MS), behind - 1), Tuning::Grow);
     }
 
     #[test]

@@ -2,12 +2,19 @@
 
 use bytes::Bytes;
 use sinew_core::{
-    AcceptStreams, BoxedIo, CloseReason, MuxedConnection, MuxedStream, MuxerUpgrade, ResourceScope, Role,
-    Unlimited,
+    AcceptStreams, BoxedIo, CloseReason, LimitExceeded, MuxedConnection, MuxedStream, MuxerUpgrade, Resource,
+    ResourceScope, Role, Unlimited,
 };
 use sinew_runtime::TaskScope;
 use sinew_yamux::{Config, Yamux};
-use std::{future::poll_fn, io, sync::Arc};
+use std::{
+    future::poll_fn,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 pub(crate) struct Side {
     pub(crate) handle: Arc<dyn MuxedConnection>,
@@ -73,4 +80,33 @@ pub(crate) async fn read_all(stream: &mut dyn MuxedStream) -> io::Result<Vec<u8>
         all.extend_from_slice(&chunk);
     }
     Ok(all)
+}
+
+/// A scope whose share is set by the test, and which remembers what lies unread.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(crate) bytes: AtomicU64,
+    pub(crate) noted: AtomicU64,
+}
+
+impl Share {
+    pub(crate) fn of(bytes: u64) -> Self {
+        Self {
+            bytes: AtomicU64::new(bytes),
+            noted: AtomicU64::new(0),
+        }
+    }
+}
+
+impl ResourceScope for Share {
+    fn charge(&self, _: Resource, _: u64) -> Result<(), LimitExceeded> {
+        Ok(())
+    }
+
+    fn release(&self, _: Resource, _: u64) {}
+
+    fn note_unread(&self, bytes: u64) -> u64 {
+        self.noted.store(bytes, Ordering::Relaxed);
+        self.bytes.load(Ordering::Relaxed)
+    }
 }

@@ -1,8 +1,10 @@
 //! Streams: bytes both ways, half-close, reset, many at once.
 
-use crate::pair::{Side, pair, read, read_all, write};
-use sinew_core::{CloseCode, CloseReason, MuxError, StreamClosed, StreamReset};
-use std::{future::poll_fn, io};
+use crate::pair::{Share, Side, pair, read, read_all, write};
+use sinew_core::{CloseCode, CloseReason, MuxError, MuxedConnection, Role, StreamClosed, StreamReset};
+use sinew_runtime::TaskScope;
+use sinew_yamux::Config;
+use std::{future::poll_fn, io, sync::Arc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Echoes every stream of `side` until the connection ends.
@@ -51,6 +53,33 @@ async fn five_mebibytes_come_back_as_they_went() {
     let mut heard = Vec::new();
     reads.read_to_end(&mut heard).await.unwrap();
     assert!(heard == expected);
+}
+
+/// Sends `len` bytes on a stream of `handle`'s connection, and hears them come back.
+async fn ask_back(handle: Arc<dyn MuxedConnection>, tasks: &TaskScope, len: usize) {
+    let stream = handle.open().await.expect("the connection is open");
+    let (mut reads, mut writes) = tokio::io::split(stream);
+    tasks.spawn("writer", async move {
+        writes.write_all(&pattern(len)).await.expect("the echo reads");
+        writes.shutdown().await.expect("once");
+    });
+    let mut heard = Vec::new();
+    reads.read_to_end(&mut heard).await.expect("lives");
+    assert!(heard == pattern(len));
+}
+
+#[tokio::test(start_paused = true)]
+async fn echoes_of_sixteen_mebibytes_both_ways_pass_a_small_share() {
+    const ALL: usize = 16 << 20;
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let share = || Arc::new(Share::of(64 << 10));
+    let dialer = Side::within(Box::new(near), Role::Dialer, Config::default(), share());
+    let listener = Side::within(Box::new(far), Role::Listener, Config::default(), share());
+    let (dials, listens) = (dialer.handle.clone(), listener.handle.clone());
+    let tasks = TaskScope::new("test");
+    tasks.spawn("dialer", async { drop(echo(dialer).await) });
+    tasks.spawn("listener", async { drop(echo(listener).await) });
+    tokio::join!(ask_back(dials, &tasks, ALL), ask_back(listens, &tasks, ALL));
 }
 
 #[tokio::test]

@@ -1,14 +1,11 @@
 //! What time does: keep-alive, stuck sockets, goodbyes that nobody takes.
 
-use crate::pair::{Side, pair, read, write};
-use sinew_core::{CloseCode, CloseReason, LimitExceeded, Resource, ResourceScope, Role};
+use crate::pair::{Share, Side, pair, read, write};
+use sinew_core::{CloseCode, CloseReason, Role};
 use sinew_runtime::now;
 use sinew_yamux::Config;
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -130,33 +127,10 @@ async fn closing_a_connection_whose_peer_is_gone_is_quick() {
     assert!(now() - start < SECOND);
 }
 
-/// A scope whose share is set by the test, and which remembers what lies unread.
-#[derive(Debug)]
-struct Share {
-    bytes: AtomicU64,
-    noted: AtomicU64,
-}
-
-impl ResourceScope for Share {
-    fn charge(&self, _: Resource, _: u64) -> Result<(), LimitExceeded> {
-        Ok(())
-    }
-
-    fn release(&self, _: Resource, _: u64) {}
-
-    fn note_unread(&self, bytes: u64) -> u64 {
-        self.noted.store(bytes, Ordering::Relaxed);
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_a_share_reads_on_when_others_have_read() {
     const ALL: usize = 200 << 10;
-    let share = Arc::new(Share {
-        bytes: AtomicU64::new(0),
-        noted: AtomicU64::new(0),
-    });
+    let share = Arc::new(Share::of(0));
     let (near, far) = tokio::io::duplex(4096);
     let dialer = Side::new(Box::new(near), Role::Dialer, Config::default());
     let mut listener = Side::within(Box::new(far), Role::Listener, Config::default(), share.clone());
