@@ -4,11 +4,12 @@ import argparse
 import logging
 import os
 import sys
+import traceback
 
 import trio
 
 from contract import perf, transport
-from control import control
+from control import control, describe
 from stack import KEY_TYPES
 
 MODES = {"control": control, "transport": transport, "perf": perf}
@@ -22,4 +23,9 @@ if __name__ == "__main__":
     parser.add_argument("--tls")
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "WARNING"), stream=sys.stderr)
     arguments = parser.parse_args()
-    trio.run(MODES[arguments.mode], arguments)
+    try:
+        trio.run(MODES[arguments.mode], arguments)
+    except Exception as error:
+        traceback.print_exc()
+        # The last line is the one that a failed test shows.
+        sys.exit(describe(error))

@@ -119,7 +119,7 @@ function connectionTo (node, peer) {
 }
 
 // An error with its causes. Some of the library's promises reject with the event that ended a stream.
-function chain (error) {
+export function chain (error) {
   if (error instanceof Event) return `${error.type} event${error.error == null ? '' : `: ${chain(error.error)}`}`
   const causes = [error.cause, ...(error.errors ?? [])].filter(cause => cause != null).map(chain)
   return [`${error.name}: ${error.message}`, ...causes].join(': ')
