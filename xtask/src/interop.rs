@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: Sinew against real peers, each a small program on another libp2p library (interop/README.md).
 
+mod args;
 mod batch;
 mod cases;
 mod certificates;
@@ -23,86 +24,12 @@ mod steps;
 mod table;
 mod versions;
 
-use std::{ffi::OsString, fs, io, num::NonZero, path::PathBuf, process::ExitStatus};
+use std::{fs, io, path::PathBuf, process::ExitStatus};
 
 use crate::workspace;
 
-/// What `cargo xtask interop` takes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    /// Build or install the peers; does nothing where it was done before.
-    Setup(SetupArgs),
-    /// Show which tests there are, and what is expected of them.
-    List(Selection),
-    /// Set up, then run the tests.
-    Run(RunArgs),
-    /// Set one peer up and start its program by hand.
-    Peer(PeerArgs),
-    /// Write the results of the last run into docs/interop.md.
-    Report,
-    /// Write the files with which Sinew joins the official suites.
-    OfficialFiles {
-        /// Where to; target/interop/official if not given.
-        folder: Option<PathBuf>,
-    },
-}
-
-#[derive(Debug, clap::Args)]
-struct SetupArgs {
-    /// Only these peers (ids of interop/peers.toml).
-    #[arg(long, value_delimiter = ',', value_name = "ID")]
-    peer: Vec<String>,
-}
-
-/// Which tests.
-#[derive(Debug, clap::Args)]
-struct Selection {
-    /// Only these suites; all if not given.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "SUITE")]
-    suite: Vec<rows::Suite>,
-    /// Only these peers (ids of interop/peers.toml; `sinew` is Sinew with itself).
-    #[arg(long, value_delimiter = ',', value_name = "ID")]
-    peer: Vec<String>,
-    /// Only tests whose id contains this text.
-    #[arg(long, value_name = "TEXT")]
-    filter: Option<String>,
-    /// The peers against each other instead of against Sinew: shows whether a failure is a peer's own.
-    #[arg(long)]
-    reference: bool,
-}
-
-#[derive(Debug, clap::Args)]
-struct RunArgs {
-    #[command(flatten)]
-    selection: Selection,
-    /// Fail, rather than skip, when one of these peers cannot be set up.
-    #[arg(long, value_delimiter = ',', value_name = "ID")]
-    require: Vec<String>,
-    /// Tests at a time; one a core if not given.
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZero<usize>>,
-    /// Run each test this often.
-    #[arg(long, value_name = "N", default_value = "1")]
-    repeat: NonZero<usize>,
-    /// Let the programs of the official suites find each other through the redis there, rather than through one of ours.
-    #[arg(long, value_name = "HOST:PORT")]
-    redis: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-struct PeerArgs {
-    /// Which (ids of interop/peers.toml).
-    id: String,
-    /// What to tell it; interop/README.md says what it takes.
-    #[arg(last = true)]
-    args: Vec<OsString>,
-}
+pub(crate) use self::args::Args;
+use self::args::{Command, PeerArgs, RunArgs, Selection};
 
 /// Why the tests could not run, or did not pass.
 #[derive(Debug, thiserror::Error)]

@@ -30,7 +30,7 @@ enum Command {
     Codegen(codegen::Args),
     /// Give the decoders inputs that libFuzzer makes up, for some time each.
     Fuzz(fuzz::Args),
-    /// Run Sinew against real peers: rust-libp2p and js-libp2p.
+    /// Run Sinew against real peers: go-, rust-, js- and py-libp2p.
     Interop(interop::Args),
     /// Check the rules of the house: layers, purity, sizes, documents.
     Tidy(tidy::Args),
