@@ -7,7 +7,7 @@ mod perf;
 mod statistics;
 mod transport;
 
-use std::{error::Error, net::IpAddr, path::PathBuf, time::Duration};
+use std::{error::Error, io, net::IpAddr, path::PathBuf, time::Duration};
 
 use sinew::{Host, HostBuilder, Keypair, Multiaddr, PeerId, websocket::WebSocketTransport};
 use tokio::time::timeout;
@@ -99,7 +99,7 @@ fn spelled(addr: &Multiaddr, peer: PeerId) -> String {
 }
 
 /// The connection to redis, of both sides.
-fn coordination(environment: &Environment) -> Result<Coordination, Failure> {
+fn coordination(environment: &Environment) -> io::Result<Coordination> {
     Coordination::connect(&environment.redis, environment.key.clone(), environment.timeout)
 }
 
