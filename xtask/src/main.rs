@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a command's results go to standard output")]
 
 mod attack;
+mod bench;
 mod codegen;
 mod fuzz;
 mod interop;
@@ -26,6 +27,8 @@ enum Command {
     /// Attack a node from other processes while honest peers use it.
     #[command(disable_help_flag = true)]
     Attack(attack::Args),
+    /// Compare Sinew with other libraries and with the plain limits, as two processes each.
+    Bench(bench::Args),
     /// Write the Rust code of every protobuf schema, or check that it is up to date.
     Codegen(codegen::Args),
     /// Give the decoders inputs that libFuzzer makes up, for some time each.
@@ -41,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let done: Result<(), Box<dyn Error>> = match Xtask::parse().command {
         Command::Attack(args) => attack::run(&args).map_err(Into::into),
+        Command::Bench(args) => bench::run(&args).map_err(Into::into),
         Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
         Command::Fuzz(args) => fuzz::run(&args).map_err(Into::into),
         Command::Interop(args) => interop::run(&args).map_err(Into::into),

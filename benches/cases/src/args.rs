@@ -1,0 +1,80 @@
+//! The command line that all programs share.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// One side of a measurement.
+#[derive(Debug, Parser)]
+pub struct Args {
+    /// Which side.
+    #[command(subcommand)]
+    pub role: Role,
+}
+
+impl Args {
+    /// Reads the program's arguments, and ends it where they are wrong.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::parse()
+    }
+
+    /// What the program is to be built of.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        match &self.role {
+            Role::Server { stack } => stack,
+            Role::Client(client) => &client.stack,
+        }
+    }
+}
+
+/// The side.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// Listens on a free port of the loopback interface, and serves until standard input ends.
+    Server {
+        /// `tcp/noise/yamux`, `tcp/tls/yamux`, `ws/noise/yamux`, `quic-v1`.
+        #[arg(long)]
+        stack: String,
+    },
+    /// Prepares a case, measures it when a line comes on standard input, and stays until that ends.
+    Client(ClientArgs),
+}
+
+/// What is measured.
+#[derive(Debug, clap::Args)]
+pub struct ClientArgs {
+    /// As the server's.
+    #[arg(long)]
+    pub stack: String,
+    /// The address that the server printed.
+    #[arg(long)]
+    pub addr: String,
+    /// What is measured.
+    #[arg(long, value_enum)]
+    pub case: Case,
+    /// Streams, dials or requests at a time; the number of connections where they are counted.
+    #[arg(long, default_value_t = 1)]
+    pub streams: usize,
+    /// For how long; `idle` and `traffic` take what they take.
+    #[arg(long, default_value_t = 3.0)]
+    pub seconds: f64,
+}
+
+/// The cases; `benches/README.md` defines them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Case {
+    /// From the client to the server.
+    BulkUp,
+    /// From the server to the client.
+    BulkDown,
+    /// Dial and close.
+    Handshake,
+    /// Dial, one request, close.
+    FirstByte,
+    /// A stream a request.
+    Rr,
+    /// Connections that do nothing.
+    Idle,
+    /// Connections that did something, and do nothing now.
+    Traffic,
+}

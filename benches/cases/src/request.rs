@@ -1,0 +1,54 @@
+//! Requests: a stream each, 40 bytes up, half-close, 32 bytes back, end.
+
+use crate::{
+    BenchError, Connection, Service, Stream,
+    figures::Figures,
+    server::{drain, expect},
+};
+use bytes::Bytes;
+use std::{sync::Arc, time::Duration};
+use tokio::{task::JoinSet, time::Instant};
+
+/// Bytes of a request.
+pub(crate) const QUESTION: usize = 40;
+
+/// Bytes of an answer.
+pub(crate) const ANSWER: usize = 32;
+
+/// Requests on one connection, some at a time.
+pub(crate) async fn run<C: Connection>(
+    connection: Arc<C>,
+    at_once: usize,
+    time: Duration,
+) -> Result<Figures, BenchError> {
+    let began = Instant::now();
+    let mut asking = JoinSet::new();
+    for _ in 0..at_once {
+        let connection = connection.clone();
+        asking.spawn(async move { ask_until(&*connection, began + time).await });
+    }
+    let mut times = Vec::new();
+    while let Some(asked) = asking.join_next().await {
+        times.extend(asked??);
+    }
+    Ok(Figures::timed(times, began.elapsed()))
+}
+
+async fn ask_until<C: Connection>(connection: &C, until: Instant) -> Result<Vec<Duration>, BenchError> {
+    let mut times = Vec::new();
+    while Instant::now() < until {
+        let began = Instant::now();
+        ask(connection).await?;
+        times.push(began.elapsed());
+    }
+    Ok(times)
+}
+
+/// One request.
+pub(crate) async fn ask<C: Connection>(connection: &C) -> Result<(), BenchError> {
+    let mut stream = connection.open(Service::Request).await?;
+    stream.write(Bytes::from_static(&[1; QUESTION])).await?;
+    stream.finish().await?;
+    let read = drain(&mut stream).await?;
+    expect("an answer", ANSWER as u64, read)
+}

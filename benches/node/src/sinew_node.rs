@@ -1,0 +1,141 @@
+//! A Sinew host with one transport, one security and yamux, and without any service.
+
+use bytes::Bytes;
+use sinew::{
+    CloseCode, DialOptions, Host, HostBuilder, Keypair, Limits, Multiaddr, Node, OpenOptions,
+    noise::Noise,
+    quic::{self, QuicTransport},
+    tcp::TcpTransport,
+    tls::Tls,
+    websocket::WebSocketTransport,
+    yamux::Yamux,
+};
+use sinew_bench_cases::{BenchError, Connection, Served, Service, Stream, serve};
+use std::io;
+
+/// A host.
+pub(crate) struct SinewNode(Host);
+
+impl sinew_bench_cases::Node for SinewNode {
+    const LIBRARY: (&'static str, &'static str) = ("sinew", env!("CARGO_PKG_VERSION"));
+    type Connection = SinewConnection;
+
+    async fn listener(stack: &str) -> Result<Served<Self>, BenchError> {
+        let host = start(stack).await?;
+        for service in Service::ALL {
+            host.set_stream_handler(service.protocol(), move |stream| async move {
+                // The client has gone, or says what went wrong.
+                let _ = serve(service, SinewStream::new(stream)).await;
+            })
+            .map_err(BenchError::library("a handler"))?;
+        }
+        let addr: Multiaddr = listen_addr(stack).parse().expect("an address of ours");
+        let addrs = host
+            .listen(addr)
+            .await
+            .map_err(BenchError::library("listening"))?;
+        let addr = addrs.first().ok_or(BenchError::Stack)?;
+        Ok(Served {
+            addr: format!("{addr}/p2p/{}", host.peer_id()),
+            node: Self(host),
+        })
+    }
+
+    async fn dialer(stack: &str) -> Result<Self, BenchError> {
+        Ok(Self(start(stack).await?))
+    }
+
+    async fn dial(&self, addr: &str) -> Result<SinewConnection, BenchError> {
+        let addr: Multiaddr = addr.parse().map_err(BenchError::library("the address"))?;
+        let dialled = self.0.dial(addr, DialOptions::default()).await;
+        dialled
+            .map(SinewConnection)
+            .map_err(BenchError::library("dialling"))
+    }
+}
+
+/// Without limits for each address and peer: one machine plays many here.
+async fn start(stack: &str) -> Result<Host, BenchError> {
+    let builder = build(stack)?.limits(Limits::one_machine_plays_many());
+    builder.start().await.map_err(BenchError::library("a node"))
+}
+
+fn build(stack: &str) -> Result<HostBuilder, BenchError> {
+    let key = Keypair::generate();
+    let bare = Node::bare(key.clone());
+    let layers = match stack {
+        "tcp/noise/yamux" | "tcp/tls/yamux" => bare.transport(TcpTransport::new()),
+        "ws/noise/yamux" => bare.transport(WebSocketTransport::new()),
+        "quic-v1" => {
+            let certificate = quic::Certificate::new(&key).map_err(BenchError::library("a certificate"))?;
+            return Ok(bare.transport(QuicTransport::new(certificate, quic::Config::default())));
+        }
+        _ => return Err(BenchError::Stack),
+    };
+    let secured = if stack == "tcp/tls/yamux" {
+        layers.security(Tls::new(&key).map_err(BenchError::library("a certificate"))?)
+    } else {
+        layers.security(Noise::new(&key).map_err(BenchError::library("a static key"))?)
+    };
+    Ok(secured.muxer(Yamux::default()))
+}
+
+fn listen_addr(stack: &str) -> &'static str {
+    match stack {
+        "quic-v1" => "/ip4/127.0.0.1/udp/0/quic-v1",
+        "ws/noise/yamux" => "/ip4/127.0.0.1/tcp/0/ws",
+        _ => "/ip4/127.0.0.1/tcp/0",
+    }
+}
+
+/// A connection.
+pub(crate) struct SinewConnection(sinew::Connection);
+
+impl Connection for SinewConnection {
+    type Stream = SinewStream;
+
+    async fn open(&self, service: Service) -> Result<SinewStream, BenchError> {
+        // What the host does by itself once identify has told it that the peer is one that takes it.
+        let options = OpenOptions::default().finish_early();
+        let opened = self.0.open_with([service.protocol()], options).await;
+        opened
+            .map(SinewStream::new)
+            .map_err(BenchError::library("a stream"))
+    }
+
+    async fn close(self) -> Result<(), BenchError> {
+        self.0.close(CloseCode::NONE);
+        self.0.closed().await;
+        Ok(())
+    }
+}
+
+/// A stream, read without copying.
+pub(crate) struct SinewStream {
+    stream: sinew::Stream,
+    chunk: Bytes,
+}
+
+impl SinewStream {
+    fn new(stream: sinew::Stream) -> Self {
+        Self {
+            stream,
+            chunk: Bytes::new(),
+        }
+    }
+}
+
+impl Stream for SinewStream {
+    async fn read(&mut self) -> io::Result<&[u8]> {
+        self.chunk = self.stream.read_chunk().await?.unwrap_or_default();
+        Ok(&self.chunk)
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.stream.write_chunk(chunk).await
+    }
+
+    async fn finish(&mut self) -> io::Result<()> {
+        self.stream.finish().await
+    }
+}

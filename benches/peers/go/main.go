@@ -1,0 +1,88 @@
+// A bare go-libp2p swarm, as `cargo xtask bench compare` measures it (benches/README.md).
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+const library = "github.com/libp2p/go-libp2p"
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("server or client?")
+	}
+	flags := flag.NewFlagSet(args[0], flag.ExitOnError)
+	stack := flags.String("stack", "", "the transport, the security and the muxer")
+	if args[0] == "server" {
+		flags.Parse(args[1:])
+		return server(*stack)
+	}
+	addr := flags.String("addr", "", "the address that the server printed")
+	name := flags.String("case", "", "what is measured")
+	streams := flags.Int("streams", 1, "how many at a time")
+	seconds := flags.Float64("seconds", 3, "for how long")
+	flags.Parse(args[1:])
+	took := time.Duration(*seconds * float64(time.Second))
+	return client(settings{*stack, *addr, *name, *streams, took})
+}
+
+// The lines of standard input.
+var input = bufio.NewScanner(os.Stdin)
+
+// The fields of a line.
+type with = map[string]any
+
+func print(line any) {
+	text, err := json.Marshal(line)
+	if err != nil {
+		panic(err) // only what this program made itself
+	}
+	fmt.Println(string(text))
+}
+
+// Listens, says where, and serves until standard input ends.
+func server(stack string) error {
+	node, err := newNode(stack)
+	if err != nil {
+		return err
+	}
+	node.swarm.SetStreamHandler(serve)
+	addr, err := node.listen(stack)
+	if err != nil {
+		return err
+	}
+	print(with{"ready": with{"library": "go-libp2p", "version": version(), "addr": addr}})
+	for input.Scan() {
+		// Collects, and gives back what is free: the other programs' allocator does so by itself.
+		debug.FreeOSMemory()
+		print(with{"settled": true})
+	}
+	return input.Err()
+}
+
+// The version that this program was built with.
+func version() string {
+	info, _ := debug.ReadBuildInfo()
+	if info != nil {
+		for _, module := range info.Deps {
+			if module.Path == library {
+				return strings.TrimPrefix(module.Version, "v")
+			}
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,206 @@
+//! One running program and its lines (benches/README.md).
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    thread::Scope,
+    time::{Duration, Instant},
+};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::proc;
+
+/// How long a program may take to end after its stdin has ended; what is still there then is killed.
+const STOP: Duration = Duration::from_secs(2);
+
+/// Between two looks at whether it has.
+const STOP_POLL: Duration = Duration::from_millis(5);
+
+/// What went wrong with a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("{role}: cannot be started")]
+    Start { role: &'static str, source: io::Error },
+    #[error("{role}: cannot be spoken with")]
+    Pipe { role: &'static str, source: io::Error },
+    #[error("{role}: ended before `{line}`")]
+    Ended { role: &'static str, line: &'static str },
+    #[error("{role}: no `{line}` in {} s", limit.as_secs())]
+    Late {
+        role: &'static str,
+        line: &'static str,
+        limit: Duration,
+    },
+    #[error("{role}: its `{line}` is not as expected")]
+    Line {
+        role: &'static str,
+        line: &'static str,
+        source: serde_json::Error,
+    },
+}
+
+/// A running program; dropping it ends it.
+pub(crate) struct Program {
+    role: &'static str,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Program {
+    /// Starts it, with its stderr in a file.
+    pub(crate) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        role: &'static str,
+        command: Command,
+        log: &Path,
+    ) -> Result<Self, RunError> {
+        let failed = |source| RunError::Start { role, source };
+        let stderr = File::create(log).map_err(failed)?;
+        let (mut child, stdout) = spawn(command, stderr).map_err(failed)?;
+        let (sender, lines) = sync_channel(1);
+        scope.spawn(move || forward(stdout, &sender));
+        Ok(Self {
+            role,
+            stdin: child.stdin.take(),
+            child,
+            lines,
+        })
+    }
+
+    /// Waits for a line, an object with this one field.
+    pub(crate) fn line<T: DeserializeOwned>(
+        &self,
+        line: &'static str,
+        limit: Duration,
+    ) -> Result<T, RunError> {
+        let role = self.role;
+        let text = self.lines.recv_timeout(limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => RunError::Late { role, line, limit },
+            RecvTimeoutError::Disconnected => RunError::Ended { role, line },
+        })?;
+        let object = serde_json::from_str::<Value>(&text).and_then(|mut object| {
+            let field = object.get_mut(line).map(Value::take);
+            serde_json::from_value(field.unwrap_or_default())
+        });
+        object.map_err(|source| RunError::Line { role, line, source })
+    }
+
+    /// Sends a line, which lets it go on.
+    pub(crate) fn go_on(&mut self) -> Result<(), RunError> {
+        let role = self.role;
+        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe.into());
+        let sent = stdin.and_then(|stdin| stdin.write_all(b"\n"));
+        sent.map_err(|source| RunError::Pipe { role, source })
+    }
+
+    /// Its processor time so far, in seconds.
+    pub(crate) fn cpu(&self) -> Result<f64, RunError> {
+        self.of_system(proc::cpu)
+    }
+
+    /// Its resident memory, in bytes.
+    pub(crate) fn resident(&self) -> Result<f64, RunError> {
+        self.of_system(proc::resident)
+    }
+
+    fn of_system(&self, read: fn(u32) -> io::Result<f64>) -> Result<f64, RunError> {
+        let role = self.role;
+        read(self.child.id()).map_err(|source| RunError::Pipe { role, source })
+    }
+
+    /// Ends its stdin, which asks it to end, and waits a little.
+    pub(crate) fn stop(mut self) {
+        drop(self.stdin.take());
+        let deadline = Instant::now() + STOP;
+        while Instant::now() < deadline && !self.has_ended() {
+            std::thread::sleep(STOP_POLL);
+        }
+    }
+
+    fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            // It may have ended by itself in the meantime.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn spawn(mut command: Command, stderr: File) -> io::Result<(Child, ChildStdout)> {
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(stderr);
+    let mut child = command.spawn()?;
+    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    Ok((child, stdout))
+}
+
+fn forward(stdout: ChildStdout, lines: &SyncSender<String>) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        if lines.send(line).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// Runs a shell script in the place of a program.
+    fn with_script(script: &str, test: impl FnOnce(Program)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let log = folder.path().join("log");
+        thread::scope(|scope| test(Program::start(scope, "server", command, &log).expect("sh is there")));
+    }
+
+    #[test]
+    fn a_line_is_read_and_one_is_sent() {
+        with_script(r#"read go; echo '{"settled":true}'; read end"#, |mut program| {
+            assert!(program.resident().unwrap() > 0.0 && program.cpu().unwrap() >= 0.0);
+            program.go_on().unwrap();
+            assert!(program.line::<bool>("settled", LIMIT).unwrap());
+            program.stop();
+        });
+    }
+
+    #[test]
+    fn an_end_and_another_line_are_no_answers() {
+        with_script("exit 1", |program| {
+            let error = program.line::<bool>("ready", LIMIT).unwrap_err();
+            assert_eq!(error.to_string(), "server: ended before `ready`");
+        });
+        with_script(r#"echo '{"other":true}'; read end"#, |program| {
+            let error = program.line::<bool>("ready", LIMIT).unwrap_err();
+            assert!(matches!(error, RunError::Line { .. }), "{error}");
+        });
+    }
+
+    #[test]
+    fn silence_ends_at_the_limit() {
+        with_script("read end", |program| {
+            let error = program
+                .line::<bool>("ready", Duration::from_millis(20))
+                .unwrap_err();
+            assert!(matches!(error, RunError::Late { .. }), "{error}");
+        });
+    }
+}
