@@ -114,9 +114,9 @@ struct Task {
 impl Task {
     async fn run(mut self, mut asked: mpsc::Receiver<Question>) {
         loop {
-            tokio::select! {
+            futures::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
-                Some(question) = asked.next() => self.on_question(question),
+                question = asked.select_next_some() => self.on_question(question),
             }
         }
     }
