@@ -120,16 +120,14 @@ impl Row {
         }
     }
 
-    /// The plain stack that is this row's limit. Sockets of TCP have no handshakes and no streams to compare with, and one
-    /// row of them does for all stacks over them.
+    /// The plain stack that is this row's limit. Sockets of TCP have no handshakes and no streams to compare with, but an echo,
+    /// and one row of them does for all stacks over them.
     pub(crate) fn plain_stack(&self) -> Option<&'static str> {
-        let moves = !matches!(
-            self.case,
-            Case::Handshake | Case::FirstByte | Case::Idle | Case::Traffic
-        );
+        let is_bulk = self.measure() == Measure::Throughput;
+        let is_echo = self.measure() == Measure::Latency;
         match self.stack {
             QUIC => Some("plain-quinn"),
-            NOISE if moves => Some("plain-tcp"),
+            NOISE if is_bulk || is_echo => Some("plain-tcp"),
             _ => None,
         }
     }

@@ -27,6 +27,8 @@ enum Layer<'a> {
     Host,
     Facade,
     Conformance,
+    /// What programs on several libraries measure: it knows none of ours.
+    Measuring,
     /// Programs: they use anything and nothing uses them.
     Top,
 }
@@ -115,6 +117,7 @@ fn layer(folder: &str) -> Option<Layer<'_>> {
         ["crates", "host"] => Layer::Host,
         ["crates", "sinew"] => Layer::Facade,
         ["crates", "conformance"] => Layer::Conformance,
+        ["benches", "cases"] => Layer::Measuring,
         ["crates", "cli"] => Layer::Top,
         [
             "attack" | "sim" | "interop" | "benches" | "fuzz" | "examples" | "xtask",
@@ -126,8 +129,8 @@ fn layer(folder: &str) -> Option<Layer<'_>> {
 
 fn may_use(from: Layer<'_>, to: Layer<'_>) -> bool {
     use Layer::{
-        Base, Conformance, Core, Dns, Facade, Host, Metrics, Multistream, Muxer, Peerstore, Protocol,
-        Runtime, Security, Top, Transport,
+        Base, Conformance, Core, Dns, Facade, Host, Measuring, Metrics, Multistream, Muxer, Peerstore,
+        Protocol, Runtime, Security, Top, Transport,
     };
     let below = matches!(to, Base | Core | Runtime);
     match from {
@@ -138,7 +141,8 @@ fn may_use(from: Layer<'_>, to: Layer<'_>) -> bool {
         Transport(name) => below || transport_may_use(name, to),
         Protocol(name) => below || (name == "gossipsub" && to == Protocol("floodsub")),
         Host => below || matches!(to, Multistream | Peerstore),
-        Facade => !matches!(to, Facade | Conformance | Top),
+        Facade => !matches!(to, Facade | Conformance | Measuring | Top),
+        Measuring => false,
         Top => !matches!(to, Conformance | Top),
     }
 }
@@ -197,6 +201,7 @@ mod tests {
             ("crates/muxers/yamux", "crates/muxers/session"),
             ("crates/pubsub/gossipsub", "crates/pubsub/floodsub"),
             ("crates/host", "crates/multistream"),
+            ("benches/node", "benches/cases"),
             ("crates/sinew", "crates/host"),
             ("examples", "crates/sinew"),
         ];
