@@ -20,6 +20,9 @@ const GRACE: Duration = Duration::from_secs(120);
 /// Twice the time after which the allocators of the programs give freed memory back.
 const SETTLE: Duration = Duration::from_secs(1);
 
+/// When connections count as idle: programs give buffers back a few seconds after the last byte.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// For jemalloc where memory is measured: what is freed goes back after half a second.
 const GIVE_BACK: &str = "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0";
 
@@ -68,20 +71,20 @@ fn measure(
 ) -> Result<Sample, RunError> {
     let limit = GRACE + Duration::from_secs_f64(seconds);
     let is_memory = row.measure() == Measure::Memory;
-    let before = if is_memory { settled(server)? } else { 0.0 };
+    let before = if is_memory { settled(server, SETTLE)? } else { 0.0 };
     let cpu = [client.cpu()?, server.cpu()?];
     client.go_on()?;
     let counted: Counted = client.line("result", limit)?;
     let cpu = [client.cpu()? - cpu[0], server.cpu()? - cpu[1]];
-    let after = if is_memory { settled(server)? } else { 0.0 };
+    let after = if is_memory { settled(server, IDLE)? } else { 0.0 };
     Ok(Sample::new(row.measure(), &counted, cpu, after - before))
 }
 
-/// What the server holds once it has given back what it does not need.
-fn settled(server: &mut Program) -> Result<f64, RunError> {
+/// What the server holds once it has given back what it does not need, after some time and when asked to.
+fn settled(server: &mut Program, after: Duration) -> Result<f64, RunError> {
+    thread::sleep(after);
     server.go_on()?;
     server.line::<bool>("settled", READY)?;
-    thread::sleep(SETTLE);
     server.resident()
 }
 

@@ -160,7 +160,7 @@ pub(crate) fn quick() -> Vec<Row> {
         rows(Case::Handshake, &[NOISE, TLS, QUIC], &[64]),
         rows(Case::FirstByte, &[NOISE], &[1]),
         rows(Case::Rr, &[NOISE, QUIC], &[1, 256]),
-        rows(Case::Idle, &[NOISE, QUIC], &[200]),
+        rows(Case::Idle, &[NOISE], &[200]),
         rows(Case::Traffic, &[NOISE], &[200]),
     ]
     .concat()
