@@ -19,18 +19,21 @@ const PIPE: usize = 16 << 10;
 fn noise_machines(dialer: &StaticKey, listener: &StaticKey) {
     let side = |initiator, key| Handshake::new(initiator, key, Secret::generate(), None, Vec::new());
     let (mut dialer, mut listener) = (side(true, dialer), side(false, listener));
-    let mut done = 0;
-    while done < 2 {
-        done = 0;
-        for dials in [true, false] {
-            let (from, to) = if dials {
+    let mut done = [false; 2];
+    while done != [true; 2] {
+        for side in [0, 1] {
+            let (from, to) = if side == 0 {
                 (&mut dialer, &mut listener)
             } else {
                 (&mut listener, &mut dialer)
             };
+            if done[side] {
+                continue;
+            }
             match from.proceed().expect("a message") {
-                Next::Send(message) => to.receive(&message).expect("a message of ours"),
-                Next::Done(_) => done += 1,
+                // The length in front is for whoever reads from a stream.
+                Next::Send(message) => to.receive(&message[2..]).expect("a message of ours"),
+                Next::Done(_) => done[side] = true,
                 Next::Receive { .. } => {}
             }
         }
