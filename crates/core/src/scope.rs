@@ -65,9 +65,9 @@ pub trait ResourceScope: Send + Sync + fmt::Debug + 'static {
     /// Gives back what [`ResourceScope::charge`] took.
     fn release(&self, resource: Resource, amount: u64);
 
-    /// Takes note of how many bytes have arrived on the connection of this scope that nobody has read, and answers
-    /// how many may: its share of what all connections together may leave unread. What has arrived cannot be
-    /// refused; a connection over its share is not read from until its streams are, and asks again now and then,
+    /// Takes note of how many bytes have arrived on the connection of this scope that nobody has read and that were not
+    /// charged as [`Resource::Memory`] before, and answers how many may: its share of what all connections
+    /// together may leave unread. What has arrived cannot be refused; a connection over its share is not read from until its streams are, and asks again now and then,
     /// because the share grows when others read. The last note holds: at the end of the connection it is zero.
     fn note_unread(&self, bytes: u64) -> u64;
 }
