@@ -4,7 +4,6 @@ mod args;
 mod batch;
 mod cases;
 mod certificates;
-mod child;
 mod contract;
 mod junit;
 mod known;

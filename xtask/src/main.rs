@@ -3,6 +3,7 @@
 
 mod attack;
 mod bench;
+mod child;
 mod codegen;
 mod fuzz;
 mod interop;

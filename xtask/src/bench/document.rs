@@ -7,7 +7,10 @@ use super::{BenchError, plot, report::Report, table};
 const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/performance.svg";
 
-/// The lines between which the table is; all between them is written anew.
+/// How the page shows the plot.
+const IMAGE: &str = "![How many times rust-libp2p's result](performance.svg)";
+
+/// The lines between which plot and table are; all between them is written anew.
 const BEGIN: &str = "<!-- table: cargo xtask bench compare --write -->";
 const END: &str = "<!-- end of the table -->";
 
@@ -19,7 +22,8 @@ pub(crate) fn write(root: &Path, report: &Report) -> Result<(), BenchError> {
         source,
     };
     let page = fs::read_to_string(&path).map_err(file)?;
-    let page = filled(&page, &table::markdown(report)).ok_or_else(|| BenchError::NoPlace(path.clone()))?;
+    let page = filled(&page, &format!("{IMAGE}\n\n{}", table::markdown(report)))
+        .ok_or_else(|| BenchError::NoPlace(path.clone()))?;
     fs::write(&path, page).map_err(file)?;
     let path = root.join(PLOT);
     fs::write(&path, plot::svg(report)).map_err(|source| BenchError::File { path, source })

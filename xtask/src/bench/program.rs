@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{ChildStdin, ChildStdout, Command},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread::Scope,
     time::{Duration, Instant},
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::proc;
+use crate::child::Child;
 
 /// How long a program may take to end after its stdin has ended; what is still there then is killed.
 const STOP: Duration = Duration::from_secs(2);
@@ -62,12 +63,12 @@ impl Program {
     ) -> Result<Self, RunError> {
         let failed = |source| RunError::Start { role, source };
         let stderr = File::create(log).map_err(failed)?;
-        let (mut child, stdout) = spawn(command, stderr).map_err(failed)?;
+        let (child, stdin, stdout) = Child::piped(command, stderr).map_err(failed)?;
         let (sender, lines) = sync_channel(1);
         scope.spawn(move || forward(stdout, &sender));
         Ok(Self {
             role,
-            stdin: child.stdin.take(),
+            stdin: Some(stdin),
             child,
             lines,
         })
@@ -118,34 +119,10 @@ impl Program {
     pub(crate) fn stop(mut self) {
         drop(self.stdin.take());
         let deadline = Instant::now() + STOP;
-        while Instant::now() < deadline && !self.has_ended() {
+        while Instant::now() < deadline && self.child.ended().is_none() {
             std::thread::sleep(STOP_POLL);
         }
     }
-
-    fn has_ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        if !self.has_ended() {
-            // It may have ended by itself in the meantime.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-}
-
-fn spawn(mut command: Command, stderr: File) -> io::Result<(Child, ChildStdout)> {
-    let command = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(stderr);
-    let mut child = command.spawn()?;
-    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    Ok((child, stdout))
 }
 
 fn forward(stdout: ChildStdout, lines: &SyncSender<String>) {

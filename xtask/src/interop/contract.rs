@@ -16,10 +16,10 @@ use sinew_crypto::sha256;
 
 use super::{
     cases::Case,
-    child::Child,
     peers::{Peer, Places},
     redis::{self, Server},
 };
+use crate::child::Child;
 
 const LISTENER: &str = "listener";
 const DIALER: &str = "dialer";

@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::child::Child;
+use crate::child::Child;
 
 /// How long a program may take to say who it is: node starts in about a second, more when both cores are busy.
 const START: Duration = Duration::from_secs(20);

@@ -7,11 +7,11 @@ use std::{
 };
 
 /// A running process; dropping it ends its whole group.
-pub(super) struct Child(Process);
+pub(crate) struct Child(Process);
 
 impl Child {
     /// Starts it with pipes for stdin and stdout.
-    pub(super) fn piped(command: Command, stderr: File) -> io::Result<(Self, ChildStdin, ChildStdout)> {
+    pub(crate) fn piped(command: Command, stderr: File) -> io::Result<(Self, ChildStdin, ChildStdout)> {
         let mut child = start(command, Stdio::piped(), Stdio::piped(), stderr)?;
         let pipes = child.0.stdin.take().zip(child.0.stdout.take());
         let (stdin, stdout) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
@@ -19,12 +19,17 @@ impl Child {
     }
 
     /// Starts it without stdin, and with stdout in a file.
-    pub(super) fn logged(command: Command, stdout: File, stderr: File) -> io::Result<Self> {
+    pub(crate) fn logged(command: Command, stdout: File, stderr: File) -> io::Result<Self> {
         start(command, Stdio::null(), stdout.into(), stderr)
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().ok().flatten()
     }
 }
