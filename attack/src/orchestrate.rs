@@ -163,7 +163,7 @@ pub(crate) async fn start_target(
     let command = match (victim, scale) {
         (Victim::Ours, false) => Process::ours(&["target"])?,
         (Victim::Ours, true) => Process::ours(&["target", "--scale"])?,
-        (Victim::Rust, _) => rust_peer(),
+        (Victim::Rust, _) => rust_peer(stack),
     };
     system::pin(true);
     let mut target = Process::start("target", command).await?;
@@ -175,9 +175,9 @@ pub(crate) async fn start_target(
 }
 
 /// The program that `cargo xtask interop setup --peer rust` builds.
-fn rust_peer() -> Command {
+fn rust_peer(stack: Stack) -> Command {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(root.join("interop/.cache/rust/release/interop-peer-rust"));
-    command.arg("control");
+    command.args(["control", "--stack", stack.of_peer()]);
     command
 }

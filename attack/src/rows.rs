@@ -33,6 +33,17 @@ impl Stack {
         }
     }
 
+    /// How the programs of the interop suite are told of it.
+    pub(crate) fn of_peer(self) -> &'static str {
+        match self {
+            Self::TcpNoiseYamux => "tcp/noise/yamux",
+            Self::TcpTls => "tcp/tls/yamux",
+            Self::WsNoise => "ws/noise/yamux",
+            Self::TcpNoiseMplex => "tcp/noise/mplex",
+            Self::Quic => "quic-v1",
+        }
+    }
+
     /// Its name on the command line.
     pub(crate) fn name(self) -> String {
         self.to_possible_value()
