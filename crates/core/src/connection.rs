@@ -29,6 +29,8 @@ pub struct ConnectionInfo {
     pub security: Option<ProtocolId>,
     /// The muxer; none where the transport has its own.
     pub muxer: Option<ProtocolId>,
+    /// Whether the muxer was agreed on inside the handshake of the security, not after it.
+    pub early_muxer: bool,
     /// Whether it runs through a relay that limits time and bytes.
     pub limited: bool,
 }
@@ -53,6 +55,7 @@ impl ConnectionInfo {
             transport: "",
             security: None,
             muxer: None,
+            early_muxer: false,
             limited: false,
         }
     }

@@ -78,6 +78,7 @@ struct Upgraded {
     limited: bool,
     security: Option<ProtocolId>,
     muxer: Option<ProtocolId>,
+    early_muxer: bool,
 }
 
 impl Upgrade {
@@ -104,6 +105,7 @@ impl Upgrade {
                     limited: secure.limited,
                     security: None,
                     muxer: None,
+                    early_muxer: false,
                 }
             }
             _ => return Err(UpgradeError::Gated(Layer::Transport)),
@@ -132,6 +134,7 @@ impl Upgrade {
         self.check_peer(&secured.key, &remote)
             .map_err(|(error, _)| error)?;
         let mut io = secured.io;
+        let early_muxer = secured.muxer.is_some();
         let muxer = match &secured.muxer {
             Some(name) => self.muxer(name)?,
             None => {
@@ -158,6 +161,7 @@ impl Upgrade {
             limited,
             security,
             muxer,
+            early_muxer,
         })
     }
 
@@ -267,6 +271,7 @@ impl Upgrade {
             limited,
             security,
             muxer,
+            early_muxer,
         } = upgraded;
         debug_assert_eq!(peer, key.peer_id(), "a secure upgrade gives the peer of its key");
         let mut info = ConnectionInfo::new(self.shared.next_connection(), key, self.direction, local, remote);
@@ -274,6 +279,7 @@ impl Upgrade {
         info.limited = limited;
         info.security = security;
         info.muxer = muxer;
+        info.early_muxer = early_muxer;
         if self.shared.running().is_none() {
             connection::farewell(&self.shared, muxed, code::connection::SHUTDOWN);
             return Err(UpgradeError::ShuttingDown);

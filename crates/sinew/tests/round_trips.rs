@@ -348,6 +348,7 @@ async fn tenths(stack: Stack) -> Result<u128, Box<dyn Error>> {
     let passed = started.elapsed();
     let security = stack.security[0].of(&Keypair::generate())?.protocol();
     assert_eq!(connection.info().security, Some(security));
+    assert_eq!(connection.info().early_muxer, stack.early);
     client.shutdown(Duration::ZERO).await;
     server.shutdown(Duration::ZERO).await;
     Ok(passed.as_millis() * 10 / ROUND_TRIP.as_millis())
