@@ -70,7 +70,7 @@ fn builder(environment: &Environment, args: &Args) -> Result<HostBuilder, Failur
         let transport = WebSocketTransport::new().with_insecure_any_certificate();
         Ok(transport.with_certificate(stack::certificate(args.tls.as_deref())?))
     };
-    stack::builder(&Keypair::generate(), &environment.stack, websockets)
+    stack::builder(&Keypair::generate(), &environment.stack, false, websockets)
 }
 
 /// Listens where the environment says, and gives the address to tell the other side.

@@ -190,6 +190,7 @@ fn connected_json(connection: &ConnectionInfo) -> Value {
         },
         "security": connection.security.as_ref().map(ToString::to_string),
         "muxer": connection.muxer.as_ref().map(ToString::to_string),
+        "early_muxer": connection.early_muxer,
     })
 }
 

@@ -7,15 +7,17 @@ use std::{
     str::FromStr,
 };
 
+use async_trait::async_trait;
 use clap::ValueEnum;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use sinew::{
-    HostBuilder, Keypair, Multiaddr, Node, Signer, identify,
+    HostBuilder, Keypair, Multiaddr, Node, ProtocolId, Signer, identify,
     mplex::Mplex,
     noise::Noise,
     ping::{self, Ping},
     pnet::{PreSharedKey, PrivateNetwork},
     quic::{self, QuicTransport},
+    sinew_core::{BoxedIo, SecureRequest, SecureUpgrade, Secured, SecurityError},
     tcp::TcpTransport,
     tls::Tls,
     websocket::{self, WebSocketTransport},
@@ -42,6 +44,9 @@ pub(crate) struct Args {
     /// The certificates of secure WebSockets: `root.pem` is trusted, `cert.pem` with `key.pem` is shown.
     #[arg(long)]
     tls: Option<PathBuf>,
+    /// Offer no muxer in the handshake of the security: it is negotiated afterwards.
+    #[arg(long)]
+    late_muxer: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -108,7 +113,7 @@ impl fmt::Display for Stack {
 
 /// A builder of the node that the arguments name, and its ping service.
 pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
-    let mut builder = builder(&keypair(args.key)?, &args.stack, || {
+    let mut builder = builder(&keypair(args.key)?, &args.stack, args.late_muxer, || {
         let folder = args.tls.as_deref().ok_or("--tls is missing")?;
         let root = CertificateDer::from_pem_file(folder.join("root.pem"))?;
         Ok(WebSocketTransport::new()
@@ -125,10 +130,11 @@ pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
     Ok((builder, ping))
 }
 
-/// A builder of a node with this stack; `secure_websockets` makes the transport of `wss`.
+/// A builder of a node with this stack, its muxer in or after the handshake of the security; `secure_websockets` makes the transport of `wss`.
 pub(crate) fn builder(
     key: &Keypair,
     stack: &Stack,
+    late_muxer: bool,
     secure_websockets: impl FnOnce() -> Result<WebSocketTransport, Error>,
 ) -> Result<HostBuilder, Error> {
     let builder = Node::bare(key.clone());
@@ -143,8 +149,27 @@ pub(crate) fn builder(
         other => return Err(format!("unknown transport {other}").into()),
     };
     match &stack.upgrade {
-        Some((security, muxer)) => add_muxer(add_security(builder, security, key)?, muxer),
+        Some((security, muxer)) => {
+            let builder = add_security(builder, security, key, late_muxer)?;
+            add_muxer(builder, muxer)
+        }
         None => Ok(builder),
+    }
+}
+
+/// A security protocol that names no muxers in its handshake, as of peers that know nothing of that.
+#[derive(Debug)]
+struct LateMuxer<S>(S);
+
+#[async_trait]
+impl<S: SecureUpgrade> SecureUpgrade for LateMuxer<S> {
+    fn protocol(&self) -> ProtocolId {
+        self.0.protocol()
+    }
+
+    async fn secure(&self, io: BoxedIo, mut request: SecureRequest) -> Result<Secured, SecurityError> {
+        request.muxers.clear();
+        self.0.secure(io, request).await
     }
 }
 
@@ -162,11 +187,18 @@ pub(crate) fn certificate(folder: Option<&Path>) -> Result<websocket::Certificat
     )?)
 }
 
-fn add_security(builder: HostBuilder, name: &str, key: &dyn Signer) -> Result<HostBuilder, Error> {
-    match name {
-        "noise" => Ok(builder.security(Noise::new(key)?)),
-        "tls" => Ok(builder.security(Tls::new(key)?)),
-        other => Err(format!("unknown security {other}").into()),
+fn add_security(
+    builder: HostBuilder,
+    name: &str,
+    key: &dyn Signer,
+    late_muxer: bool,
+) -> Result<HostBuilder, Error> {
+    match (name, late_muxer) {
+        ("noise", false) => Ok(builder.security(Noise::new(key)?)),
+        ("noise", true) => Ok(builder.security(LateMuxer(Noise::new(key)?))),
+        ("tls", false) => Ok(builder.security(Tls::new(key)?)),
+        ("tls", true) => Ok(builder.security(LateMuxer(Tls::new(key)?))),
+        (other, _) => Err(format!("unknown security {other}").into()),
     }
 }
 

@@ -32,7 +32,7 @@ impl Case<'_> {
             (self.test.run, other.test.run),
             (Run::Control(_), Run::Control(_))
         );
-        both_control && self.pair() == other.pair() && self.test.key_type == other.test.key_type
+        both_control && self.pair() == other.pair() && self.test.setup == other.test.setup
     }
 }
 
@@ -139,6 +139,23 @@ mod tests {
             tests("sinew x sinew (quic-v1)"),
             ["transport", "transport-legacy", "perf"]
         );
+    }
+
+    #[test]
+    fn tests_of_a_setup_stand_where_it_makes_a_difference() {
+        let peers = peers();
+        let cases = all(&peers);
+        let ids = |test: &str| -> Vec<String> {
+            let of_test = cases.iter().filter(|case| case.test.name.starts_with(test));
+            of_test.map(Case::id).collect()
+        };
+        let spellings = ids("spelling");
+        assert!(spellings.contains(&"js x sinew (wss, noise, yamux) spelling-tls-sni-ws".to_owned()));
+        assert!(!spellings.contains(&"py x sinew (wss, noise, yamux) spelling-tls-ws".to_owned()));
+        assert!(spellings.iter().all(|id| id.contains("(wss, noise, yamux)")));
+        let late = ids("late-muxer");
+        assert!(late.contains(&"sinew x js (tcp, tls, mplex) late-muxer".to_owned()));
+        assert!(late.iter().all(|id| !id.contains("rust") && !id.contains("py")));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     cases::Case,
     node::{Node, StepError},
     peers::{Peer, Places},
+    rows::Setup,
     stack::Stack,
 };
 
@@ -29,7 +30,7 @@ pub(super) struct Pair<'a> {
     pub(super) dialer: Side<'a>,
     pub(super) listener: Side<'a>,
     pub(super) stack: Stack,
-    pub(super) key_type: String,
+    pub(super) setup: Setup,
     /// Where the listener listens, with its peer id, as the dialler spells it.
     pub(super) addr: String,
     is_connected: bool,
@@ -70,12 +71,14 @@ impl<'a> Pair<'a> {
         let mut listener = side("listener", case.listener)?;
         let dialer = side("dialer", case.dialer)?;
         let addr = listener.listen(&case.stack)?;
+        let setup = case.test.setup;
+        let spelling = setup.spelling.unwrap_or(&case.dialer.secure_websocket);
         Ok(Self {
-            addr: dialer.spelled(&addr),
+            addr: spelled(&addr, spelling),
             dialer,
             listener,
             stack: case.stack.clone(),
-            key_type: case.test.key_type.to_owned(),
+            setup,
             is_connected: false,
             is_over: false,
         })
@@ -98,7 +101,8 @@ impl<'a> Pair<'a> {
             self.listener.node.peer(),
             &peer,
         )?;
-        let early = is_early(&self.stack, self.dialer.about, self.listener.about);
+        let sides = [self.dialer.about, self.listener.about];
+        let early = !self.setup.late_muxer && self.stack.has_early_muxer(sides);
         for (side, before) in [&mut self.dialer, &mut self.listener].into_iter().zip(before) {
             let event = side.node.event_after("connected", before, SHORT)?;
             side.check_connected(event, &self.stack, early)?;
@@ -147,8 +151,7 @@ impl Side<'_> {
 
     /// The address in this side's spelling.
     pub(super) fn spelled(&self, addr: &str) -> String {
-        let spelling = &self.about.secure_websocket;
-        addr.replace("/tls/ws", spelling).replace("/wss", spelling)
+        spelled(addr, &self.about.secure_websocket)
     }
 
     /// What this side says of a connection is what it was asked for; ours has to say everything.
@@ -171,32 +174,32 @@ impl Side<'_> {
         }
         match found.early_muxer {
             Some(found) => expect_eq(&self.node, "the muxer settled in the handshake", &early, &found),
+            None if self.about.is_ours() => Err(self.node.differs("a connected event", "early_muxer", text)),
             None => Ok(()),
         }
     }
+}
+
+/// The address with secure WebSockets, as any peer announces them, in this spelling.
+fn spelled(addr: &str, spelling: &str) -> String {
+    addr.replace("/wss", "/tls/ws").replace("/tls/ws", spelling)
 }
 
 /// The command that starts a side's program.
 fn command(case: &Case<'_>, about: &Peer, places: &Places) -> Command {
     let mut command = about.program(places);
     let stack = case.stack.argument();
-    command.args(["control", "--key", case.test.key_type, "--stack", &stack]);
+    command.args(["control", "--key", case.test.setup.key_type, "--stack", &stack]);
     if case.stack.private {
         command.args(["--psk", PRE_SHARED_KEY]);
     }
     if case.stack.transport == "wss" {
         command.arg("--tls").arg(places.tls());
     }
+    if about.is_ours() && case.test.setup.late_muxer {
+        command.arg("--late-muxer");
+    }
     command
-}
-
-/// Whether the handshake of the security settles the muxer.
-fn is_early(stack: &Stack, dialer: &Peer, listener: &Peer) -> bool {
-    stack.upgrade.as_ref().is_some_and(|upgrade| {
-        [dialer, listener]
-            .iter()
-            .all(|peer| peer.early_muxers.contains(&upgrade.security))
-    })
 }
 
 /// An error that says what was expected, unless that is what was found.

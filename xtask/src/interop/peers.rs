@@ -36,6 +36,7 @@ pub(crate) struct Peer {
     pub(crate) early_muxers: Vec<String>,
     pub(crate) private: bool,
     pub(crate) secure_websocket: String,
+    pub(crate) spellings: Vec<String>,
     pub(crate) codes: bool,
     #[serde(default)]
     pub(crate) perf: Vec<String>,

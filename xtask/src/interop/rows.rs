@@ -33,13 +33,31 @@ pub(crate) enum Suite {
 pub(crate) struct Test {
     /// Its name, which ends the ids.
     pub(crate) name: &'static str,
-    /// The type of both sides' keys.
-    pub(crate) key_type: &'static str,
+    /// How the two programs are started.
+    pub(crate) setup: Setup,
     /// Whether this dialler can run it with this listener over this stack.
     applies: fn(&Peer, &Peer, &Stack) -> bool,
     /// How it goes.
     pub(crate) run: Run,
 }
+
+/// How two programs are started; tests of the same setup can share them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Setup {
+    /// The type of both sides' keys.
+    pub(crate) key_type: &'static str,
+    /// How the dialler is told `wss`; in its own spelling if none is set.
+    pub(crate) spelling: Option<&'static str>,
+    /// Whether ours leaves the muxer out of the handshake of the security.
+    pub(crate) late_muxer: bool,
+}
+
+/// As most tests have it.
+const PLAIN: Setup = Setup {
+    key_type: "ed25519",
+    spelling: None,
+    late_muxer: false,
+};
 
 /// How a test goes.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +72,7 @@ pub(crate) enum Run {
 pub(crate) type Steps = fn(&mut Pair<'_>) -> Result<(), StepError>;
 
 /// In the order in which one pair of processes can run them: the connection starts with the first and ends with `leave`.
-pub(crate) static TESTS: [Test; 16] = [
+pub(crate) static TESTS: [Test; 20] = [
     contract("transport", in_public, Kind::Transport),
     contract("transport-legacy", in_public_by_us, Kind::LegacyTransport),
     contract("perf", in_public_with_a_common_dialect, Kind::Perf),
@@ -71,12 +89,24 @@ pub(crate) static TESTS: [Test; 16] = [
     key("key-secp256k1", "secp256k1"),
     key("key-ecdsa", "ecdsa"),
     key("key-rsa", "rsa"),
+    spelling("spelling-tls-ws", "/tls/ws"),
+    spelling("spelling-wss", "/wss"),
+    spelling("spelling-tls-sni-ws", "/tls/sni/localhost/ws"),
+    LATE_MUXER,
 ];
+
+const LATE_MUXER: Test = Test {
+    setup: Setup {
+        late_muxer: true,
+        ..PLAIN
+    },
+    ..control("late-muxer", where_muxers_are_early, ping)
+};
 
 const fn control(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, steps: Steps) -> Test {
     Test {
         name,
-        key_type: "ed25519",
+        setup: PLAIN,
         applies,
         run: Run::Control(steps),
     }
@@ -85,7 +115,7 @@ const fn control(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, 
 const fn contract(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, kind: Kind) -> Test {
     Test {
         name,
-        key_type: "ed25519",
+        setup: PLAIN,
         applies,
         run: Run::Contract(kind),
     }
@@ -93,10 +123,18 @@ const fn contract(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool,
 
 const fn key(name: &'static str, key_type: &'static str) -> Test {
     Test {
-        name,
-        key_type,
-        applies: where_keys_are_used,
-        run: Run::Control(identify_and_ping),
+        setup: Setup { key_type, ..PLAIN },
+        ..control(name, where_keys_are_used, identify_and_ping)
+    }
+}
+
+const fn spelling(name: &'static str, spelling: &'static str) -> Test {
+    Test {
+        setup: Setup {
+            spelling: Some(spelling),
+            ..PLAIN
+        },
+        ..control(name, over_secure_websockets, ping)
     }
 }
 
@@ -113,11 +151,13 @@ impl Test {
     /// Whether this dialler can run it with this listener over this stack. Ours with ours run the contracts only: the rest
     /// are tests of the crates.
     pub(crate) fn fits(&self, dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
-        let has_key = |peer: &Peer| peer.key_types.iter().any(|kind| kind == self.key_type);
+        let has_key = |peer: &Peer| peer.key_types.iter().any(|kind| kind == self.setup.key_type);
+        let spells = |spelling: &str| dialer.spellings.iter().any(|known| known == spelling);
         let is_alone = dialer.is_ours() && listener.is_ours();
         (!is_alone || self.suite() != Suite::Control)
             && has_key(dialer)
             && has_key(listener)
+            && self.setup.spelling.is_none_or(spells)
             && (self.applies)(dialer, listener, stack)
     }
 }
@@ -134,6 +174,17 @@ fn with_codes(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
 
 fn where_keys_are_used(_: &Peer, _: &Peer, stack: &Stack) -> bool {
     KEY_STACKS.contains(&stack.to_string().as_str())
+}
+
+/// What is above the address makes no difference to it.
+fn over_secure_websockets(_: &Peer, _: &Peer, stack: &Stack) -> bool {
+    stack.to_string() == "wss, noise, yamux"
+}
+
+/// Where it makes a difference that ours leaves the muxer out of the handshake.
+fn where_muxers_are_early(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    let has_us = dialer.is_ours() || listener.is_ours();
+    has_us && stack.transport == "tcp" && !stack.private && stack.has_early_muxer([dialer, listener])
 }
 
 /// The official suites know no private networks.

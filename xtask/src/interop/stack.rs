@@ -64,6 +64,14 @@ impl Stack {
         }
     }
 
+    /// Whether these two settle the muxer in the handshake of the security.
+    pub(crate) fn has_early_muxer(&self, sides: [&Peer; 2]) -> bool {
+        self.upgrade.as_ref().is_some_and(|upgrade| {
+            let settles = |peer: &Peer| peer.early_muxers.contains(&upgrade.security);
+            sides.into_iter().all(settles)
+        })
+    }
+
     /// The protocol id of the security.
     pub(crate) fn security_id(&self) -> Option<&'static str> {
         self.upgrade

@@ -241,8 +241,8 @@ pub(super) fn identify_and_ping(pair: &mut Pair<'_>) -> Result<(), StepError> {
 /// What each side learns of the other.
 pub(super) fn identify(pair: &mut Pair<'_>) -> Result<(), StepError> {
     pair.connect()?;
-    let of_listener = identified(&mut pair.dialer, &pair.listener, &pair.stack, &pair.key_type)?;
-    let of_dialer = identified(&mut pair.listener, &pair.dialer, &pair.stack, &pair.key_type)?;
+    let of_listener = identified(&mut pair.dialer, &pair.listener, &pair.stack, pair.setup.key_type)?;
+    let of_dialer = identified(&mut pair.listener, &pair.dialer, &pair.stack, pair.setup.key_type)?;
     let wanted = without_peer(&pair.addr);
     let listens = |addr: &String| pair.dialer.spelled(addr) == wanted;
     if !of_listener.listen_addrs.iter().any(listens) {
