@@ -44,6 +44,8 @@ pub(crate) enum Action {
         #[serde(deserialize_with = "parsed")]
         peer: PeerId,
         bytes: u64,
+        #[serde(default)]
+        pause: u64,
     },
     Streams {
         #[serde(deserialize_with = "parsed")]
@@ -51,6 +53,11 @@ pub(crate) enum Action {
         count: u64,
         at_once: usize,
         bytes: u64,
+    },
+    Crowd {
+        #[serde(deserialize_with = "parsed")]
+        peer: PeerId,
+        count: usize,
     },
     Reset {
         #[serde(deserialize_with = "parsed")]

@@ -1,11 +1,18 @@
 //! `/sinew/test/echo/1.0.0`: served on every inbound stream, and driven by the echo, streams and reset commands.
 
-use std::{error::Error, io, sync::Arc};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, TryStreamExt, future::try_join, stream};
-use serde_json::json;
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::{join_all, try_join},
+    stream,
+};
+use serde_json::{Value, json};
 use sinew::{CloseCode, CloseReason, Host, OpenError, PeerId, Stream, StreamClosed, StreamReset};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{sleep, timeout},
+};
 
 use crate::{
     control::Outcome,
@@ -18,6 +25,9 @@ pub(crate) const ECHO: &str = "/sinew/test/echo/1.0.0";
 
 /// Bytes read or written at once.
 const CHUNK: usize = 16 * 1024;
+
+/// How long a stream of a crowd may take until its byte is back.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// Serves one stream, and says how it ended.
 pub(crate) async fn serve(mut stream: Stream, journal: Arc<Journal>) {
@@ -56,10 +66,10 @@ async fn copy_back(stream: &mut Stream, bytes: &mut usize) -> io::Result<()> {
     stream.finish().await
 }
 
-/// Sends `bytes` bytes, half-closes, and reads back until the end.
-pub(crate) async fn echo(host: &Host, peer: PeerId, bytes: u64) -> Outcome {
+/// Sends `bytes` bytes, half-closes, and reads back until the end; begins to read after `pause`.
+pub(crate) async fn echo(host: &Host, peer: PeerId, bytes: u64, pause: Duration) -> Outcome {
     let stream = open(host, peer).await?;
-    let digested = exchange(stream, 0, bytes).await?;
+    let digested = exchange(stream, 0, bytes, pause).await?;
     Ok(json!({ "bytes": digested.bytes(), "sha256": digested.hex() }))
 }
 
@@ -70,7 +80,7 @@ pub(crate) async fn streams(host: &Host, peer: PeerId, count: u64, at_once: usiz
             .await
             .map_err(|e| format!("stream {number}: {e}"))?;
         let seed = number.to_le_bytes()[0];
-        let digested = exchange(stream, seed, bytes)
+        let digested = exchange(stream, seed, bytes, Duration::ZERO)
             .await
             .map_err(|e| format!("stream {number}: {e}"))?;
         match digested.bytes() {
@@ -85,10 +95,21 @@ pub(crate) async fn streams(host: &Host, peer: PeerId, count: u64, at_once: usiz
     Ok(json!({ "streams": count }))
 }
 
-/// A stream that the other side serves until it ends.
+/// Opens `count` streams at once, has a byte echoed on each, and keeps those on which that went well until all are settled.
+pub(crate) async fn crowd(host: &Host, peer: PeerId, count: usize) -> Value {
+    let streams = (0..count).map(|_| timeout(SETTLED, held(host, peer)));
+    let settled = join_all(streams).await;
+    let served = settled
+        .iter()
+        .filter(|stream| matches!(stream, Ok(Ok(_))))
+        .count();
+    json!({ "served": served, "refused": count - served })
+}
+
+/// A stream that the other side serves until it ends. Some hold back the last byte, so there are two.
 pub(crate) async fn held(host: &Host, peer: PeerId) -> Result<Stream, Box<dyn Error + Send + Sync>> {
     let mut stream = open(host, peer).await?;
-    stream.write_all(&[0]).await?;
+    stream.write_all(&[0; 2]).await?;
     stream.read_u8().await?;
     Ok(stream)
 }
@@ -109,7 +130,7 @@ async fn open(host: &Host, peer: PeerId) -> Result<Stream, OpenError> {
     host.new_stream(&peer, [ECHO]).await
 }
 
-async fn exchange(stream: Stream, seed: u8, bytes: u64) -> io::Result<Digested> {
+async fn exchange(stream: Stream, seed: u8, bytes: u64, pause: Duration) -> io::Result<Digested> {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let send = async {
         let mut buffer = vec![0; CHUNK];
@@ -125,6 +146,7 @@ async fn exchange(stream: Stream, seed: u8, bytes: u64) -> io::Result<Digested> 
     let receive = async {
         let mut digested = Digested::new();
         let mut buffer = vec![0; CHUNK];
+        sleep(pause).await;
         loop {
             match reader.read(&mut buffer).await? {
                 0 => return Ok(digested),

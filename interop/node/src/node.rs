@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sinew::{
-    CloseCode, CloseReason, ConnectionEvent, ConnectionInfo, Host, Multiaddr, PeerId, Stream,
+    CloseCode, CloseReason, ConnectionEvent, ConnectionInfo, HandlerOptions, Host, Multiaddr, PeerId, Stream,
     identify::{Extent, Identified, Info, Record},
     ping::Ping,
 };
@@ -23,6 +23,9 @@ use crate::{
 /// How long streams get to end when stdin has ended: nobody waits for them any more.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// Above the 200 streams that the suite opens at once.
+const MAX_STREAMS: usize = 256;
+
 /// A running node; clones are the same node.
 #[derive(Clone)]
 pub(crate) struct Node {
@@ -38,7 +41,11 @@ impl Node {
         let host = builder.start().await?;
         let journal = Arc::new(Journal::default());
         let state = journal.clone();
-        host.set_stream_handler(echo::ECHO, move |stream: Stream| {
+        let options = match args.default_limits {
+            true => HandlerOptions::default(),
+            false => HandlerOptions::default().max_streams_per_peer(MAX_STREAMS),
+        };
+        host.set_stream_handler_with(echo::ECHO, options, move |stream: Stream| {
             echo::serve(stream, state.clone())
         })?;
         Ok(Self { host, ping, journal })
@@ -104,13 +111,16 @@ impl Node {
             }
             Action::Ping { peer, count } => self.ping(peer, count).await,
             Action::Identify { peer, addr } => Ok(self.identified(peer, addr).await),
-            Action::Echo { peer, bytes } => echo::echo(&self.host, peer, bytes).await,
+            Action::Echo { peer, bytes, pause } => {
+                echo::echo(&self.host, peer, bytes, Duration::from_millis(pause)).await
+            }
             Action::Streams {
                 peer,
                 count,
                 at_once,
                 bytes,
             } => echo::streams(&self.host, peer, count, at_once, bytes).await,
+            Action::Crowd { peer, count } => Ok(echo::crowd(&self.host, peer, count).await),
             Action::Reset { peer, bytes, code } => {
                 echo::reset(&self.host, peer, bytes, CloseCode(code)).await
             }

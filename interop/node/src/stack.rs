@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Offer no muxer in the handshake of the security: it is negotiated afterwards.
     #[arg(long)]
     late_muxer: bool,
+    /// Keep the default limits, which some tests go beyond.
+    #[arg(long)]
+    pub(crate) default_limits: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -56,10 +57,10 @@ func ending(err error) (string, any) {
 	return "failed", nil
 }
 
-// Sends the pattern, half-closes, and reads back until the end.
-func echo(host host.Host, id peer.ID, size int) (any, error) {
+// Sends the pattern, half-closes, and reads back until the end; begins to read after the pause.
+func echo(host host.Host, id peer.ID, size int, pause time.Duration) (any, error) {
 	hash := sha256.New()
-	read, err := exchange(host, id, 0, size, hash)
+	read, err := exchange(host, id, 0, size, pause, hash)
 	return with{"bytes": read, "sha256": hex.EncodeToString(hash.Sum(nil))}, err
 }
 
@@ -69,7 +70,7 @@ func streams(host host.Host, id peer.ID, count, atOnce, size int) (any, error) {
 	group.SetLimit(atOnce)
 	for number := range count {
 		group.Go(func() error {
-			read, err := exchange(host, id, byte(number), size, io.Discard)
+			read, err := exchange(host, id, byte(number), size, 0, io.Discard)
 			if err == nil && read != size {
 				err = fmt.Errorf("%d bytes", read)
 			}
@@ -111,7 +112,7 @@ func hold(host host.Host, id peer.ID) error {
 	return err
 }
 
-func exchange(host host.Host, id peer.ID, seed byte, size int, hash io.Writer) (int, error) {
+func exchange(host host.Host, id peer.ID, seed byte, size int, pause time.Duration, hash io.Writer) (int, error) {
 	stream, err := host.NewStream(context.Background(), id, echoProtocol)
 	if err != nil {
 		return 0, err
@@ -125,6 +126,7 @@ func exchange(host host.Host, id peer.ID, seed byte, size int, hash io.Writer) (
 		}
 		sent <- err
 	}()
+	time.Sleep(pause)
 	read, err := receive(stream, seed, hash)
 	if err != nil {
 		return read, err

@@ -24,10 +24,11 @@ func main() {
 	stack := arguments.String("stack", "tcp/noise/yamux", "the transport, the security and the muxer")
 	psk := arguments.String("psk", "", "the key of the private network, in hex")
 	tls := arguments.String("tls", "", "the folder of the certificates for wss")
+	defaultLimits := arguments.Bool("default-limits", false, "keep the default limits of the library")
 	arguments.Parse(os.Args[2:]) // ends the program at an error
 	switch mode := os.Args[1]; mode {
 	case "control":
-		fail(run(*key, *stack, *psk, *tls))
+		fail(run(*key, *stack, *psk, *tls, *defaultLimits))
 	case "transport", "perf":
 		fail(contract(mode, *tls))
 	default:
@@ -42,8 +43,8 @@ func fail(err error) {
 	}
 }
 
-func run(key, stack, psk, tls string) error {
-	node, err := start(key, stack, psk, tls)
+func run(key, stack, psk, tls string, defaultLimits bool) error {
+	node, err := start(key, stack, psk, tls, defaultLimits)
 	if err != nil {
 		return err
 	}
@@ -75,6 +76,7 @@ type request struct {
 	Count  int    `json:"count"`
 	AtOnce int    `json:"at_once"`
 	Bytes  int    `json:"bytes"`
+	Pause  int    `json:"pause"`
 	Code   uint32 `json:"code"`
 	Kind   string `json:"kind"`
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/event"
@@ -23,8 +24,8 @@ type node struct {
 }
 
 // Starts a host that reports to a journal of its own and serves echo.
-func start(key, stack, psk, tls string) (*node, error) {
-	options, err := options(key, stack, psk, tls)
+func start(key, stack, psk, tls string, defaultLimits bool) (*node, error) {
+	options, err := options(key, stack, psk, tls, defaultLimits)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func (n *node) act(r request) (any, error) {
 	case "identify":
 		return n.identify(r.Peer, r.Addr), nil
 	case "echo":
-		return echo(n.host, id, r.Bytes)
+		return echo(n.host, id, r.Bytes, time.Duration(r.Pause)*time.Millisecond)
 	case "streams":
 		return streams(n.host, id, r.Count, r.AtOnce, r.Bytes)
 	case "reset":

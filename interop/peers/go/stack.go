@@ -34,7 +34,7 @@ var keyTypes = map[string]int{
 }
 
 // Everything that the arguments decide.
-func options(key, stack, psk, certificates string) ([]libp2p.Option, error) {
+func options(key, stack, psk, certificates string, defaultLimits bool) ([]libp2p.Option, error) {
 	keyType, known := keyTypes[key]
 	if !known {
 		return nil, fmt.Errorf("unknown key type %s", key)
@@ -47,8 +47,10 @@ func options(key, stack, psk, certificates string) ([]libp2p.Option, error) {
 		libp2p.Identity(secret),
 		libp2p.NoListenAddrs,
 		libp2p.UserAgent("go-libp2p/" + libraryVersion()),
+	}
+	if !defaultLimits {
 		// The tests open more streams at once than the default limits let one peer have.
-		libp2p.ResourceManager(&network.NullResourceManager{}),
+		all = append(all, libp2p.ResourceManager(&network.NullResourceManager{}))
 	}
 	layers, err := stackOptions(strings.Split(stack, "/"), certificates)
 	if err != nil {

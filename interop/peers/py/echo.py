@@ -31,10 +31,10 @@ async def serve(stream, journal):
         await journal.record("reset", {"bytes": count, "error": f"{type(error).__name__}: {error}"})
 
 
-async def echo(host, peer, size):
-    """Sends the pattern, half-closes, and reads back until the end."""
+async def echo(host, peer, size, pause):
+    """Sends the pattern, half-closes, and reads back until the end; begins to read after so many seconds."""
     digest = hashlib.sha256()
-    count = await _exchange(host, peer, 0, size, digest)
+    count = await _exchange(host, peer, 0, size, digest, pause)
     return {"bytes": count, "sha256": digest.hexdigest()}
 
 
@@ -71,12 +71,13 @@ async def reset(host, peer, size):
     return {"sent": size, "read": count}
 
 
-async def _exchange(host, peer, seed, size, digest):
+async def _exchange(host, peer, seed, size, digest, pause=0):
     stream = await host.new_stream(peer, [ECHO])
     count = 0
 
     async def receive():
         nonlocal count
+        await trio.sleep(pause)
         while chunk := await _read(stream):
             if chunk != _pattern(seed, count, len(chunk)):
                 raise ValueError(f"wrong bytes after {count}")

@@ -99,8 +99,8 @@ class Node(INotifee):
             "signed_record": _is_valid(info.signedPeerRecord, peer),
         }
 
-    async def do_echo(self, peer, bytes):
-        return await echo.echo(self._host, peer, bytes)
+    async def do_echo(self, peer, bytes, pause=0):
+        return await echo.echo(self._host, peer, bytes, pause / 1000)
 
     async def do_streams(self, peer, count, at_once, bytes):
         return await echo.streams(self._host, peer, count, at_once, bytes)

@@ -174,24 +174,37 @@ impl Node {
     pub(crate) fn ask<T: DeserializeOwned>(
         &mut self,
         step: &str,
-        mut request: Value,
+        request: Value,
+        limit: Duration,
+    ) -> Result<T, StepError> {
+        let id = self.send(step, request)?;
+        self.answer(step, id, limit)
+    }
+
+    /// Asks for something to be done, and gives the id that the answer will have.
+    pub(crate) fn send(&mut self, step: &str, mut request: Value) -> Result<u64, StepError> {
+        let (role, id) = (self.role, self.next_id);
+        request["do"] = step.into();
+        request["id"] = json!(id);
+        self.write(&request.to_string())
+            .map_err(|source| StepError::Write { role, source })?;
+        self.next_id += 1;
+        Ok(id)
+    }
+
+    /// Waits until the limit for the answer with this id; it is a failure if another one comes first.
+    pub(crate) fn answer<T: DeserializeOwned>(
+        &mut self,
+        step: &str,
+        id: u64,
         limit: Duration,
     ) -> Result<T, StepError> {
         let role = self.role;
-        request["do"] = step.into();
-        request["id"] = json!(self.next_id);
-        self.write(&request.to_string())
-            .map_err(|source| StepError::Write { role, source })?;
         let line = self.line(step, limit)?;
         let answer: Answer = self.parse(step, &line)?;
-        if answer.id != self.next_id {
-            return Err(self.differs(
-                "the id of an answer",
-                self.next_id.to_string(),
-                answer.id.to_string(),
-            ));
+        if answer.id != id {
+            return Err(self.differs("the id of an answer", id.to_string(), answer.id.to_string()));
         }
-        self.next_id += 1;
         match answer.error {
             Some(error) => Err(StepError::Refused {
                 role,

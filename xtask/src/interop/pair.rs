@@ -199,6 +199,9 @@ fn command(case: &Case<'_>, about: &Peer, places: &Places) -> Command {
     if about.is_ours() && case.test.setup.late_muxer {
         command.arg("--late-muxer");
     }
+    if about.refuses_streams && case.test.setup.default_limits {
+        command.arg("--default-limits");
+    }
     command
 }
 

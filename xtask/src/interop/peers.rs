@@ -38,6 +38,7 @@ pub(crate) struct Peer {
     pub(crate) secure_websocket: String,
     pub(crate) spellings: Vec<String>,
     pub(crate) codes: bool,
+    pub(crate) refuses_streams: bool,
     #[serde(default)]
     pub(crate) perf: Vec<String>,
     pub(crate) agent: String,

@@ -9,13 +9,14 @@ use super::{
     peers::Peer,
     stack::Stack,
     steps::{
-        close_code, echo, identify, identify_and_ping, leave, ping, push, reset, reset_code, streams,
-        wrong_peer,
+        close_code, echo, identify, identify_and_ping, leave, limits, many_streams, ping, push, reset,
+        reset_code, sizes, slow_reader, streams, wrong_peer,
     },
 };
 
-/// Where an identity key is used in another way: over these stacks each type is tested.
-const KEY_STACKS: [&str; 3] = ["tcp, noise, yamux", "tcp, tls, yamux", "quic-v1"];
+/// Each security that proves an identity key in a way of its own, and each muxer with flow control: where tests run that would
+/// take too long over all stacks.
+const FEW_STACKS: [&str; 3] = ["tcp, noise, yamux", "tcp, tls, yamux", "quic-v1"];
 
 /// What belongs together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) spelling: Option<&'static str>,
     /// Whether ours leaves the muxer out of the handshake of the security.
     pub(crate) late_muxer: bool,
+    /// Whether the other side keeps the default limits of its library.
+    pub(crate) default_limits: bool,
 }
 
 /// As most tests have it.
@@ -57,6 +60,7 @@ const PLAIN: Setup = Setup {
     key_type: "ed25519",
     spelling: None,
     late_muxer: false,
+    default_limits: false,
 };
 
 /// How a test goes.
@@ -72,7 +76,7 @@ pub(crate) enum Run {
 pub(crate) type Steps = fn(&mut Pair<'_>) -> Result<(), StepError>;
 
 /// In the order in which one pair of processes can run them: the connection starts with the first and ends with `leave`.
-pub(crate) static TESTS: [Test; 20] = [
+pub(crate) static TESTS: [Test; 24] = [
     contract("transport", in_public, Kind::Transport),
     contract("transport-legacy", in_public_by_us, Kind::LegacyTransport),
     contract("perf", in_public_with_a_common_dialect, Kind::Perf),
@@ -83,6 +87,9 @@ pub(crate) static TESTS: [Test; 20] = [
     control("echo", always, echo),
     control("streams", always, streams),
     control("reset", always, reset),
+    control("sizes", over_few, sizes),
+    control("slow-reader", over_few, slow_reader),
+    control("many-streams", over_few, many_streams),
     control("leave", always, leave),
     control("reset-code", with_codes, reset_code),
     control("close-code", with_codes, close_code),
@@ -93,6 +100,7 @@ pub(crate) static TESTS: [Test; 20] = [
     spelling("spelling-wss", "/wss"),
     spelling("spelling-tls-sni-ws", "/tls/sni/localhost/ws"),
     LATE_MUXER,
+    LIMITS,
 ];
 
 const LATE_MUXER: Test = Test {
@@ -101,6 +109,14 @@ const LATE_MUXER: Test = Test {
         ..PLAIN
     },
     ..control("late-muxer", where_muxers_are_early, ping)
+};
+
+const LIMITS: Test = Test {
+    setup: Setup {
+        default_limits: true,
+        ..PLAIN
+    },
+    ..control("limits", from_us, limits)
 };
 
 const fn control(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, steps: Steps) -> Test {
@@ -124,7 +140,7 @@ const fn contract(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool,
 const fn key(name: &'static str, key_type: &'static str) -> Test {
     Test {
         setup: Setup { key_type, ..PLAIN },
-        ..control(name, where_keys_are_used, identify_and_ping)
+        ..control(name, over_few, identify_and_ping)
     }
 }
 
@@ -172,8 +188,8 @@ fn with_codes(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
     dialer.codes && listener.codes && muxer != Some("mplex")
 }
 
-fn where_keys_are_used(_: &Peer, _: &Peer, stack: &Stack) -> bool {
-    KEY_STACKS.contains(&stack.to_string().as_str())
+fn over_few(_: &Peer, _: &Peer, stack: &Stack) -> bool {
+    FEW_STACKS.contains(&stack.to_string().as_str())
 }
 
 /// What is above the address makes no difference to it.
@@ -185,6 +201,11 @@ fn over_secure_websockets(_: &Peer, _: &Peer, stack: &Stack) -> bool {
 fn where_muxers_are_early(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
     let has_us = dialer.is_ours() || listener.is_ours();
     has_us && stack.transport == "tcp" && !stack.private && stack.has_early_muxer([dialer, listener])
+}
+
+/// Ours asks the other side for more than it may give; its limits are those of its library, whatever the stack is.
+fn from_us(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    (dialer.is_ours() || listener.is_ours()) && stack.to_string() == "tcp, noise, yamux"
 }
 
 /// The official suites know no private networks.

@@ -1,6 +1,6 @@
 //! How each test goes: what is asked of which side, and what must come of it.
 
-use std::time::Duration;
+mod echoes;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,8 +11,7 @@ use super::{
     stack::Stack,
 };
 
-/// For 16 MiB or 200 streams, also when the machine is busy.
-const LONG: Duration = Duration::from_secs(60);
+pub(super) use echoes::{echo, limits, many_streams, sizes, slow_reader, streams};
 
 /// The protocol that every peer serves.
 const ECHO: &str = "/sinew/test/echo/1.0.0";
@@ -22,22 +21,6 @@ const STRANGER: &str = "12D3KooWJtVtwYX5f2VEQwfBTfFrfUhUCC171jqrnFE9HfKiBwYc";
 
 /// Codes of a reset and of a close: an application's, and one that the libraries send themselves (rate limited).
 const CODES: [u32; 2] = [7, 0x1003];
-
-/// Sizes of the echo test, each with the SHA-256 of the pattern of that size (interop/README.md).
-const ECHOES: [(u64, &str); 3] = [
-    (
-        0,
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    ),
-    (
-        1000,
-        "30088ee7b9c1707b6a061c1ec25d9e822a3bb1f2105c3c3c577f3d56e75c4c2a",
-    ),
-    (
-        16 << 20,
-        "923c1f94dd2c174e325a97d4710b96e2c67490a8d617b4323d922af2c681db27",
-    ),
-];
 
 #[derive(Deserialize)]
 struct Pinged {
@@ -53,17 +36,6 @@ struct Identified {
     observed_addr: Option<String>,
     key_type: String,
     signed_record: bool,
-}
-
-#[derive(Deserialize)]
-struct Echoed {
-    bytes: u64,
-    sha256: String,
-}
-
-#[derive(Deserialize)]
-struct Streamed {
-    streams: u64,
 }
 
 #[derive(Deserialize)]
@@ -136,32 +108,6 @@ fn pushed(asker: &mut Side<'_>, other: &mut Side<'_>, stack: &Stack) -> Result<(
     // A push may leave out what has not changed.
     let _: Value = asker.node.ask("identify", request, SHORT)?;
     Ok(())
-}
-
-/// Nothing, 1 kB and 16 MiB there and back, opened by each side.
-pub(super) fn echo(pair: &mut Pair<'_>) -> Result<(), StepError> {
-    both_ways(pair, echoed)
-}
-
-fn echoed(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
-    for (bytes, sha256) in ECHOES {
-        let request = json!({ "peer": other.node.peer(), "bytes": bytes });
-        let echoed: Echoed = asker.node.ask("echo", request, LONG)?;
-        expect_eq(&asker.node, "bytes that came back", &bytes, &echoed.bytes)?;
-        expect_eq(&asker.node, "SHA-256 of what came back", sha256, &echoed.sha256)?;
-    }
-    Ok(())
-}
-
-/// 200 streams from each side, at most 50 of them at once.
-pub(super) fn streams(pair: &mut Pair<'_>) -> Result<(), StepError> {
-    both_ways(pair, streamed)
-}
-
-fn streamed(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
-    let request = json!({ "peer": other.node.peer(), "count": 200, "at_once": 50, "bytes": 1000 });
-    let streamed: Streamed = asker.node.ask("streams", request, LONG)?;
-    expect_eq(&asker.node, "streams", &200, &streamed.streams)
 }
 
 /// A reset in the middle of a stream, by each side.

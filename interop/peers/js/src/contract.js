@@ -5,7 +5,7 @@ import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createClient } from '@redis/client'
 import { createLibp2p } from 'libp2p'
-import { layers, options } from './stack.js'
+import { layers, options, parse } from './stack.js'
 
 const { IS_DIALER, LISTENER_IP, REDIS_ADDR, TEST_KEY, TEST_TIMEOUT_SECS, TRANSPORT } = process.env
 
@@ -22,7 +22,7 @@ const LISTEN = { tcp: 'tcp/0', ws: 'tcp/0/ws', wss: 'tcp/0/tls/ws', 'quic-v1': '
 
 // One side of the suite; the environment says which.
 export async function contract (args) {
-  const node = await createLibp2p({ ...await options(args, layers(process.env)), services: { ping: ping() } })
+  const node = await createLibp2p({ ...await options(parse(args, layers(process.env))), services: { ping: ping() } })
   const redis = await createClient({ url: `redis://${REDIS_ADDR}` }).connect()
   await (IS_DIALER === 'true' ? dial(node, redis) : listen(node, redis))
 }

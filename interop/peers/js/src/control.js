@@ -7,25 +7,26 @@ import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import manifest from '../package.json' with { type: 'json' }
-import { ECHO, MAX_STREAMS, echo, reset, serve, streams } from './echo.js'
+import { ECHO, LIMITS, echo, reset, serve, streams } from './echo.js'
 import { Journal } from './journal.js'
-import { options } from './stack.js'
+import { options, parse } from './stack.js'
 
 // Does what the lines of stdin ask for until stdin ends.
 export async function control (args) {
+  const values = parse(args)
   const node = await createLibp2p({
-    ...await options(args),
+    ...await options(values),
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
   })
-  const actions = await serving(node)
+  const actions = await serving(node, values['default-limits'] ? {} : LIMITS)
   print({ ready: { peer: node.peerId.toString(), library: 'js-libp2p', version: manifest.dependencies.libp2p } })
   createInterface({ input: process.stdin })
     .on('line', line => { void run(actions, JSON.parse(line)) })
     .on('close', () => process.exit(0))
 }
 
-// Serves echo, keeps a journal, and gives the commands.
-async function serving (node) {
+// Serves echo within these limits, keeps a journal, and gives the commands.
+async function serving (node, limits) {
   const journal = new Journal()
   node.addEventListener('peer:identify', ({ detail }) => {
     journal.record('identified', identified(detail))
@@ -37,7 +38,7 @@ async function serving (node) {
   node.addEventListener('connection:close', ({ detail }) => {
     journal.record('disconnected', { peer: detail.remotePeer.toString() })
   })
-  await node.handle(ECHO, stream => serve(stream, journal), { maxInboundStreams: MAX_STREAMS })
+  await node.handle(ECHO, stream => serve(stream, journal), limits)
 
   return {
     async listen ({ addr }) {
@@ -67,8 +68,8 @@ async function serving (node) {
       return info
     },
 
-    async echo ({ peer, bytes }) {
-      return echo(connectionTo(node, peer), bytes)
+    async echo ({ peer, bytes, pause }) {
+      return echo(connectionTo(node, peer), bytes, pause)
     },
 
     async streams ({ peer, count, at_once: atOnce, bytes }) {

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 
 export const ECHO = '/sinew/test/echo/1.0.0'
 
-// Above the 50 streams that the suite opens at once; the library's own default is 32 inbound and 64 outbound.
-export const MAX_STREAMS = 128
+// Above the 200 streams that the suite opens at once; the library's own default is 32 inbound and 64 outbound.
+export const LIMITS = { maxInboundStreams: 256, maxOutboundStreams: 256 }
 
 // Bytes written at once.
 const CHUNK = 16 * 1024
@@ -26,9 +26,13 @@ export async function serve (stream, journal) {
   }
 }
 
-// Sends `bytes` bytes, half-closes, and reads back until the end.
-export async function echo (connection, bytes) {
+// Sends `bytes` bytes, half-closes, and reads back until the end; begins to read after `pause` milliseconds.
+export async function echo (connection, bytes, pause) {
   const stream = await open(connection)
+  if (pause > 0) {
+    stream.pause()
+    setTimeout(() => stream.resume(), pause)
+  }
   const hash = createHash('sha256')
   const received = await exchange(stream, 0, bytes, chunk => hash.update(chunk))
   return { bytes: received, sha256: hash.digest('hex') }
@@ -63,7 +67,7 @@ export async function reset (connection, bytes) {
 }
 
 async function open (connection) {
-  return connection.newStream(ECHO, { maxOutboundStreams: MAX_STREAMS })
+  return connection.newStream(ECHO)
 }
 
 async function exchange (stream, seed, bytes, use) {

@@ -25,17 +25,22 @@ export function layers ({ TRANSPORT, SECURE_CHANNEL, MUXER }) {
   return [TRANSPORT, SECURE_CHANNEL, MUXER].filter(Boolean).join('/')
 }
 
-// What the library needs for what the arguments name; `stack` is for those that name none.
-export async function options (args, stack = 'tcp/noise/yamux') {
-  const { values } = parseArgs({
+// What the arguments name; `stack` is for those that name none.
+export function parse (args, stack = 'tcp/noise/yamux') {
+  return parseArgs({
     args,
     options: {
       key: { type: 'string', default: 'ed25519' },
       stack: { type: 'string', default: stack },
       psk: { type: 'string' },
-      tls: { type: 'string' }
+      tls: { type: 'string' },
+      'default-limits': { type: 'boolean', default: false }
     }
-  })
+  }).values
+}
+
+// What the library needs for that.
+export async function options (values) {
   const [transport, security, muxer] = values.stack.split('/')
   return {
     privateKey: await generateKeyPair(pick(KEY_TYPES, values.key)),

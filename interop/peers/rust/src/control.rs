@@ -42,6 +42,8 @@ pub enum Action {
         #[serde(deserialize_with = "parsed")]
         peer: PeerId,
         bytes: u64,
+        #[serde(default)]
+        pause: u64,
     },
     Streams {
         #[serde(deserialize_with = "parsed")]

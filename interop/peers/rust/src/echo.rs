@@ -5,6 +5,7 @@ use std::{
     io,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures::{
@@ -162,10 +163,10 @@ async fn open(control: &mut Control, peer: PeerId) -> Result<Stream, String> {
         .map_err(|e| format!("open: {e}"))
 }
 
-/// Sends `bytes` bytes, half-closes, and reads back until the end.
-pub async fn echo(mut control: Control, peer: PeerId, bytes: u64) -> Result<Value, String> {
+/// Sends `bytes` bytes, half-closes, and reads back until the end; begins to read after `pause`.
+pub async fn echo(mut control: Control, peer: PeerId, bytes: u64, pause: Duration) -> Result<Value, String> {
     let stream = open(&mut control, peer).await?;
-    let digested = exchange(stream, 0, bytes)
+    let digested = exchange(stream, 0, bytes, pause)
         .await
         .map_err(|e| format!("echo: {e}"))?;
     Ok(json!({ "bytes": digested.bytes, "sha256": digested.hex() }))
@@ -186,7 +187,7 @@ pub async fn streams(
                 .await
                 .map_err(|e| format!("stream {i}: {e}"))?;
             let seed = i as u8;
-            let digested = exchange(stream, seed, bytes)
+            let digested = exchange(stream, seed, bytes, Duration::ZERO)
                 .await
                 .map_err(|e| format!("stream {i}: {e}"))?;
             if digested.bytes == bytes {
@@ -203,7 +204,7 @@ pub async fn streams(
     Ok(json!({ "streams": count }))
 }
 
-async fn exchange(stream: Stream, seed: u8, bytes: u64) -> io::Result<Digested> {
+async fn exchange(stream: Stream, seed: u8, bytes: u64, pause: Duration) -> io::Result<Digested> {
     let (mut reader, mut writer) = stream.split();
     let send = async {
         send(&mut writer, seed, bytes).await?;
@@ -212,6 +213,7 @@ async fn exchange(stream: Stream, seed: u8, bytes: u64) -> io::Result<Digested> 
     let receive = async {
         let mut digested = Digested::default();
         let mut buffer = vec![0; CHUNK];
+        tokio::time::sleep(pause).await;
         loop {
             let read = reader.read(&mut buffer).await?;
             if read == 0 {

@@ -141,7 +141,9 @@ impl Node {
         let journal = self.journal.clone();
         self.tasks.spawn(async move {
             let outcome = match action {
-                Action::Echo { peer, bytes } => echo::echo(control, peer, bytes).await,
+                Action::Echo { peer, bytes, pause } => {
+                    echo::echo(control, peer, bytes, Duration::from_millis(pause)).await
+                }
                 Action::Streams {
                     peer,
                     count,
