@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -99,17 +100,36 @@ func reset(host host.Host, id peer.ID, size int, code network.StreamErrorCode) (
 	return with{"sent": size, "read": read}, stream.ResetWithError(code)
 }
 
-// Opens a stream that the other side serves until it ends.
-func hold(host host.Host, id peer.ID) error {
+// Opens streams at once, has a byte echoed on each, and keeps those on which that went well until all are settled.
+func crowd(host host.Host, id peer.ID, count int) any {
+	held := make(chan network.Stream, count)
+	group := sync.WaitGroup{}
+	for range count {
+		group.Go(func() {
+			if stream, err := hold(host, id); err == nil {
+				held <- stream
+			}
+		})
+	}
+	group.Wait()
+	served := len(held)
+	for range served {
+		(<-held).Reset()
+	}
+	return with{"served": served, "refused": count - served}
+}
+
+// Opens a stream that the other side serves until it ends. Some hold back the last byte, so there are two.
+func hold(host host.Host, id peer.ID) (network.Stream, error) {
 	stream, err := host.NewStream(context.Background(), id, echoProtocol)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := stream.Write([]byte{0}); err != nil {
-		return err
+	if _, err := stream.Write(make([]byte, 2)); err != nil {
+		return nil, err
 	}
 	_, err = io.ReadFull(stream, make([]byte, 1))
-	return err
+	return stream, err
 }
 
 func exchange(host host.Host, id peer.ID, seed byte, size int, pause time.Duration, hash io.Writer) (int, error) {

@@ -75,6 +75,8 @@ func (n *node) act(r request) (any, error) {
 		return echo(n.host, id, r.Bytes, time.Duration(r.Pause)*time.Millisecond)
 	case "streams":
 		return streams(n.host, id, r.Count, r.AtOnce, r.Bytes)
+	case "crowd":
+		return crowd(n.host, id, r.Count), nil
 	case "reset":
 		return reset(n.host, id, r.Bytes, network.StreamErrorCode(r.Code))
 	case "close":
@@ -137,7 +139,7 @@ func (n *node) identify(id, addr string) any {
 
 // Closes the connections, with a stream open that lives on at the other side until it hears of it.
 func (n *node) close(id peer.ID, code network.ConnErrorCode) (any, error) {
-	if err := hold(n.host, id); err != nil {
+	if _, err := hold(n.host, id); err != nil {
 		return nil, err
 	}
 	connections := n.host.Network().ConnsToPeer(id)

@@ -1,6 +1,7 @@
 """`/sinew/test/echo/1.0.0`: served on every inbound stream, and driven by the echo, streams and reset commands."""
 
 import hashlib
+import logging
 
 import trio
 from libp2p.custom_types import TProtocol
@@ -52,6 +53,30 @@ async def streams(host, peer, count, at_once, size):
         for number in range(count):
             nursery.start_soon(one, number)
     return {"streams": count}
+
+
+async def crowd(host, peer, count):
+    """Opens streams at once, has a byte echoed on each, and keeps those on which that went well until all are settled.
+
+    Some programs hold back the last byte, so there are two.
+    """
+    held = []
+
+    async def one():
+        try:
+            stream = await host.new_stream(peer, [ECHO])
+            await stream.write(bytes(2))
+            if await _read(stream):
+                held.append(stream)
+        except Exception as error:
+            logging.getLogger("interop").info("refused: %r", error)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(count):
+            nursery.start_soon(one)
+    for stream in held:
+        await stream.reset()
+    return {"served": len(held), "refused": count - len(held)}
 
 
 async def reset(host, peer, size):

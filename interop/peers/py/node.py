@@ -105,6 +105,9 @@ class Node(INotifee):
     async def do_streams(self, peer, count, at_once, bytes):
         return await echo.streams(self._host, peer, count, at_once, bytes)
 
+    async def do_crowd(self, peer, count):
+        return await echo.crowd(self._host, peer, count)
+
     async def do_reset(self, peer, bytes):
         return await echo.reset(self._host, peer, bytes)
 

@@ -51,7 +51,7 @@ pub(crate) struct Setup {
     pub(crate) spelling: Option<&'static str>,
     /// Whether ours leaves the muxer out of the handshake of the security.
     pub(crate) late_muxer: bool,
-    /// Whether the other side keeps the default limits of its library.
+    /// Whether the programs keep the default limits of their libraries.
     pub(crate) default_limits: bool,
 }
 
@@ -116,7 +116,7 @@ const LIMITS: Test = Test {
         default_limits: true,
         ..PLAIN
     },
-    ..control("limits", from_us, limits)
+    ..control("limits", over_one, limits)
 };
 
 const fn control(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, steps: Steps) -> Test {
@@ -203,9 +203,9 @@ fn where_muxers_are_early(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool
     has_us && stack.transport == "tcp" && !stack.private && stack.has_early_muxer([dialer, listener])
 }
 
-/// Ours asks the other side for more than it may give; its limits are those of its library, whatever the stack is.
-fn from_us(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
-    (dialer.is_ours() || listener.is_ours()) && stack.to_string() == "tcp, noise, yamux"
+/// Where what is tested is the library above the stack.
+fn over_one(_: &Peer, _: &Peer, stack: &Stack) -> bool {
+    stack.to_string() == "tcp, noise, yamux"
 }
 
 /// The official suites know no private networks.

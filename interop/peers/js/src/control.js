@@ -7,7 +7,7 @@ import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import manifest from '../package.json' with { type: 'json' }
-import { ECHO, LIMITS, echo, reset, serve, streams } from './echo.js'
+import { ECHO, LIMITS, crowd, echo, reset, serve, streams } from './echo.js'
 import { Journal } from './journal.js'
 import { options, parse } from './stack.js'
 
@@ -74,6 +74,10 @@ async function serving (node, limits) {
 
     async streams ({ peer, count, at_once: atOnce, bytes }) {
       return streams(connectionTo(node, peer), count, atOnce, bytes)
+    },
+
+    async crowd ({ peer, count }) {
+      return crowd(connectionTo(node, peer), count)
     },
 
     async reset ({ peer, bytes }) {

@@ -52,6 +52,24 @@ export async function streams (connection, count, atOnce, bytes) {
   return { streams: count }
 }
 
+// Opens `count` streams at once, has a byte echoed on each, and keeps those on which that went well until all are settled.
+export async function crowd (connection, count) {
+  const settled = await Promise.allSettled(Array.from({ length: count }, async () => held(connection)))
+  const served = settled.filter(({ status }) => status === 'fulfilled')
+  for (const { value: stream } of served) stream.abort(new Error('no longer held'))
+  return { served: served.length, refused: count - served.length }
+}
+
+// A stream that the other side serves until it ends. Some hold back the last byte, so there are two.
+async function held (connection) {
+  const stream = await open(connection)
+  let read = 0
+  const first = readUntil(stream, () => ++read > 0)
+  await Promise.all([first, write(stream, new Uint8Array(2))])
+  if (read === 0) throw new Error('the stream ended')
+  return stream
+}
+
 // Sends `bytes` bytes, reads half of them back, and resets.
 export async function reset (connection, bytes) {
   const stream = await open(connection)

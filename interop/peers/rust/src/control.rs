@@ -52,6 +52,11 @@ pub enum Action {
         at_once: usize,
         bytes: u64,
     },
+    Crowd {
+        #[serde(deserialize_with = "parsed")]
+        peer: PeerId,
+        count: usize,
+    },
     Reset {
         #[serde(deserialize_with = "parsed")]
         peer: PeerId,

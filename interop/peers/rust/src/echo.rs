@@ -204,6 +204,24 @@ pub async fn streams(
     Ok(json!({ "streams": count }))
 }
 
+/// Opens `count` streams at once, has a byte echoed on each, and keeps those on which that went well until all are settled.
+pub async fn crowd(control: Control, peer: PeerId, count: usize) -> Value {
+    let settled = future::join_all((0..count).map(|_| held(control.clone(), peer))).await;
+    let served = settled.iter().filter(|stream| stream.is_ok()).count();
+    json!({ "served": served, "refused": count - served })
+}
+
+/// A stream that the other side serves until it ends. Some hold back the last byte, so there are two.
+async fn held(mut control: Control, peer: PeerId) -> Result<Stream, String> {
+    let mut stream = open(&mut control, peer).await?;
+    let first = async {
+        send(&mut stream, 0, 2).await?;
+        stream.read_exact(&mut [0; 1]).await
+    };
+    first.await.map_err(|e| format!("held: {e}"))?;
+    Ok(stream)
+}
+
 async fn exchange(stream: Stream, seed: u8, bytes: u64, pause: Duration) -> io::Result<Digested> {
     let (mut reader, mut writer) = stream.split();
     let send = async {

@@ -150,6 +150,7 @@ impl Node {
                     at_once,
                     bytes,
                 } => echo::streams(control, peer, count, at_once, bytes).await,
+                Action::Crowd { peer, count } => Ok(echo::crowd(control, peer, count).await),
                 Action::Reset { peer, bytes } => echo::reset(control, peer, bytes).await,
                 Action::Events { kind, count } => Ok(journal.wait(&kind, count).await),
                 other => Err(format!("{other:?} needs the swarm")),

@@ -71,7 +71,7 @@ const SIZES: [Echo; 5] = [
 const PAUSE: Duration = Duration::from_secs(2);
 const FILLED: Duration = Duration::from_millis(500);
 
-/// More streams than go and js serve one peer at a time by default.
+/// More streams than Sinew, go and js serve one peer at a time by default.
 const CROWD: u64 = 400;
 
 #[derive(Deserialize)]
@@ -146,25 +146,24 @@ fn streamed(asker: &mut Side<'_>, other: &mut Side<'_>, count: u64, at_once: u64
     expect_eq(&asker.node, "streams", &count, &streamed.streams)
 }
 
-/// More streams at once than some libraries serve: those above the limit fail alone, and the connection goes on.
+/// More streams at once than some libraries serve.
 pub(crate) fn limits(pair: &mut Pair<'_>) -> Result<(), StepError> {
-    pair.connect()?;
-    let (ours, other) = match pair.dialer.about.is_ours() {
-        true => (&mut pair.dialer, &mut pair.listener),
-        false => (&mut pair.listener, &mut pair.dialer),
-    };
-    let ends = ours.node.count("disconnected")?;
+    both_ways(pair, crowded)
+}
+
+/// Those above the limit fail alone, and the connection goes on.
+fn crowded(asker: &mut Side<'_>, other: &mut Side<'_>) -> Result<(), StepError> {
+    let ends = asker.node.count("disconnected")?;
     let request = json!({ "peer": other.node.peer(), "count": CROWD });
-    let crowd: Crowd = ours.node.ask("crowd", request, LONG)?;
+    let crowd: Crowd = asker.node.ask("crowd", request, LONG)?;
     let refuses = other.about.refuses_streams;
     if crowd.served == 0 || (crowd.refused > 0) != refuses {
         let expected = if refuses { "some refused" } else { "all served" };
-        return Err(ours
-            .node
-            .differs("the streams of a crowd", expected, format!("{crowd:?}")));
+        let found = format!("{crowd:?}");
+        return Err(asker.node.differs("the streams of a crowd", expected, found));
     }
-    pinged(ours, other)?;
-    echoed(ours, other, &[KILOBYTE])?;
-    let ended = ours.node.count("disconnected")?;
-    expect_eq(&ours.node, "connections that ended", &ends, &ended)
+    pinged(asker, other)?;
+    echoed(asker, other, &[KILOBYTE])?;
+    let ended = asker.node.count("disconnected")?;
+    expect_eq(&asker.node, "connections that ended", &ends, &ended)
 }
