@@ -5,6 +5,7 @@ mod control;
 mod data;
 mod echo;
 mod journal;
+mod late_muxer;
 mod node;
 mod stack;
 

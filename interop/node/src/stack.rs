@@ -7,22 +7,22 @@ use std::{
     str::FromStr,
 };
 
-use async_trait::async_trait;
 use clap::ValueEnum;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use sinew::{
-    HostBuilder, Keypair, Multiaddr, Node, ProtocolId, Signer, identify,
+    HostBuilder, Keypair, Multiaddr, Node, Signer, identify,
     mplex::Mplex,
     noise::Noise,
     ping::{self, Ping},
     pnet::{PreSharedKey, PrivateNetwork},
     quic::{self, QuicTransport},
-    sinew_core::{BoxedIo, SecureRequest, SecureUpgrade, Secured, SecurityError},
     tcp::TcpTransport,
     tls::Tls,
     websocket::{self, WebSocketTransport},
     yamux::Yamux,
 };
+
+use crate::late_muxer::LateMuxer;
 
 /// RSA keys have the size that every libp2p stack takes.
 const RSA_BITS: usize = 2048;
@@ -157,22 +157,6 @@ pub(crate) fn builder(
             add_muxer(builder, muxer)
         }
         None => Ok(builder),
-    }
-}
-
-/// A security protocol that names no muxers in its handshake, as of peers that know nothing of that.
-#[derive(Debug)]
-struct LateMuxer<S>(S);
-
-#[async_trait]
-impl<S: SecureUpgrade> SecureUpgrade for LateMuxer<S> {
-    fn protocol(&self) -> ProtocolId {
-        self.0.protocol()
-    }
-
-    async fn secure(&self, io: BoxedIo, mut request: SecureRequest) -> Result<Secured, SecurityError> {
-        request.muxers.clear();
-        self.0.secure(io, request).await
     }
 }
 
