@@ -81,7 +81,7 @@ fn leaving(side: &mut Connection<()>, now: Instant) -> Bytes {
     let mut batch = Batch::default();
     side.transmit(now, usize::MAX, &mut batch);
     let frames = batch.copy_to_bytes(batch.remaining());
-    side.written(now, frames.len());
+    side.written(frames.len());
     frames
 }
 

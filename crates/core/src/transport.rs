@@ -9,7 +9,8 @@ use std::{fmt, sync::Arc};
 /// A way to reach and be reached: TCP, QUIC, memory.
 ///
 /// A transport knows addresses of its own kind only. Names are resolved before it is asked, and whom to dial is
-/// decided by the host.
+/// decided by the host. Writes to a raw connection fail once none of their bytes were taken for a while
+/// (`WriteDeadline` of sinew-runtime does that): what lies above gathers bytes and cannot tell a slow link from a dead one.
 #[async_trait]
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// A short name for logs and metrics, `tcp` for instance.

@@ -24,7 +24,9 @@
 mod clock;
 mod scope;
 mod timer;
+mod write_deadline;
 
 pub use clock::{now, wall_now};
 pub use scope::TaskScope;
 pub use timer::{Elapsed, Timer, sleep, sleep_until, timeout};
+pub use write_deadline::WriteDeadline;

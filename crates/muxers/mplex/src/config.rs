@@ -23,8 +23,6 @@ pub struct Config {
     /// Payload that may wait to be written, on all streams of a connection: 256 KiB less a little, four frames that
     /// fill a message of Noise each.
     pub send_buffer: usize,
-    /// How long bytes may wait while the connection takes none: 10 s.
-    pub write_timeout: Duration,
     /// How long a closing connection may take to send what is queued: 3 s.
     pub close_timeout: Duration,
 }
@@ -39,7 +37,6 @@ impl Default for Config {
             open_backlog: 256,
             max_inbound: 8192,
             send_buffer: 4 * 65_507,
-            write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(3),
         }
     }

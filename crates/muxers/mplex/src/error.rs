@@ -25,9 +25,6 @@ pub enum Fault {
     /// Useless frames without end.
     #[error("too many useless frames")]
     Flood,
-    /// Bytes wait and the connection takes none.
-    #[error("the connection takes no bytes")]
-    Stuck,
 }
 
 impl sinew_session::machine::Fault for Fault {
@@ -39,7 +36,6 @@ impl sinew_session::machine::Fault for Fault {
             Self::Name(_) => CloseReason::Violation("mplex: stream name longer than 1 KiB"),
             Self::Duplicate(_) => CloseReason::Violation("mplex: stream opened twice"),
             Self::Flood => CloseReason::Violation("mplex: too many useless frames"),
-            Self::Stuck => CloseReason::TimedOut("mplex: the connection takes no bytes"),
         }
     }
 
@@ -51,9 +47,6 @@ impl sinew_session::machine::Fault for Fault {
 
 impl Culpable for Fault {
     fn blame(&self) -> Blame {
-        match self {
-            Self::Stuck => Blame::Network,
-            _ => Blame::Peer,
-        }
+        Blame::Peer
     }
 }

@@ -26,16 +26,12 @@ impl Machine for Connection<Waker> {
         self.wants_transmit()
     }
 
-    fn transmit(&mut self, now: Instant, max: usize, batch: &mut Batch) {
-        self.transmit(now, max, batch);
+    fn transmit(&mut self, _: Instant, max: usize, batch: &mut Batch) {
+        self.transmit(max, batch);
     }
 
-    fn written(&mut self, now: Instant, count: usize) {
-        self.written(now, count);
-    }
-
-    fn flushing(&mut self, now: Instant, pending: bool) {
-        self.flushing(now, pending);
+    fn written(&mut self, count: usize) {
+        self.written(count);
     }
 
     fn deadline(&mut self) -> Option<Instant> {

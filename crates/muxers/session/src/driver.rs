@@ -113,8 +113,7 @@ impl<M: Machine> Driver<M> {
         state.driver = None;
         let at = now();
         let machine = &mut state.machine;
-        machine.written(at, round.written);
-        machine.flushing(at, output.unflushed);
+        machine.written(round.written);
         if let Some(arrived) = round.arrived {
             machine.receive(at, arrived);
             if buffers.held() > 2 * machine.unread().total + self.pinned {
@@ -201,7 +200,6 @@ impl<M: Machine> Driver<M> {
     fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
         let mut state = self.shared.lock();
         let at = now();
-        state.machine.flushing(at, self.output.unflushed);
         if !state.paused && state.is_full() {
             // What lies here for long takes no more memory than it has bytes.
             state.machine.compact();

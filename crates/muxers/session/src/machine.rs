@@ -66,9 +66,7 @@ pub trait Machine: Send + 'static {
     /// Moves frames to `batch` until it holds `max` bytes or there are no more; it may exceed `max` by one frame.
     fn transmit(&mut self, now: Instant, max: usize, batch: &mut Batch);
     /// The connection took `count` bytes of a batch.
-    fn written(&mut self, now: Instant, count: usize);
-    /// Whether bytes that the connection took are still on their way out of its own buffers.
-    fn flushing(&mut self, now: Instant, pending: bool);
+    fn written(&mut self, count: usize);
     /// When [`Machine::handle_timeout`] has to be called next.
     fn deadline(&mut self) -> Option<Instant>;
     /// Does what is due at `now`.

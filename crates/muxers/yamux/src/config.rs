@@ -32,8 +32,6 @@ pub struct Config {
     pub keep_alive: Option<Duration>,
     /// How long a ping may stay unanswered while nothing else arrives either: 10 s.
     pub keep_alive_timeout: Duration,
-    /// How long bytes may wait while the connection takes none: 10 s.
-    pub write_timeout: Duration,
     /// How long a closing connection may take to say goodbye: 3 s.
     pub close_timeout: Duration,
 }
@@ -51,7 +49,6 @@ impl Default for Config {
             send_buffer: 4 * 65_507,
             keep_alive: Some(Duration::from_secs(30)),
             keep_alive_timeout: Duration::from_secs(10),
-            write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(3),
         }
     }

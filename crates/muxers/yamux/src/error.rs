@@ -46,18 +46,15 @@ pub enum Fault {
     /// No answer to a ping and no other byte.
     #[error("the peer does not answer pings")]
     Silent,
-    /// Bytes wait and the connection takes none.
-    #[error("the connection takes no bytes")]
-    Stuck,
 }
 
 impl sinew_session::machine::Fault for Fault {
     /// The code of the go-away frame that tells the peer.
     fn code(self) -> CloseCode {
         // spec: yamux, Session termination: 1 is a protocol error, 0 the normal termination. A peer that is
-        // silent or stuck has broken no rule.
+        // silent has broken no rule.
         match self {
-            Self::Silent | Self::Stuck => CloseCode::NONE,
+            Self::Silent => CloseCode::NONE,
             _ => CloseCode(1),
         }
     }
@@ -73,7 +70,6 @@ impl sinew_session::machine::Fault for Fault {
             Self::TooLong { .. } => CloseReason::Violation("yamux: frame longer than any window"),
             Self::Flood => CloseReason::Violation("yamux: too many useless frames"),
             Self::Silent => CloseReason::TimedOut("yamux: pings are not answered"),
-            Self::Stuck => CloseReason::TimedOut("yamux: the connection takes no bytes"),
         }
     }
 }
@@ -81,7 +77,7 @@ impl sinew_session::machine::Fault for Fault {
 impl Culpable for Fault {
     fn blame(&self) -> Blame {
         match self {
-            Self::Silent | Self::Stuck => Blame::Network,
+            Self::Silent => Blame::Network,
             _ => Blame::Peer,
         }
     }

@@ -33,12 +33,8 @@ impl Machine for Connection<Waker> {
         self.transmit(now, max, batch);
     }
 
-    fn written(&mut self, now: Instant, count: usize) {
-        self.written(now, count);
-    }
-
-    fn flushing(&mut self, now: Instant, pending: bool) {
-        self.flushing(now, pending);
+    fn written(&mut self, count: usize) {
+        self.written(count);
     }
 
     fn deadline(&mut self) -> Option<Instant> {

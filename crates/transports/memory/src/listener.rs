@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use sinew_core::{
     Incoming, Link, Listener, ListenerEvent, Multiaddr, RawConnection, Refusal, ResourceScope, TransportError,
 };
+use sinew_runtime::WriteDeadline;
 use tokio::{io::DuplexStream, sync::mpsc};
 
 use crate::{addr, registry::Claim};
@@ -30,7 +31,7 @@ impl Incoming for Arrival {
 
     async fn finish(self: Box<Self>, _: Arc<dyn ResourceScope>) -> Result<Link, TransportError> {
         Ok(Link::Raw(RawConnection::new(
-            Box::new(self.io),
+            Box::new(WriteDeadline::new(self.io)),
             self.local,
             self.remote,
         )))

@@ -4,6 +4,7 @@ use std::io;
 
 use async_trait::async_trait;
 use sinew_core::{DialRequest, Link, Listener, Multiaddr, RawConnection, Transport, TransportError};
+use sinew_runtime::WriteDeadline;
 
 use crate::{
     addr,
@@ -54,7 +55,11 @@ impl Transport for MemoryTransport {
             local: remote.clone(),
             remote: local.clone(),
         });
-        Ok(Link::Raw(RawConnection::new(Box::new(ours), local, remote)))
+        Ok(Link::Raw(RawConnection::new(
+            Box::new(WriteDeadline::new(ours)),
+            local,
+            remote,
+        )))
     }
 
     async fn listen(&self, addr: &Multiaddr) -> Result<Box<dyn Listener>, TransportError> {

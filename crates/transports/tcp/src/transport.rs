@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use sinew_core::{DialRequest, Link, Listener, Multiaddr, Purpose, RawConnection, Transport, TransportError};
+use sinew_runtime::WriteDeadline;
 use sinew_socket::{Accept, Accepted, Start, TcpDial, TcpSockets, tcp_addr, tcp_multiaddr};
 use tokio::net::TcpStream;
 
@@ -45,7 +46,7 @@ impl Transport for TcpTransport {
         stream.set_nodelay(true)?;
         let local = tcp_multiaddr(stream.local_addr()?);
         Ok(Link::Raw(RawConnection::new(
-            Box::new(stream),
+            Box::new(WriteDeadline::new(stream)),
             local,
             tcp_multiaddr(remote),
         )))
@@ -78,7 +79,7 @@ impl Accept for Plain {
 
     async fn finish(&self, accepted: Accepted) -> Result<Link, TransportError> {
         let (local, remote) = (self.local(accepted.local), self.remote(accepted.remote));
-        let raw = RawConnection::new(Box::new(accepted.stream), local, remote);
+        let raw = RawConnection::new(Box::new(WriteDeadline::new(accepted.stream)), local, remote);
         Ok(Link::Raw(raw.over("tcp")))
     }
 }

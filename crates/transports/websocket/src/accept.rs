@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rustls::ServerConfig;
 use sinew_addr::Multiaddr;
 use sinew_core::{ByteStream, Link, RawConnection, Role, TransportError};
+use sinew_runtime::WriteDeadline;
 use sinew_socket::{Accept, Accepted, Start};
 use tokio_rustls::TlsAcceptor;
 
@@ -76,6 +77,9 @@ impl Accept for Listening {
             local,
             remote,
         } = accepted;
-        Ok(Link::Raw(self.finish_over(stream, local, remote).await?))
+        Ok(Link::Raw(
+            self.finish_over(WriteDeadline::new(stream), local, remote)
+                .await?,
+        ))
     }
 }

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use rustls_pki_types::CertificateDer;
 use sinew_addr::Multiaddr;
 use sinew_core::{ByteStream, DialRequest, Link, Listener, RawConnection, Role, Transport, TransportError};
+use sinew_runtime::WriteDeadline;
 use sinew_socket::{Accept, TcpDial, TcpSockets};
 use tokio_rustls::TlsConnector;
 
@@ -132,7 +133,9 @@ impl Transport for WebSocketTransport {
         let stream = TcpDial::Fresh.connect(to.socket).await?;
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
-        Ok(Link::Raw(self.dial_over(stream, local, &to).await?))
+        Ok(Link::Raw(
+            self.dial_over(WriteDeadline::new(stream), local, &to).await?,
+        ))
     }
 
     async fn listen(&self, addr: &Multiaddr) -> Result<Box<dyn Listener>, TransportError> {

@@ -1,7 +1,6 @@
-//! What time does to a connection: patience with readers, with the socket, and at the end.
+//! What time does to a connection: patience with readers and at the end.
 
 use super::{End, connection::Connection, stream::Id};
-use crate::Fault;
 use sinew_machine::{CloseCode, Instant, code};
 use sinew_session::machine::Patience;
 use std::{collections::VecDeque, time::Duration};
@@ -15,9 +14,6 @@ const MAX_LINGERING: usize = 256;
 /// The times of a connection.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// Bytes wait to be taken by the connection.
-    pub(crate) waiting: bool,
-    progress_at: Instant,
     /// With those for whose sake the socket is not read.
     readers: Patience,
     lingering: VecDeque<(Instant, Id)>,
@@ -27,20 +23,13 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            waiting: false,
-            progress_at: now,
             readers: Patience::default(),
             lingering: VecDeque::new(),
             close_by: None,
             expired: false,
         }
-    }
-
-    /// The connection took bytes, or had none to take.
-    pub(crate) fn wrote(&mut self, now: Instant) {
-        self.progress_at = now;
     }
 
     /// Nobody reads `id` any more.
@@ -61,14 +50,8 @@ impl<W> Connection<W> {
         }
         self.forget_settled();
         let clock = &self.clock;
-        let stuck = clock
-            .waiting
-            .then(|| clock.progress_at + self.config.write_timeout);
         let lingering = clock.lingering.front().map(|(due, _)| *due);
-        [stuck, clock.readers.look_at(), lingering]
-            .into_iter()
-            .flatten()
-            .min()
+        [clock.readers.look_at(), lingering].into_iter().flatten().min()
     }
 
     /// Does what is due at `now`.
@@ -76,9 +59,6 @@ impl<W> Connection<W> {
         if self.end.is_some() {
             self.clock.expired |= self.clock.close_by.is_some_and(|by| by <= now);
             return;
-        }
-        if self.clock.waiting && now >= self.clock.progress_at + self.config.write_timeout {
-            return self.fail(Fault::Stuck);
         }
         self.end_patience(now);
         while let Some(&(_, id)) = self.clock.lingering.front().filter(|(due, _)| *due <= now) {

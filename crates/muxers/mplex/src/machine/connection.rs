@@ -97,7 +97,7 @@ impl<W> Connection<W> {
             tickets: 0,
             resets: VecDeque::new(),
             round: VecDeque::new(),
-            clock: Clock::new(now),
+            clock: Clock::new(),
         }
     }
 

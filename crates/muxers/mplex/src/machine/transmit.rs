@@ -6,7 +6,6 @@ use super::{
     stream::{Id, Sending},
 };
 use bytes::Buf;
-use sinew_machine::Instant;
 use sinew_session::machine::Batch;
 
 /// What one message of Noise carries: frames that fill messages leave no short ones between them.
@@ -32,11 +31,8 @@ impl<W> Connection<W> {
 
     /// Moves frames to `batch` until it holds `max` bytes or there are no more. A frame that was begun is
     /// completed: the batch may exceed `max` by one.
-    pub fn transmit(&mut self, now: Instant, max: usize, batch: &mut Batch) {
+    pub fn transmit(&mut self, max: usize, batch: &mut Batch) {
         let before = batch.remaining();
-        if before == 0 {
-            self.clock.wrote(now);
-        }
         while let Some(id) = self.resets.pop_front() {
             put_header(batch, id, Kind::Reset, 0);
         }
@@ -46,25 +42,14 @@ impl<W> Connection<W> {
             self.turn(id, batch);
         }
         self.room.batched(batch.remaining() - before);
-        self.clock.waiting = self.room.in_batch() > 0;
     }
 
     /// The connection took `count` bytes of a batch.
-    pub fn written(&mut self, now: Instant, count: usize) {
+    pub fn written(&mut self, count: usize) {
         if count > 0 {
             self.room.taken(count);
-            self.clock.wrote(now);
-            self.clock.waiting = self.room.in_batch() > 0;
             self.grant_room();
         }
-    }
-
-    /// Whether bytes that the connection took are still on their way out of its own buffers.
-    pub fn flushing(&mut self, now: Instant, pending: bool) {
-        if !pending {
-            self.clock.wrote(now);
-        }
-        self.clock.waiting = pending || self.room.in_batch() > 0;
     }
 
     /// One turn of one stream.

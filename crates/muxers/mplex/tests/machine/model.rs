@@ -236,14 +236,14 @@ impl Pair {
         while left > 0 && self.peers[1 - side].machine.wants_read() {
             let Peer { machine, batch, .. } = &mut self.peers[side];
             if !batch.has_remaining() {
-                machine.transmit(self.now, 128 << 10, batch);
+                machine.transmit(128 << 10, batch);
             }
             if !batch.has_remaining() {
                 return;
             }
             let count = piece.min(left).min(batch.remaining());
             let moved = batch.copy_to_bytes(count);
-            machine.written(self.now, count);
+            machine.written(count);
             left -= count;
             self.peers[1 - side]
                 .machine

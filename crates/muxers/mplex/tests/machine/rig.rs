@@ -108,10 +108,9 @@ impl Rig {
     pub(crate) fn drain(&mut self) -> Vec<Frame> {
         let mut batch = Batch::default();
         while self.machine.wants_transmit() {
-            self.machine.transmit(self.now, usize::MAX, &mut batch);
+            self.machine.transmit(usize::MAX, &mut batch);
         }
-        self.machine.written(self.now, batch.remaining());
-        self.machine.flushing(self.now, false);
+        self.machine.written(batch.remaining());
         parse(batch.copy_to_bytes(batch.remaining()))
     }
 

@@ -1,11 +1,11 @@
 //! Scripts: inputs and the exact frames that follow.
 
 use crate::rig::{Rig, close, frame, message, new_stream, reset, theirs};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use sinew_machine::{CloseCode, code};
 use sinew_mplex::{
-    Config, Fault,
-    machine::{Batch, End, Id, Kind, Refused, StreamError},
+    Config,
+    machine::{End, Id, Kind, Refused, StreamError},
 };
 use std::{task::Poll, time::Duration};
 
@@ -325,23 +325,6 @@ fn closing_sends_what_is_queued() {
         Poll::Ready(Err(Refused::Ended(end)))
     );
     assert_eq!(rig.machine.reset_of(id, || 0), Poll::Ready(CloseCode(3)));
-}
-
-#[test]
-fn a_socket_that_takes_nothing_is_given_up() {
-    let mut rig = Rig::new();
-    let id = rig.open();
-    rig.write(id, b"x");
-    let mut batch = Batch::default();
-    rig.machine.transmit(rig.now, usize::MAX, &mut batch);
-    assert_eq!(rig.machine.deadline(), Some(rig.now + Duration::from_secs(10)));
-    rig.pass(Duration::from_secs(9));
-    rig.machine.written(rig.now, 1);
-    rig.pass(Duration::from_secs(9));
-    assert_eq!(rig.machine.end(), None, "it moves");
-    rig.pass(Duration::from_secs(1));
-    assert_eq!(rig.machine.end(), Some(End::Fault(Fault::Stuck)));
-    assert!(rig.machine.is_finished() && batch.has_remaining());
 }
 
 #[test]

@@ -69,8 +69,7 @@ impl Machine for Hoard {
     }
 
     fn transmit(&mut self, _: Instant, _: usize, _: &mut Batch) {}
-    fn written(&mut self, _: Instant, _: usize) {}
-    fn flushing(&mut self, _: Instant, _: bool) {}
+    fn written(&mut self, _: usize) {}
     fn handle_timeout(&mut self, _: Instant) {}
     fn take_woken(&mut self, _: &mut Vec<Waker>) {}
     fn grant_room(&mut self) {}

@@ -31,9 +31,6 @@ pub(crate) struct Clock {
     ping_id: u32,
     next_ping: Option<Instant>,
     heard_at: Instant,
-    /// Bytes wait to be taken by the connection.
-    pub(crate) waiting: bool,
-    progress_at: Instant,
     /// With those who leave too much unread.
     readers: Patience,
     acks: VecDeque<(Instant, u32)>,
@@ -51,8 +48,6 @@ impl Clock {
             ping_id: 0,
             next_ping: config.keep_alive.map(|interval| now + interval),
             heard_at: now,
-            waiting: false,
-            progress_at: now,
             readers: Patience::default(),
             acks: VecDeque::new(),
             lingering: VecDeque::new(),
@@ -64,11 +59,6 @@ impl Clock {
     /// Bytes arrived.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.heard_at = now;
-    }
-
-    /// The connection took bytes, or had none to take.
-    pub(crate) fn wrote(&mut self, now: Instant) {
-        self.progress_at = now;
     }
 
     /// An answer to a ping arrived. Whether it was asked for.
@@ -106,15 +96,11 @@ impl<W> Connection<W> {
         }
         self.forget_settled();
         let clock = &self.clock;
-        let stuck = clock
-            .waiting
-            .then(|| clock.progress_at + self.config.write_timeout);
         let acks = clock.acks.front().map(|(due, _)| *due);
         let lingering = clock.lingering.front().map(|(due, _)| *due);
         [
             clock.next_ping,
             self.silent_at(),
-            stuck,
             clock.readers.look_at(),
             acks,
             lingering,
@@ -130,10 +116,9 @@ impl<W> Connection<W> {
             self.clock.expired |= self.clock.close_by.is_some_and(|by| by <= now);
             return;
         }
-        if self.clock.waiting && now >= self.clock.progress_at + self.config.write_timeout {
-            self.fail(now, Fault::Stuck);
-            self.clock.expired = true;
-            return;
+        if !self.wants_read() {
+            // What has arrived is not read yet, an answer perhaps among it.
+            self.clock.heard(now);
         }
         if self.silent_at().is_some_and(|at| at <= now) {
             return self.fail(now, Fault::Silent);

@@ -32,9 +32,6 @@ impl<W> Connection<W> {
     /// completed: the batch may exceed `max` by one.
     pub fn transmit(&mut self, now: Instant, max: usize, batch: &mut Batch) {
         let before = batch.remaining();
-        if before == 0 {
-            self.clock.wrote(now);
-        }
         while let Some(header) = self.control.pop_front() {
             batch.header(&header);
         }
@@ -50,25 +47,14 @@ impl<W> Connection<W> {
             batch.header(&Header::new(Kind::GoAway, Flags::NONE, 0, code.0).encode());
         }
         self.room.batched(batch.remaining() - before);
-        self.clock.waiting = self.room.in_batch() > 0;
     }
 
     /// The connection took `count` bytes of a batch.
-    pub fn written(&mut self, now: Instant, count: usize) {
+    pub fn written(&mut self, count: usize) {
         if count > 0 {
             self.room.taken(count);
-            self.clock.wrote(now);
-            self.clock.waiting = self.room.in_batch() > 0;
             self.grant_room();
         }
-    }
-
-    /// Whether bytes that the connection took are still on their way out of its own buffers.
-    pub fn flushing(&mut self, now: Instant, pending: bool) {
-        if !pending {
-            self.clock.wrote(now);
-        }
-        self.clock.waiting = pending || self.room.in_batch() > 0;
     }
 
     /// One turn of one stream.

@@ -222,7 +222,7 @@ impl Pair {
             }
             let count = piece.min(left).min(batch.remaining());
             let moved = batch.copy_to_bytes(count);
-            machine.written(self.now, count);
+            machine.written(count);
             left -= count;
             self.peers[1 - side]
                 .machine

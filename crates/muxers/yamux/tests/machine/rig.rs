@@ -111,8 +111,7 @@ impl Rig {
         while self.machine.wants_transmit() {
             self.machine.transmit(self.now, usize::MAX, &mut batch);
         }
-        self.machine.written(self.now, batch.remaining());
-        self.machine.flushing(self.now, false);
+        self.machine.written(batch.remaining());
         batch.copy_to_bytes(batch.remaining())
     }
 

@@ -403,3 +403,25 @@ fn one_stream_fills_a_gigabit_over_a_hundred_milliseconds() {
     let percent = 100 * heard / (1000 * A_TICK);
     assert!(percent >= 95, "{percent} % of the path");
 }
+
+#[test]
+fn an_answer_that_lies_in_a_socket_that_is_not_read_is_not_missed() {
+    let mut rig = Rig::new(Side::Server);
+    rig.take([data(SYN, 1, vec![7; 1000])]);
+    rig.accept();
+    rig.pass(SECOND * 30);
+    assert!(rig.drain().contains(&ping(SYN, 0)));
+    rig.machine.allow_unread(rig.now, 0);
+    assert!(!rig.machine.wants_read());
+    for _ in 0..20 {
+        // It reads, so that patience does not end; the socket stays closed because of others.
+        rig.pass(SECOND);
+        rig.machine.read(rig.now, 1, 1, || 1).is_ready();
+    }
+    rig.machine.allow_unread(rig.now, MIB);
+    assert!(rig.machine.wants_read());
+    rig.machine.handle_timeout(rig.now);
+    assert_eq!(rig.machine.end(), None, "the socket is read first");
+    rig.pass(SECOND * 10);
+    assert!(rig.machine.end().is_some(), "now there was time to hear it");
+}
