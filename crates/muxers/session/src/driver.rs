@@ -214,8 +214,13 @@ impl<M: Machine> Driver<M> {
             driver,
             paused,
             blocked,
+            hurries,
+            sleeps_until,
             ..
         } = &mut *state;
+        // Asking for the next deadline may queue frames whose time has come.
+        let again = full.then_some(at + ASK_AGAIN);
+        let deadline = [machine.deadline(), again].into_iter().flatten().min();
         let more = machine.wants_transmit() && self.output.is_empty();
         if more || (*paused && machine.wants_read()) {
             *paused = false;
@@ -230,8 +235,7 @@ impl<M: Machine> Driver<M> {
         *paused = !machine.wants_read();
         *blocked = !self.output.is_empty();
         *driver = Some(cx.waker().clone());
-        let again = full.then_some(at + ASK_AGAIN);
-        let deadline = [machine.deadline(), again].into_iter().flatten().min();
+        (*hurries, *sleeps_until) = (false, deadline);
         drop(state);
         self.woken.drain(..).for_each(Waker::wake);
         self.buffers.rest();
@@ -314,9 +318,8 @@ impl<M: Machine> Driver<M> {
 
     fn done(&mut self, end: End<M::Fault>) -> CloseReason {
         let mut state = self.shared.lock();
-        state.done = true;
         let reason = state.reason(end);
-        let watchers = std::mem::take(&mut state.watchers);
+        let watchers = state.finish();
         state.machine.take_woken(&mut self.woken);
         drop(state);
         tracing::debug!(%reason, "connection ended");

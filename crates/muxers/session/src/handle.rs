@@ -13,7 +13,7 @@ use sinew_core::{
 };
 use sinew_runtime::now;
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -50,18 +50,10 @@ impl<M: Machine> MuxedConnection for Handle<M> {
     }
 
     fn closed(&self) -> BoxFuture<'static, CloseReason> {
-        let shared = self.0.clone();
-        Box::pin(poll_fn(move |cx| {
-            let mut state = shared.lock();
-            match state.machine.end() {
-                Some(end) if state.done => Poll::Ready(state.reason(end)),
-                _ => {
-                    state.watchers.retain(|watcher| !watcher.will_wake(cx.waker()));
-                    state.watchers.push(cx.waker().clone());
-                    Poll::Pending
-                }
-            }
-        }))
+        Box::pin(Closed {
+            shared: self.0.clone(),
+            ticket: None,
+        })
     }
 
     fn rtt(&self) -> Option<Duration> {
@@ -92,6 +84,36 @@ impl<M: Machine> Drop for Opening<M> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.shared.with(|state| state.machine.cancel_open(ticket));
+        }
+    }
+}
+
+/// Waits until the driver is done.
+struct Closed<M: Machine> {
+    shared: Arc<Shared<M>>,
+    ticket: Option<u64>,
+}
+
+impl<M: Machine> Future for Closed<M> {
+    type Output = CloseReason;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let Self { shared, ticket } = &mut *self;
+        let mut state = shared.lock();
+        match state.machine.end() {
+            Some(end) if state.done => Poll::Ready(state.reason(end)),
+            _ => {
+                state.watch(ticket, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<M: Machine> Drop for Closed<M> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.shared.lock().unwatch(ticket);
         }
     }
 }

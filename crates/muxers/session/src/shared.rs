@@ -6,8 +6,10 @@ use crate::{
     machine::{End, Fault, Machine, Refused, StreamError, Unread},
 };
 use sinew_core::{CloseReason, MuxError, ResourceScope, StreamClosed, StreamReset};
+use sinew_machine::Instant;
 use sinew_runtime::now;
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     task::Waker,
@@ -27,11 +29,16 @@ pub(crate) struct State<M> {
     pub(crate) paused: bool,
     /// The driver sleeps with bytes that the socket does not take: the socket will wake it.
     pub(crate) blocked: bool,
+    /// Something is due before the driver's deadline.
+    pub(crate) hurries: bool,
+    /// The deadline that the driver sleeps with.
+    pub(crate) sleeps_until: Option<Instant>,
     /// Why the bytes below ended.
     pub(crate) lost: Option<Arc<io::Error>>,
     /// The driver is done.
     pub(crate) done: bool,
-    pub(crate) watchers: Vec<Waker>,
+    watchers: BTreeMap<u64, Waker>,
+    watchers_so_far: u64,
 }
 
 impl<M: Machine> Shared<M> {
@@ -43,9 +50,12 @@ impl<M: Machine> Shared<M> {
             driver: None,
             paused: false,
             blocked: false,
+            hurries: false,
+            sleeps_until: None,
             lost: None,
             done: false,
-            watchers: Vec::new(),
+            watchers: BTreeMap::new(),
+            watchers_so_far: 0,
         };
         Arc::new(Self {
             state: Mutex::new(state),
@@ -90,10 +100,38 @@ impl<M: Machine> State<M> {
         !self.machine.wants_read() && self.machine.unread().total > 0
     }
 
+    /// Lets `waker` wait for the end of the driver, under the ticket that it has or a new one.
+    pub(crate) fn watch(&mut self, ticket: &mut Option<u64>, waker: &Waker) {
+        let ticket = *ticket.get_or_insert_with(|| {
+            self.watchers_so_far += 1;
+            self.watchers_so_far
+        });
+        self.watchers.insert(ticket, waker.clone());
+    }
+
+    /// Lets one of those who wait for the end go.
+    pub(crate) fn unwatch(&mut self, ticket: u64) {
+        self.watchers.remove(&ticket);
+    }
+
+    /// The driver is done; those who waited for that.
+    pub(crate) fn finish(&mut self) -> impl Iterator<Item = Waker> + use<M> {
+        self.done = true;
+        std::mem::take(&mut self.watchers).into_values()
+    }
+
+    /// Nobody holds stream `id` any more. Something may be due earlier than the driver knows.
+    pub(crate) fn release(&mut self, id: M::Id) {
+        self.machine.release(now(), id);
+        let next = self.machine.deadline();
+        self.hurries = next.is_some_and(|next| self.sleeps_until.is_none_or(|until| next < until));
+    }
+
     fn wants_driver(&self) -> bool {
         let machine = &self.machine;
         (machine.wants_transmit() && !self.blocked)
             || machine.end().is_some()
+            || self.hurries
             || (self.paused && machine.wants_read())
     }
 

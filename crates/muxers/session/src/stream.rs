@@ -29,7 +29,7 @@ impl<M: Machine> SessionStream<M> {
 
 impl<M: Machine> Drop for SessionStream<M> {
     fn drop(&mut self) {
-        self.shared.with(|state| state.machine.release(now(), self.id));
+        self.shared.with(|state| state.release(self.id));
     }
 }
 

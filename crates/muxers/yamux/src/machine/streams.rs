@@ -309,7 +309,8 @@ impl<W> Connection<W> {
         stream.held = false;
         (stream.reader, stream.writer, stream.reset_watcher) = (None, None, None);
         stream.intake = Intake::Drain;
-        if stream.sending == Sending::Open || self.end.is_some() {
+        let leaves = matches!(self.end, None | Some(End::Closed(_)));
+        if stream.sending == Sending::Open || !leaves {
             self.reset(now, id, CloseCode::NONE);
         } else if !stream.is_deaf() {
             self.clock.linger(now, id);

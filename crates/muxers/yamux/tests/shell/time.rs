@@ -1,6 +1,6 @@
 //! What time does: keep-alive, goodbyes that nobody takes.
 
-use crate::pair::{Share, Side, pair, read, write};
+use crate::pair::{Share, Side, pair, pair_with, read, read_all, write};
 use sinew_core::{CloseCode, CloseReason, Role};
 use sinew_runtime::now;
 use sinew_yamux::Config;
@@ -144,4 +144,34 @@ async fn a_connection_without_a_share_reads_on_when_others_have_read() {
     // The buffers that the last chunks lay in are noted as free when the connection rests.
     tokio::time::sleep(SECOND * 2).await;
     assert_eq!(share.noted.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_left_half_open_is_reset_on_a_connection_where_nothing_else_happens() {
+    let mut quiet = Config::default();
+    quiet.keep_alive = None;
+    let (dialer, mut listener) = pair_with(quiet.clone(), quiet);
+    let mut stream = dialer.open().await;
+    write(&mut *stream, "question").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut heard = listener.accept().await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    let start = now();
+    drop(stream);
+    let reset = std::future::poll_fn(|cx| heard.poll_reset(cx));
+    tokio::time::timeout(SECOND * 60, reset).await.expect("reset");
+    let waited = now() - start;
+    assert!((SECOND * 30..SECOND * 31).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_finished_before_a_close_arrives_although_its_stream_is_dropped() {
+    let (dialer, mut listener) = pair();
+    let mut stream = dialer.open().await;
+    write(&mut *stream, vec![7; 100_000]).await.unwrap();
+    stream.shutdown().await.unwrap();
+    dialer.handle.close(CloseCode::NONE);
+    drop(stream);
+    let mut heard = listener.accept().await.unwrap();
+    assert_eq!(read_all(&mut *heard).await.unwrap().len(), 100_000);
 }
