@@ -172,10 +172,10 @@ impl<W> Connection<W> {
     /// Resets the streams that were not read for too long until what lies unread is within its bound.
     fn end_patience(&mut self, now: Instant) {
         self.watch_readers(now);
-        while self.clock.readers.look_at().is_some_and(|at| at <= now) {
-            let Some((id, unread_since)) = self.longest_unread() else {
-                return;
-            };
+        if self.clock.readers.look_at().is_none_or(|at| at > now) {
+            return;
+        }
+        for (unread_since, id) in self.left_unread() {
             if !self.clock.readers.ends(now, unread_since, self.config.patience) {
                 return;
             }
@@ -187,13 +187,15 @@ impl<W> Connection<W> {
         }
     }
 
-    /// Of the streams that hold what was not reserved the one that was not read for longest.
-    fn longest_unread(&self) -> Option<(u32, Instant)> {
-        self.streams
+    /// The streams that hold what was not reserved, those first that were not read for longest.
+    fn left_unread(&self) -> Vec<(Instant, u32)> {
+        let holding = self
+            .streams
             .iter()
-            .filter(|(_, stream)| stream.unread().uncovered > 0)
-            .map(|(id, stream)| (*id, stream.unread_since))
-            .min_by_key(|(id, since)| (*since, *id))
+            .filter(|(_, stream)| stream.unread().uncovered > 0);
+        let mut left: Vec<_> = holding.map(|(id, stream)| (stream.unread_since, *id)).collect();
+        left.sort_unstable();
+        left
     }
 
     fn send_acks(&mut self, now: Instant) {

@@ -76,6 +76,8 @@ pub struct Connection<W> {
     pub(crate) round: VecDeque<u32>,
     pub(crate) unsent: VecDeque<u32>,
     pub(crate) room: Room<u32>,
+    /// Streams whose users wait to write, for credit or for room.
+    pub(crate) writers: usize,
     pub(crate) goodbye: Option<CloseCode>,
 
     pub(crate) clock: Clock,
@@ -115,6 +117,7 @@ impl<W> Connection<W> {
             control: VecDeque::new(),
             round: VecDeque::new(),
             unsent: VecDeque::new(),
+            writers: 0,
             goodbye: None,
         }
     }
@@ -165,7 +168,7 @@ impl<W> Connection<W> {
     /// than a window of payload, or for a remote that does not read before we do. While one waits, so much more is read.
     fn is_held_up(&self) -> bool {
         let far_over = || self.unread.uncovered >= self.most_unread().saturating_add(INITIAL_WINDOW as usize);
-        self.is_overfull() && (far_over() || !self.streams.values().any(|stream| stream.waits_to_write()))
+        self.is_overfull() && (self.writers == 0 || far_over())
     }
 
     /// Tokens left of the budget for useless frames.
@@ -241,6 +244,9 @@ impl<W> Connection<W> {
 
     /// Copies unread payload out of the buffers that it arrived in, so that those can be used again.
     pub fn compact(&mut self) {
+        if self.unread.shared == 0 {
+            return;
+        }
         for stream in self.streams.values_mut() {
             stream.inbox.compact();
         }
@@ -261,6 +267,7 @@ impl<W> Connection<W> {
         for stream in self.streams.values_mut() {
             stream.wake_all(&mut self.woken);
         }
+        self.writers = 0;
         self.woken.extend(self.acceptor.take());
         self.woken.extend(std::mem::take(&mut self.openers).into_values());
     }

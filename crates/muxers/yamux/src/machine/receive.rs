@@ -264,11 +264,12 @@ impl<W> Connection<W> {
                 .checked_add(length)
                 .ok_or(Fault::Overflow(id))?;
         }
-        if length > 0 && !stream.queued_writer {
-            self.woken.extend(stream.writer.take());
+        let (has_credit, finished) = (length > 0 && !stream.queued_writer, stream.remote_finished);
+        if has_credit {
+            self.wake_writer(id);
         }
         if flags.has(Flags::FIN) {
-            if stream.remote_finished {
+            if finished {
                 return self.late_or_charge(now, header);
             }
             self.remote_finished(id);

@@ -129,11 +129,6 @@ impl<W> Stream<W> {
         self.over.is_some() || (self.remote_finished && self.sending == Sending::Finished)
     }
 
-    /// Whether its user waits to write, for credit or for room.
-    pub(crate) fn waits_to_write(&self) -> bool {
-        self.writer.is_some()
-    }
-
     /// What nobody has read.
     pub(crate) fn unread(&self) -> Unread {
         self.inbox

@@ -173,13 +173,14 @@ impl<W> Connection<W> {
         let credit = usize::try_from(stream.send_credit).unwrap_or(usize::MAX);
         let count = room.min(credit);
         if count == 0 {
-            stream.writer = Some(waiter());
+            self.writers += usize::from(stream.writer.replace(waiter()).is_none());
             if credit > 0 && !stream.queued_writer {
                 stream.queued_writer = true;
                 self.room.wait(id);
             }
             return Poll::Pending;
         }
+        self.writers -= usize::from(stream.writer.take().is_some());
         stream.send_credit -= u32::try_from(count).unwrap_or(u32::MAX);
         queue(stream, count);
         self.room.queue(count);
@@ -195,9 +196,16 @@ impl<W> Connection<W> {
             };
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.queued_writer = false;
-                self.woken.extend(stream.writer.take());
+                self.wake_writer(id);
             }
         }
+    }
+
+    /// Has the writer of `id` look again, if it waits.
+    pub(crate) fn wake_writer(&mut self, id: u32) {
+        let waiting = self.streams.get_mut(&id).and_then(|stream| stream.writer.take());
+        self.writers -= usize::from(waiting.is_some());
+        self.woken.extend(waiting);
     }
 
     /// Whether somebody waits for room although there is some: those who were woken have not used it.
@@ -217,6 +225,7 @@ impl<W> Connection<W> {
         match stream.may_write(self.end) {
             Ok(()) => {
                 stream.sending = Sending::Finishing;
+                self.writers -= usize::from(stream.writer.take().is_some());
                 self.schedule(id);
                 Ok(())
             }
@@ -264,6 +273,7 @@ impl<W> Connection<W> {
     /// Marks `id` as reset, drops what it holds and wakes who waits for it.
     pub(crate) fn end_stream(&mut self, id: u32, why: StreamError) {
         self.change(id, |stream| stream.inbox.clear());
+        self.wake_writer(id);
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
@@ -307,7 +317,8 @@ impl<W> Connection<W> {
             return;
         };
         stream.held = false;
-        (stream.reader, stream.writer, stream.reset_watcher) = (None, None, None);
+        self.writers -= usize::from(stream.writer.take().is_some());
+        (stream.reader, stream.reset_watcher) = (None, None);
         stream.intake = Intake::Drain;
         let leaves = matches!(self.end, None | Some(End::Closed(_)));
         if stream.sending == Sending::Open || !leaves {

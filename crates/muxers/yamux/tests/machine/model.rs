@@ -1,5 +1,6 @@
 //! Two machines against each other under random operations, with a model of what every stream must deliver.
 
+use super::rig::WINDOW;
 use bytes::{Buf, Bytes};
 use proptest::prelude::*;
 use sinew_machine::{CloseCode, Instant};
@@ -7,7 +8,11 @@ use sinew_yamux::{
     Config,
     machine::{Batch, Connection, Side, StreamError, Unbounded},
 };
-use std::{collections::BTreeMap, task::Poll, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    task::Poll,
+    time::Duration,
+};
 
 /// What one side can be told to do; the numbers choose a stream among those it knows, a length, a time.
 #[derive(Clone, Debug)]
@@ -31,7 +36,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => Just(Op::Open),
         2 => Just(Op::Accept),
-        6 => (stream.clone(), 0usize..90_000).prop_map(|(s, n)| Op::Write(s, n)),
+        6 => (stream.clone(), 0usize..200_000).prop_map(|(s, n)| Op::Write(s, n)),
         8 => (stream.clone(), 1usize..200_000).prop_map(|(s, n)| Op::Read(s, n)),
         1 => stream.clone().prop_map(Op::Finish),
         1 => stream.clone().prop_map(Op::Stop),
@@ -51,9 +56,14 @@ struct Flow {
     finished: bool,
 }
 
+/// Tells those who wait to write from those who wait to read.
+const WRITES: u32 = 1 << 31;
+
 struct Peer {
     machine: Connection<u32>,
     known: Vec<u32>,
+    /// Streams whose writers wait.
+    waiting: BTreeSet<u32>,
     batch: Batch,
     reset: BTreeMap<u32, CloseCode>,
 }
@@ -75,6 +85,7 @@ impl Pair {
         let peer = |side| Peer {
             machine: Connection::new(Config::default(), side, Instant::ZERO, Box::new(Unbounded)),
             known: Vec::new(),
+            waiting: BTreeSet::new(),
             batch: Batch::default(),
             reset: BTreeMap::new(),
         };
@@ -119,6 +130,7 @@ impl Pair {
                     && self.peers[side].machine.finish(id).is_ok()
                 {
                     self.flows.entry((id, side)).or_default().finished = true;
+                    self.peers[side].waiting.remove(&id);
                 }
             }
             Op::Stop(n) => {
@@ -137,6 +149,7 @@ impl Pair {
                 if let Some(id) = self.pick(side, n) {
                     self.peers[side].machine.release(self.now, id);
                     self.peers[side].known.retain(|known| *known != id);
+                    self.peers[side].waiting.remove(&id);
                     self.peers[side].reset.entry(id).or_insert(CloseCode::NONE);
                 }
             }
@@ -150,10 +163,16 @@ impl Pair {
             .collect();
         let machine = &mut self.peers[side].machine;
         let written = if len.is_multiple_of(2) {
-            machine.write(id, &mut Bytes::from(bytes), || id)
+            machine.write(id, &mut Bytes::from(bytes), || id | WRITES)
         } else {
-            machine.write_slice(id, &bytes, || id)
+            machine.write_slice(id, &bytes, || id | WRITES)
         };
+        let waiting = &mut self.peers[side].waiting;
+        if written.is_pending() {
+            waiting.insert(id);
+        } else {
+            waiting.remove(&id);
+        }
         match written {
             Poll::Ready(Ok(count)) => {
                 assert!(!flow.finished, "nothing is taken after the end");
@@ -207,6 +226,19 @@ impl Pair {
             codes.contains(&Some(&code)),
             "stream {id}: {code} is nobody's, {codes:?}"
         );
+    }
+
+    /// A connection that holds all that it may is read while somebody waits to write, and then only.
+    fn check_share(&mut self) {
+        for Peer { machine, waiting, .. } in &mut self.peers {
+            let mut woken = Vec::new();
+            machine.take_woken(&mut woken);
+            woken.iter().for_each(|waiter| _ = waiting.remove(&(waiter ^ WRITES)));
+            let few = (1..WINDOW as usize).contains(&machine.unread().uncovered);
+            machine.allow_unread(self.now, 1);
+            assert!(!few || machine.wants_read() != waiting.is_empty(), "who waits: {waiting:?}");
+            machine.allow_unread(self.now, usize::MAX);
+        }
     }
 
     /// Moves bytes from `side` to the other, as a socket would.
@@ -291,6 +323,7 @@ proptest! {
         let mut pair = Pair::new();
         for (side, op) in &ops {
             pair.apply(*side, op);
+            pair.check_share();
         }
         pair.settle();
         pair.release_all();
