@@ -36,7 +36,8 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Read buffers that may be held beyond twice what lies unread in them before the unread bytes are copied out.
 const PINNED: usize = 1 << 20;
 
-/// How often a connection that may not be read asks whether more may lie unread: others have read meanwhile.
+/// How often a connection that may not be read asks whether more may lie unread, for others have read meanwhile, and copies
+/// what lies unread here out of its buffers.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Moves the bytes of one connection until it ends.
@@ -52,6 +53,8 @@ pub(crate) struct Driver<M: Machine> {
     busy_at: Option<Instant>,
     /// Held buffers that are no reason to compact again.
     pinned: usize,
+    /// When it was last compacted because it may not be read.
+    compacted_at: Option<Instant>,
     /// The socket had nothing more in this poll, and will wake us.
     drained: bool,
     /// Nothing will ever arrive again.
@@ -95,6 +98,7 @@ impl<M: Machine> Driver<M> {
             armed: None,
             busy_at: None,
             pinned: PINNED,
+            compacted_at: None,
             drained: false,
             deaf: false,
             shut: false,
@@ -200,8 +204,9 @@ impl<M: Machine> Driver<M> {
     fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
         let mut state = self.shared.lock();
         let at = now();
-        if !state.paused && state.is_full() {
-            // What lies here for long takes no more memory than it has bytes.
+        if state.is_full() && self.compacted_at.is_none_or(|last| at >= last + ASK_AGAIN) {
+            // What lies here for long takes no more memory than it has bytes. Not at every turn: it goes through all streams.
+            self.compacted_at = Some(at);
             state.machine.compact();
             self.buffers.clear();
             self.pinned = self.buffers.held() + PINNED;

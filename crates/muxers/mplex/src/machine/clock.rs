@@ -90,10 +90,10 @@ impl<W> Connection<W> {
     /// Resets the streams that hold up the connection and were not read for too long, until it can go on.
     fn end_patience(&mut self, now: Instant) {
         self.watch_readers(now);
-        while self.clock.readers.look_at().is_some_and(|at| at <= now) {
-            let Some((id, unread_since)) = self.longest_unread() else {
-                return;
-            };
+        if self.clock.readers.look_at().is_none_or(|at| at > now) {
+            return;
+        }
+        for (unread_since, id) in self.left_unread() {
             if !self.clock.readers.ends(now, unread_since, self.config.patience) {
                 return;
             }
@@ -105,18 +105,16 @@ impl<W> Connection<W> {
         }
     }
 
-    /// Of the streams that hold up the connection the one that was not read for longest.
-    fn longest_unread(&self) -> Option<(Id, Instant)> {
-        let least = if self.full > 0 {
-            self.config.max_stream_unread
-        } else {
-            1
-        };
-        self.streams
-            .iter()
-            .filter(|(_, stream)| stream.inbox.len() >= least)
-            .map(|(id, stream)| (*id, stream.unread_since))
-            .min_by_key(|(id, since)| (*since, *id))
+    /// The streams that hold something: those first on which as much lies unread as may, then by how long they were not
+    /// read.
+    fn left_unread(&self) -> Vec<(Instant, Id)> {
+        let most = self.config.max_stream_unread;
+        let holding = self.streams.iter().filter(|(_, stream)| !stream.inbox.is_empty());
+        let mut left: Vec<_> = holding
+            .map(|(id, stream)| (stream.inbox.len() < most, stream.unread_since, *id))
+            .collect();
+        left.sort_unstable();
+        left.into_iter().map(|(_, since, id)| (since, id)).collect()
     }
 
     /// Drops what waited for a time that no longer matters, and what waits in too long a queue.

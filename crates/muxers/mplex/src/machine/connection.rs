@@ -193,6 +193,9 @@ impl<W> Connection<W> {
 
     /// Copies unread payload out of the buffers that it arrived in, so that those can be used again.
     pub fn compact(&mut self) {
+        if self.unread.shared == 0 {
+            return;
+        }
         for stream in self.streams.values_mut() {
             stream.inbox.compact();
         }

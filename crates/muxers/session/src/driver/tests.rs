@@ -1,6 +1,6 @@
 //! The driver with a machine that keeps one byte of every buffer.
 
-use super::Driver;
+use super::{ASK_AGAIN, Driver};
 use crate::{
     buffers::Buffers,
     machine::{Batch, End, Fault, Machine, Refused, StreamError, Ticket, Unread},
@@ -9,13 +9,14 @@ use crate::{
 use bytes::Bytes;
 use sinew_core::{CloseReason, Unlimited};
 use sinew_machine::{CloseCode, Instant};
+use sinew_runtime::sleep;
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Poll, Waker},
 };
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Never;
@@ -34,6 +35,9 @@ impl Fault for Never {
 #[derive(Default)]
 struct Hoard {
     kept: Vec<Bytes>,
+    /// So many bytes it may keep, if it has a bound.
+    most: Option<usize>,
+    compacted: usize,
     lost: bool,
 }
 
@@ -42,7 +46,7 @@ impl Machine for Hoard {
     type Fault = Never;
 
     fn wants_read(&self) -> bool {
-        true
+        self.most.is_none_or(|most| self.kept.len() < most)
     }
 
     fn receive(&mut self, _: Instant, input: Bytes) {
@@ -59,12 +63,17 @@ impl Machine for Hoard {
     fn allow_unread(&mut self, _: Instant, _: usize) {}
 
     fn compact(&mut self) {
+        self.compacted += 1;
         for kept in &mut self.kept {
             *kept = Bytes::copy_from_slice(kept);
         }
     }
 
     fn wants_transmit(&self) -> bool {
+        false
+    }
+
+    fn has_several(&self) -> bool {
         false
     }
 
@@ -160,21 +169,54 @@ impl Machine for Hoard {
     }
 }
 
+fn over(local: DuplexStream, hoard: Hoard) -> Driver<Hoard> {
+    let buffers = Buffers::new();
+    let shared = Shared::new(hoard, Arc::new(Unlimited), buffers.lent().clone());
+    Driver::new(Box::new(local), shared, buffers)
+}
+
+/// Polls once: the connection lives.
+async fn turn(driver: &mut Driver<Hoard>) {
+    let sleeps = poll_fn(|cx| Poll::Ready(Pin::new(&mut *driver).poll(cx).is_pending())).await;
+    assert!(sleeps, "the connection lives");
+}
+
 #[tokio::test]
 async fn a_byte_that_nobody_reads_does_not_hold_its_buffer_for_ever() {
-    let (local, mut remote) = tokio::io::duplex(1 << 20);
-    let buffers = Buffers::new();
-    let shared = Shared::new(Hoard::default(), Arc::new(Unlimited), buffers.lent().clone());
-    let mut driver = Driver::new(Box::new(local), shared, buffers);
+    let (local, mut remote) = duplex(1 << 20);
+    let mut driver = over(local, Hoard::default());
     let arriving = [7; 120 << 10];
     let mut most = 0;
     for _ in 0..300 {
         remote.write_all(&arriving).await.expect("the pipe is wide");
-        let sleeps = poll_fn(|cx| Poll::Ready(Pin::new(&mut driver).poll(cx).is_pending())).await;
-        assert!(sleeps, "the connection lives");
+        turn(&mut driver).await;
         most = most.max(driver.buffers.held());
     }
     let unread = driver.shared.lock().machine.unread().total;
     assert!(unread >= 300, "a byte of every buffer is kept");
     assert!(most < 3 << 20, "{} KiB held for {unread} bytes", most >> 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_at_its_bound_is_compacted_now_and_then() {
+    let (local, mut remote) = duplex(1 << 20);
+    let bounded = Hoard {
+        most: Some(10),
+        ..Hoard::default()
+    };
+    let mut driver = over(local, bounded);
+    for times in 0..1000 {
+        if times == 999 {
+            sleep(ASK_AGAIN).await;
+        }
+        while driver.shared.lock().machine.wants_read() {
+            remote.write_all(&[7]).await.expect("the pipe is wide");
+            turn(&mut driver).await;
+        }
+        let compacted = driver.shared.lock().machine.compacted;
+        assert_eq!(compacted, if times < 999 { 1 } else { 2 }, "at its bound {times} times");
+        // One byte is read, and the next comes later.
+        driver.shared.lock().machine.kept.pop();
+        turn(&mut driver).await;
+    }
 }

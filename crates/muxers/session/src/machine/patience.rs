@@ -3,6 +3,9 @@
 use sinew_machine::Instant;
 use std::time::Duration;
 
+/// Between two looks: each goes through all streams.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+
 /// Since when too much lies unread, and when to see who is to blame.
 #[derive(Default, Debug)]
 pub struct Patience {
@@ -32,19 +35,20 @@ impl Patience {
     }
 
     /// Whether the patience is at an end with the stream that was left unread longest, since `unread_since`. If it is not,
-    /// it is time to look again when it would be.
+    /// it is time to look again when it would be, but not at once.
     pub fn ends(&mut self, now: Instant, unread_since: Instant, patience: Duration) -> bool {
         let Some(held_up) = &mut self.held_up else {
             return false;
         };
-        held_up.look_at = unread_since.max(held_up.since) + patience;
-        held_up.look_at <= now
+        let end = unread_since.max(held_up.since) + patience;
+        held_up.look_at = end.max(now + BETWEEN_LOOKS);
+        end <= now
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Patience;
+    use super::{BETWEEN_LOOKS, Patience};
     use sinew_machine::Instant;
     use std::time::Duration;
 
@@ -68,6 +72,9 @@ mod tests {
             "nor before anybody was held up"
         );
         assert!(patience.ends(at(15), at(0), SECOND * 5));
+        let soon = at(13) + Duration::from_millis(1);
+        assert!(!patience.ends(at(18), soon, SECOND * 5));
+        assert_eq!(patience.look_at(), Some(at(18) + BETWEEN_LOOKS), "not at once");
         patience.watch(at(16), false, SECOND * 5);
         patience.watch(at(17), true, SECOND * 5);
         assert_eq!(patience.look_at(), Some(at(22)), "it begins anew");
