@@ -24,9 +24,11 @@
 mod clock;
 mod scope;
 mod timer;
+mod wake;
 mod write_deadline;
 
 pub use clock::{now, wall_now};
 pub use scope::TaskScope;
 pub use timer::{Elapsed, Timer, sleep, sleep_until, timeout};
+pub use wake::wake_later;
 pub use write_deadline::WriteDeadline;

@@ -63,6 +63,8 @@ pub trait Machine: Send + 'static {
     fn receive(&mut self, now: Instant, input: Bytes);
     /// Whether [`Machine::transmit`] has something to give.
     fn wants_transmit(&self) -> bool;
+    /// Whether several streams exist, whose frames may leave together.
+    fn has_several(&self) -> bool;
     /// Moves frames to `batch` until it holds `max` bytes or there are no more; it may exceed `max` by one frame.
     fn transmit(&mut self, now: Instant, max: usize, batch: &mut Batch);
     /// The connection took `count` bytes of a batch.

@@ -7,7 +7,7 @@ use crate::{
 };
 use sinew_core::{CloseReason, MuxError, ResourceScope, StreamClosed, StreamReset};
 use sinew_machine::Instant;
-use sinew_runtime::now;
+use sinew_runtime::{now, wake_later};
 use std::{
     collections::BTreeMap,
     io,
@@ -68,20 +68,22 @@ impl<M: Machine> Shared<M> {
     }
 
     /// Does something with the machine, then wakes whoever has to know. One wake-up of the driver serves
-    /// everything that happens until it runs.
+    /// everything that happens until it runs; where several streams have something to say, it runs after them.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&mut State<M>) -> R) -> R {
         let mut state = self.lock();
         let result = act(&mut state);
         state.note_unread(false);
         let mut woken = Vec::new();
         state.machine.take_woken(&mut woken);
-        let driver = if state.wants_driver() {
-            state.driver.take()
-        } else {
-            None
-        };
+        let driver = state.wants_driver().then(|| state.driver.take()).flatten();
+        let gathers = !state.is_urgent() && state.machine.has_several();
         drop(state);
-        woken.into_iter().chain(driver).for_each(Waker::wake);
+        woken.into_iter().for_each(Waker::wake);
+        match driver {
+            Some(driver) if gathers => wake_later(&driver),
+            Some(driver) => driver.wake(),
+            None => {}
+        }
         result
     }
 }
@@ -128,11 +130,12 @@ impl<M: Machine> State<M> {
     }
 
     fn wants_driver(&self) -> bool {
-        let machine = &self.machine;
-        (machine.wants_transmit() && !self.blocked)
-            || machine.end().is_some()
-            || self.hurries
-            || (self.paused && machine.wants_read())
+        (self.machine.wants_transmit() && !self.blocked) || self.is_urgent()
+    }
+
+    /// Whether the driver has to do something else than to send.
+    fn is_urgent(&self) -> bool {
+        self.machine.end().is_some() || self.hurries || (self.paused && self.machine.wants_read())
     }
 
     pub(crate) fn reason(&self, end: End<M::Fault>) -> CloseReason {

@@ -29,6 +29,10 @@ impl Machine for Connection<Waker> {
         self.wants_transmit()
     }
 
+    fn has_several(&self) -> bool {
+        self.stream_count() > 1
+    }
+
     fn transmit(&mut self, now: Instant, max: usize, batch: &mut Batch) {
         self.transmit(now, max, batch);
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use sinew_core::Role;
 use sinew_yamux::Config;
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -145,4 +146,36 @@ async fn bulk_moves_in_large_calls() {
     assert!(mean(read_calls) >= 64, "{} KiB a read", mean(read_calls));
     assert!(mean(chunks) >= 24, "{} KiB a chunk", mean(chunks));
     assert!(updates <= TOTAL / (128 << 10) + 2, "{updates} window updates");
+}
+
+/// One turn of a task that has more to do.
+async fn turn() {
+    let mut over = false;
+    poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        if std::mem::replace(&mut over, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_several_streams_say_while_all_are_busy_leaves_together() {
+    const STREAMS: usize = 8;
+    let ((dialer, ours), (mut listener, _)) = counted();
+    for number in 0..STREAMS {
+        let mut asks = dialer.open().await;
+        dialer.scope.spawn("asks", async move {
+            for _ in 0..number {
+                turn().await;
+            }
+            write(&mut *asks, "question").await.expect("there is a reader");
+            std::future::pending::<()>().await;
+        });
+    }
+    for _ in 0..STREAMS {
+        let mut answers = listener.accept().await.unwrap();
+        assert_eq!(read(&mut *answers).await.unwrap().as_deref(), Some(&b"question"[..]));
+    }
+    let [writes, flushes, _] = ours.take();
+    assert!(writes <= 2 && flushes <= 2, "{writes} writes, {flushes} flushes");
 }
