@@ -4,6 +4,7 @@ use crate::{
     addresses::Addresses,
     entry::{Entry, Worth},
     machine::idle::Usage,
+    part::Part,
     shared::Shared,
     streams, trim,
 };
@@ -15,7 +16,7 @@ use sinew_runtime::{Timer, now, timeout};
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use tracing::Instrument;
@@ -98,6 +99,8 @@ struct Task {
     /// However the task ends, also when it is dropped before it ran, the connection leaves the table.
     leave: Leave,
     accept: Option<Box<dyn AcceptStreams>>,
+    /// Whether the remote has opened streams: the driver finds out, in the same turn.
+    opened: Arc<Part>,
     driver: BoxFuture<'static, CloseReason>,
     timer: Timer,
     look: Option<Instant>,
@@ -112,12 +115,12 @@ impl Task {
             entry,
             reason: None,
         };
-        let (accept, timer) = (Some(accept), Timer::new());
         Self {
             leave,
-            accept,
+            accept: Some(accept),
+            opened: Part::new(),
             driver,
-            timer,
+            timer: Timer::new(),
             look,
         }
     }
@@ -127,20 +130,27 @@ impl Task {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        self.poll_streams(cx);
+        self.opened.begin(cx);
         if let Poll::Ready(reason) = self.driver.as_mut().poll(cx) {
             return Poll::Ready(reason);
+        }
+        if self.opened.take() {
+            self.poll_streams();
         }
         while self.timer.poll(cx, self.look).is_ready() {
             self.look = self.look_after_idle();
         }
+        if self.opened.end() {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     }
 
-    fn poll_streams(&mut self, cx: &mut Context<'_>) {
+    fn poll_streams(&mut self) {
         let Some(accept) = &mut self.accept else { return };
+        let waker = Waker::from(self.opened.clone());
         for _ in 0..STREAMS_A_TURN {
-            match accept.poll_accept(cx) {
+            match accept.poll_accept(&mut Context::from_waker(&waker)) {
                 Poll::Ready(Ok(stream)) => take_stream(&self.leave.shared, &self.leave.entry, stream),
                 Poll::Ready(Err(_)) => {
                     self.accept = None;
@@ -149,7 +159,7 @@ impl Task {
                 Poll::Pending => return,
             }
         }
-        cx.waker().wake_by_ref();
+        waker.wake();
     }
 
     /// Closes the connection if nobody has used it for long enough, and says when to look again.

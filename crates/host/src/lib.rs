@@ -41,6 +41,7 @@ mod gates;
 mod limits;
 mod machine;
 mod membership;
+mod part;
 mod places;
 mod registry;
 mod shared;
