@@ -232,17 +232,18 @@ async fn run(
         stage: stage.clone(),
         within: shared.parts().timeouts.inbound,
     };
-    let finished = async {
+    let upgraded = async {
         let link = incoming.finish(upgrade.place.scope().clone()).await?;
-        upgrade.run(link).await.map(drop)
+        upgrade.run(link).await
     };
-    let outcome = tokio::select! {
-        outcome = finished => outcome,
+    let upgraded = tokio::select! {
+        upgraded = upgraded => upgraded,
         after = deadline(&shared, &stage) => Err(UpgradeError::Timeout { layer: stage.layer(), after }),
         _ = evicted => Err(UpgradeError::Evicted),
     };
+    let outcome = upgraded.and_then(|upgraded| upgrade.establish(upgraded));
     let meter = &shared.parts().meter;
-    meter.accepted(transport, now() - started, outcome.as_ref().copied());
+    meter.accepted(transport, now() - started, outcome.as_ref().map(drop));
     if let Err(error) = outcome {
         failed(&shared, &local, &remote, error);
     }

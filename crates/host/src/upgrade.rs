@@ -7,14 +7,16 @@ use crate::{
     places,
     shared::{Parts, Shared},
 };
+use futures_util::future::Either;
 use multiaddr::Multiaddr;
 use sinew_core::{
     BoxedIo, ConnectionInfo, Layer, Link, Muxed, MuxerUpgrade, NegotiationError, RawConnection, Role,
-    SecureRequest, SecureUpgrade, Secured, SecurityError, UpgradeError, Verdict,
+    SecureConnection, SecureRequest, SecureUpgrade, Secured, SecurityError, UpgradeError, Verdict,
 };
 use sinew_identity::{PeerId, PublicKey};
 use sinew_machine::{CloseCode, Direction, ProtocolId, code};
 use std::{
+    future::{Future, ready},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -67,7 +69,7 @@ impl Stage {
 }
 
 /// A connection with security and a muxer that is not in the table yet.
-struct Upgraded {
+pub(crate) struct Upgraded {
     muxed: Muxed,
     peer: PeerId,
     key: PublicKey,
@@ -82,35 +84,40 @@ struct Upgraded {
 }
 
 impl Upgrade {
-    /// Upgrades `link` and puts the connection into the table.
-    pub(crate) async fn run(self, link: Link) -> Result<Arc<Entry>, UpgradeError> {
-        let upgraded = match link {
-            Link::Raw(raw) => self.upgrade(raw).await?,
-            Link::Secure(secure) if self.parts().private_network.is_some() => {
-                connection::farewell(&self.shared, secure.muxed, code::connection::GATED);
-                return Err(UpgradeError::NotPrivate(self.transport));
-            }
-            Link::Secure(secure) => {
-                if let Err((error, code)) = self.check_peer(&secure.key, &secure.remote) {
-                    connection::farewell(&self.shared, secure.muxed, code);
-                    return Err(error);
-                }
-                Upgraded {
-                    muxed: secure.muxed,
-                    peer: secure.peer,
-                    key: secure.key,
-                    local: secure.local,
-                    remote: secure.remote,
-                    transport: self.transport,
-                    limited: secure.limited,
-                    security: None,
-                    muxer: None,
-                    early_muxer: false,
-                }
-            }
-            _ => return Err(UpgradeError::Gated(Layer::Transport)),
-        };
-        self.establish(upgraded)
+    /// Makes of `link` a connection with security and a muxer, for [`Upgrade::establish`].
+    ///
+    /// Hundreds of strangers may be in here at once. An `async fn` would hold `link` twice, as its argument and while it
+    /// takes it apart.
+    pub(crate) fn run(&self, link: Link) -> impl Future<Output = Result<Upgraded, UpgradeError>> {
+        match link {
+            Link::Raw(raw) => Either::Left(self.upgrade(raw)),
+            Link::Secure(secure) => Either::Right(ready(self.adopt(secure))),
+            _ => Either::Right(ready(Err(UpgradeError::Gated(Layer::Transport)))),
+        }
+    }
+
+    /// What came with security and a muxer of its own.
+    fn adopt(&self, secure: SecureConnection) -> Result<Upgraded, UpgradeError> {
+        if self.parts().private_network.is_some() {
+            connection::farewell(&self.shared, secure.muxed, code::connection::GATED);
+            return Err(UpgradeError::NotPrivate(self.transport));
+        }
+        if let Err((error, code)) = self.check_peer(&secure.key, &secure.remote) {
+            connection::farewell(&self.shared, secure.muxed, code);
+            return Err(error);
+        }
+        Ok(Upgraded {
+            muxed: secure.muxed,
+            peer: secure.peer,
+            key: secure.key,
+            local: secure.local,
+            remote: secure.remote,
+            transport: self.transport,
+            limited: secure.limited,
+            security: None,
+            muxer: None,
+            early_muxer: false,
+        })
     }
 
     fn parts(&self) -> &Parts {
@@ -260,7 +267,8 @@ impl Upgrade {
         room.map_err(|full| (full.into(), code::connection::RESOURCE_LIMIT))
     }
 
-    fn establish(self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
+    /// Puts the connection into the table.
+    pub(crate) fn establish(self, upgraded: Upgraded) -> Result<Arc<Entry>, UpgradeError> {
         let Upgraded {
             muxed,
             peer,

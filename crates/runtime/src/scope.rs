@@ -73,13 +73,15 @@ impl TaskScope {
             return;
         };
         let (scope, id) = (self.shared.name, guard.id);
-        // No lock is held here: a runtime that is shutting down drops the task, and with it the guard, at once.
-        let handle = tokio::spawn(async move {
+        // An `async` block would keep the place of the task twice: as what it was given and while it waits for it.
+        let guarded = AssertUnwindSafe(task).catch_unwind().map(move |outcome| {
             let _guard = guard;
-            if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+            if outcome.is_err() {
                 tracing::error!(scope, task = name, "a task panicked");
             }
         });
+        // No lock is held here: a runtime that is shutting down drops the task, and with it the guard, at once.
+        let handle = tokio::spawn(guarded);
         self.shared.spawned(id, &handle.abort_handle());
     }
 

@@ -1,6 +1,7 @@
 //! Timers: sleeping, deadlines, and one that polled code can move.
 
 use crate::clock;
+use futures_util::TryFutureExt;
 use sinew_machine::Instant;
 use std::{
     fmt,
@@ -20,12 +21,16 @@ pub async fn sleep_until(deadline: Instant) {
     tokio::time::sleep_until(clock::to_tokio(deadline)).await;
 }
 
-/// Runs `future` for at most `duration`; it is dropped then.
+/// Runs `future` for at most `duration` from now; it is dropped then.
 ///
 /// # Errors
 /// [`Elapsed`] when the time is over.
-pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-    tokio::time::timeout(duration, future).await.map_err(|_| Elapsed)
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn timeout<F: Future>(duration: Duration, future: F) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    // No `async fn`: it would keep the place of the future twice, as an argument and while it waits for it.
+    tokio::time::timeout(duration, future).map_err(|_| Elapsed)
 }
 
 /// The time is over.

@@ -47,8 +47,9 @@ pub(super) async fn run(
         upgrade.run(link).await.map_err(AttemptError::Upgrade)
     };
     let started = now();
-    let outcome = timeout(within, attempt).await;
-    let outcome = outcome.unwrap_or_else(|_| Err(timed_out(&stage, within)));
+    let upgraded = timeout(within, attempt).await;
+    let upgraded = upgraded.unwrap_or_else(|_| Err(timed_out(&stage, within)));
+    let outcome = upgraded.and_then(|upgraded| upgrade.establish(upgraded).map_err(AttemptError::Upgrade));
     let meter = &shared.parts().meter;
     meter.attempted(
         candidate.transport.name(),
