@@ -1,12 +1,12 @@
 //! An established connection: who uses it, and the handle that is given out.
 
-use crate::{limits::Place, machine::budget::Budget, shared::Shared, streams};
+use crate::{limits::Place, machine::waste, shared::Shared, streams};
 use futures_util::future::BoxFuture;
 use sinew_core::{
     CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, NegotiationError, OpenError,
     OpenOptions, Stream,
 };
-use sinew_machine::{CloseCode, Instant, ProtocolId, code};
+use sinew_machine::{Budget, CloseCode, Instant, ProtocolId, code};
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -137,7 +137,10 @@ impl Entry {
     /// nothing else.
     pub(crate) fn charge_negotiation(&self, answered: u64, error: &NegotiationError) {
         let mut budget = self.negotiations.lock().unwrap_or_else(PoisonError::into_inner);
-        if !budget.charge(sinew_runtime::now(), answered, error) {
+        if budget
+            .charge(sinew_runtime::now(), waste::cost(answered, error))
+            .is_err()
+        {
             tracing::debug!(connection = %self.info.id, peer = %self.info.peer, "cut: negotiations that reach no handler");
             self.muxed.close(code::connection::PROTOCOL_VIOLATION);
         }

@@ -3,7 +3,6 @@
 pub(crate) mod announce;
 pub(crate) mod backoff;
 pub(crate) mod black_hole;
-pub(crate) mod budget;
 pub(crate) mod idle;
 pub(crate) mod observed;
 pub(crate) mod pending;
@@ -16,3 +15,4 @@ pub(crate) mod slots;
 pub(crate) mod source;
 pub(crate) mod tags;
 pub(crate) mod trim;
+pub(crate) mod waste;

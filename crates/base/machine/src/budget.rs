@@ -39,13 +39,16 @@ impl Budget {
         self.units = self.units.saturating_add(earned).min(BUDGET * TOKEN);
     }
 
-    /// Pays for one useless frame.
+    /// Pays `tokens`: one for a useless frame, more for what costs more than that.
     ///
     /// # Errors
-    /// [`Spent`] when nothing is left.
-    pub fn charge(&mut self, now: Instant) -> Result<(), Spent> {
+    /// [`Spent`] when fewer are left.
+    pub fn charge(&mut self, now: Instant, tokens: u64) -> Result<(), Spent> {
         self.refill(now);
-        self.units = self.units.checked_sub(TOKEN).ok_or(Spent)?;
+        self.units = self
+            .units
+            .checked_sub(tokens.saturating_mul(TOKEN))
+            .ok_or(Spent)?;
         Ok(())
     }
 
@@ -71,14 +74,14 @@ mod tests {
     use std::time::Duration;
 
     fn spend(budget: &mut Budget, now: Instant) -> u64 {
-        std::iter::from_fn(|| budget.charge(now).ok()).count() as u64
+        std::iter::from_fn(|| budget.charge(now, 1).ok()).count() as u64
     }
 
     #[test]
     fn a_thousand_tokens_then_a_flood() {
         let mut budget = Budget::new(Instant::ZERO);
         assert_eq!(spend(&mut budget, Instant::ZERO), BUDGET);
-        assert_eq!(budget.charge(Instant::ZERO), Err(Spent));
+        assert_eq!(budget.charge(Instant::ZERO, 1), Err(Spent));
     }
 
     #[test]
@@ -92,5 +95,14 @@ mod tests {
         assert_eq!(budget.left(), 1);
         budget.useful(usize::MAX);
         assert_eq!(budget.left(), BUDGET, "nothing is saved up beyond the start");
+    }
+
+    #[test]
+    fn what_costs_more_than_there_is_is_not_paid() {
+        let mut budget = Budget::new(Instant::ZERO);
+        assert_eq!(budget.charge(Instant::ZERO, BUDGET - 3), Ok(()));
+        assert_eq!(budget.charge(Instant::ZERO, 4), Err(Spent));
+        assert_eq!(budget.charge(Instant::ZERO, 3), Ok(()));
+        assert_eq!(budget.charge(Instant::ZERO, u64::MAX), Err(Spent));
     }
 }

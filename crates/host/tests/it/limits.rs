@@ -1,28 +1,14 @@
 //! Limits and deadlines of inbound connections.
 
-use crate::rig::{ask, builder, echo, listening, started};
+use crate::rig::{ask, builder, echo, listening, silent, started};
 use sinew_core::{
-    CloseReason, ConnectionEvent, ConnectionGater, DialOptions, DialRequest, Layer, Link, OpenOptions,
-    Purpose, RawConnection, Transport, Unlimited, UpgradeError, Verdict, code,
+    CloseReason, ConnectionEvent, ConnectionGater, DialOptions, Layer, OpenOptions, Purpose, UpgradeError,
+    Verdict, code,
 };
 use sinew_host::{Limits, Timeouts};
 use sinew_identity::PeerId;
-use sinew_memory::MemoryTransport;
 use sinew_runtime::now;
-use std::{sync::Arc, time::Duration};
-
-/// Connects and says nothing.
-async fn silent(addr: &sinew_core::Multiaddr) -> RawConnection {
-    let request = DialRequest::new(None, Purpose::Use, Arc::new(Unlimited));
-    match MemoryTransport::new()
-        .dial(addr, request)
-        .await
-        .expect("connects")
-    {
-        Link::Raw(raw) => raw,
-        other => panic!("{other:?}"),
-    }
-}
+use std::time::Duration;
 
 fn tight() -> Limits {
     let mut limits = Limits::default();

@@ -2,6 +2,7 @@
 
 mod access;
 mod addresses;
+mod cancelling;
 mod connections;
 mod dialling;
 mod limits;

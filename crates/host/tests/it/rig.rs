@@ -1,6 +1,6 @@
 //! Hosts over the memory transport.
 
-use sinew_core::{Host, Multiaddr, Stream, Transport};
+use sinew_core::{DialRequest, Host, Link, Multiaddr, Purpose, RawConnection, Stream, Transport, Unlimited};
 use sinew_host::HostBuilder;
 use sinew_identity::Keypair;
 use sinew_memory::MemoryTransport;
@@ -45,6 +45,19 @@ pub(crate) async fn listening(builder: HostBuilder) -> (Host, Multiaddr) {
 /// A started host that listens nowhere.
 pub(crate) async fn started(builder: HostBuilder) -> Host {
     builder.start().await.expect("starts")
+}
+
+/// Connects and says nothing.
+pub(crate) async fn silent(addr: &Multiaddr) -> RawConnection {
+    let request = DialRequest::new(None, Purpose::Use, Arc::new(Unlimited));
+    match MemoryTransport::new()
+        .dial(addr, request)
+        .await
+        .expect("connects")
+    {
+        Link::Raw(raw) => raw,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Sends back whatever comes.

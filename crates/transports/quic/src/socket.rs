@@ -93,7 +93,7 @@ impl Sparing {
 
     fn may_answer(&self) -> bool {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.charge(now()).is_ok()
+        answers.charge(now(), 1).is_ok()
     }
 }
 

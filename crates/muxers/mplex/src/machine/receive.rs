@@ -179,6 +179,6 @@ impl<W> Connection<W> {
     }
 
     fn charge(&mut self, now: Instant) -> Result<(), Fault> {
-        self.budget.charge(now).map_err(|Spent| Fault::Flood)
+        self.budget.charge(now, 1).map_err(|Spent| Fault::Flood)
     }
 }

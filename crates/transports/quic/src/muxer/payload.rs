@@ -61,7 +61,7 @@ impl Payload {
         let new = bytes.saturating_sub(earning.counted);
         earning.counted = earning.counted.max(bytes);
         earning.budget.useful(usize::try_from(new).unwrap_or(usize::MAX));
-        earning.budget.charge(now)
+        earning.budget.charge(now, 1)
     }
 }
 

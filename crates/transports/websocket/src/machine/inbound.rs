@@ -122,7 +122,7 @@ impl Inbound {
             Kind::Close | Kind::Ping | Kind::Pong => self.control = Vec::with_capacity(MAX_CONTROL),
         }
         if header.kind != Kind::Close && (header.len == 0 || header.kind.is_control()) {
-            self.budget.charge(now).map_err(|Spent| FrameError::Flood)?;
+            self.budget.charge(now, 1).map_err(|Spent| FrameError::Flood)?;
         }
         self.content = Some(Content {
             kind: header.kind,
