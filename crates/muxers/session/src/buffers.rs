@@ -15,6 +15,10 @@ const SMALLEST: usize = 2 * 1024;
 /// The largest: two of the largest messages of Noise in one read.
 const LARGEST: usize = 128 * 1024;
 
+/// Buffers of a quarter of that which have to be filled before there are the largest: 256 KiB, and what filled the smaller
+/// ones. That is more than a peer can send on a stream that nobody reads, so whoever only does that never gets them.
+const EARNED: u32 = 8;
+
 /// Buffers that are kept to be used again, while their slices are with the readers.
 const KEPT: usize = 4;
 
@@ -66,6 +70,8 @@ impl AsRef<[u8]> for Owner {
 #[derive(Debug)]
 pub(crate) struct Buffers {
     size: usize,
+    /// How many of the present size were filled.
+    filled: u32,
     kept: VecDeque<Arc<Buffer>>,
     gauge: Gauge,
     lent: Gauge,
@@ -75,6 +81,7 @@ impl Buffers {
     pub(crate) fn new() -> Self {
         Self {
             size: SMALLEST,
+            filled: 0,
             kept: VecDeque::new(),
             gauge: Gauge::default(),
             lent: Gauge::default(),
@@ -107,9 +114,7 @@ impl Buffers {
             self.kept.push_front(buffer);
             return result.map(|_| None);
         }
-        if count == room {
-            self.size = (self.size * 4).min(LARGEST);
-        }
+        self.learn(count, room);
         self.lent.fetch_add(room, Ordering::Relaxed);
         let owner = Owner {
             buffer: buffer.clone(),
@@ -123,20 +128,36 @@ impl Buffers {
         Ok(Some(filled))
     }
 
+    /// Chooses the size of the next buffer, after `count` bytes came into one of `room`.
+    fn learn(&mut self, count: usize, room: usize) {
+        if count == room {
+            self.filled += 1;
+            if room * 4 < LARGEST || self.filled >= EARNED {
+                self.resize((room * 4).min(LARGEST));
+            }
+        } else if room < LARGEST && count < room / 4 {
+            self.resize((room / 4).max(SMALLEST));
+        }
+    }
+
+    fn resize(&mut self, size: usize) {
+        (self.size, self.filled) = (size, 0);
+    }
+
     /// Gives every buffer back and starts small again.
     pub(crate) fn clear(&mut self) {
-        self.size = SMALLEST;
+        self.resize(SMALLEST);
         self.kept = VecDeque::new();
     }
 
-    /// Whether memory is held that an idle connection should give back.
+    /// Whether so much arrived that a connection should give back what it holds once it is idle.
     pub(crate) fn is_grown(&self) -> bool {
-        !self.kept.is_empty()
+        self.size > SMALLEST
     }
 
-    /// Drops the small buffer that nothing was read into.
+    /// Nothing arrives for now: only the largest buffers, which cost time to make, are kept for what comes next.
     pub(crate) fn rest(&mut self) {
-        if self.size == SMALLEST {
+        if self.size < LARGEST {
             self.kept.clear();
         }
     }
@@ -152,7 +173,7 @@ impl Buffers {
 
 #[cfg(test)]
 mod tests {
-    use super::{Buffers, LARGEST, SMALLEST};
+    use super::{Buffers, EARNED, LARGEST, SMALLEST};
     use std::{convert::Infallible, sync::atomic::Ordering};
 
     fn fill(buffers: &mut Buffers, count: usize) -> bytes::Bytes {
@@ -169,8 +190,16 @@ mod tests {
     #[test]
     fn buffers_grow_while_they_are_filled() {
         let mut buffers = Buffers::new();
-        let sizes: Vec<usize> = (0..5).map(|_| fill(&mut buffers, usize::MAX).len()).collect();
-        assert_eq!(sizes, [SMALLEST, 8 << 10, 32 << 10, LARGEST, LARGEST]);
+        let sizes: Vec<usize> = (0..12).map(|_| fill(&mut buffers, usize::MAX).len()).collect();
+        assert_eq!(sizes[..3], [SMALLEST, 8 << 10, 32 << 10]);
+        assert_eq!(sizes[2..10], [32 << 10; EARNED as usize]);
+        assert_eq!(sizes[10..], [LARGEST; 2]);
+        assert!(
+            sizes[..10].iter().sum::<usize>() > 256 << 10,
+            "more than a window"
+        );
+        buffers.rest();
+        assert!(buffers.held() >= LARGEST, "a busy connection keeps the largest");
         buffers.clear();
         assert_eq!(buffers.held(), 0);
         assert_eq!(fill(&mut buffers, usize::MAX).len(), SMALLEST);
@@ -186,6 +215,24 @@ mod tests {
         drop(first);
         assert_eq!(fill(&mut buffers, 100).as_ptr(), at);
         assert_eq!(buffers.held(), 2 * SMALLEST);
+    }
+
+    #[test]
+    fn what_was_not_earned_is_given_back_at_once() {
+        let mut buffers = Buffers::new();
+        while fill(&mut buffers, usize::MAX).len() < 32 << 10 {}
+        assert_eq!(buffers.held(), 32 << 10);
+        buffers.rest();
+        assert_eq!(buffers.held(), 0);
+        let few: Vec<usize> = (0..3)
+            .map(|_| {
+                drop(fill(&mut buffers, 100));
+                let held = buffers.held();
+                buffers.rest();
+                held
+            })
+            .collect();
+        assert_eq!(few, [32 << 10, 8 << 10, SMALLEST], "smaller where little comes");
     }
 
     #[test]
