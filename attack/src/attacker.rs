@@ -67,6 +67,7 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "flood-ping" => vec![floods::run(aim, floods::Kind::Ping).await],
         "flood-empty" => vec![floods::run(aim, floods::Kind::Empty).await],
         "flood-unknown" => vec![floods::run(aim, floods::Kind::Unknown).await],
+        "flood-cancel" => vec![negotiation::cancelled(aim).await],
         "overrun" => breaches::run(aim, breaches::Kind::Overrun).await,
         "overflow" => breaches::run(aim, breaches::Kind::Overflow).await,
         "giant-length" => breaches::run(aim, breaches::Kind::Giant).await,

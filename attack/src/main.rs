@@ -16,6 +16,7 @@ mod report;
 mod rows;
 mod scale;
 mod system;
+mod table;
 mod target;
 
 use clap::{Parser, Subcommand, ValueEnum};

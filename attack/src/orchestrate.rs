@@ -4,9 +4,9 @@ use crate::{
     Victim,
     control::Process,
     error::AttackError,
-    report::{self, Figures, Held},
+    report::{Figures, Held},
     rows::{ROWS, Row, Stack},
-    system,
+    system, table,
 };
 use serde_json::{Value, json};
 use std::{
@@ -43,7 +43,8 @@ pub(crate) struct Plan {
     pub(crate) json: bool,
 }
 
-/// Runs the rows whose name contains `filter`, and says whether all passed.
+/// Runs the rows whose name contains `filter`, and says whether all passed; of the rust peer, whether all could be run:
+/// there, faults are what a row is run for. One that could not is told of, and the next one follows.
 pub(crate) async fn run(filter: &str, plan: Plan) -> Result<bool, AttackError> {
     let rows: Vec<(&Row, Stack)> = ROWS
         .iter()
@@ -54,21 +55,44 @@ pub(crate) async fn run(filter: &str, plan: Plan) -> Result<bool, AttackError> {
         return Err(AttackError::NoRow(filter.to_owned()));
     }
     if !plan.json {
-        report::head();
+        table::head();
     }
-    let (mut passed, total) = (0, rows.len());
+    let (mut passed, mut broken, total) = (0, 0, rows.len());
     for (row, stack) in rows {
-        let figures = attack(row, stack, plan).await?;
+        let figures = match attack(row, stack, plan).await {
+            Ok(figures) => figures,
+            Err(error) => {
+                broken += 1;
+                told(
+                    plan,
+                    &json!({ "row": row.name, "broken": error.to_string() }),
+                    || {
+                        table::broken(row, &error.to_string());
+                    },
+                );
+                continue;
+            }
+        };
         let faults = figures.faults(row.cut);
         passed += usize::from(faults.is_empty());
-        if plan.json {
-            println!("{}", json!({ "figures": figures, "faults": faults }));
-        } else {
-            report::line(row, &figures, &faults);
+        told(plan, &json!({ "figures": figures, "faults": faults }), || {
+            table::line(row, &figures)
+        });
+        for fault in faults {
+            eprintln!("{}: {fault}", row.name);
         }
     }
-    println!("{passed} passed, {} failed", total - passed);
-    Ok(passed == total)
+    println!("\n{passed} of {total} rows without a fault, {broken} not run to their end");
+    let faulty = total - passed - broken;
+    Ok(broken == 0 && (faulty == 0 || plan.victim == Victim::Rust))
+}
+
+fn told(plan: Plan, object: &Value, line: impl FnOnce()) {
+    if plan.json {
+        println!("{object}");
+    } else {
+        line();
+    }
 }
 
 async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, AttackError> {
@@ -91,7 +115,8 @@ async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, 
     attacker.end().await;
     sleep(AFTER).await;
     let report = honest.ask(json!({ "do": "report" }), SOON).await?;
-    let alive = target.alive();
+    let (attack, alive) = (attack?, target.alive());
+    let sent = attack["sent"].as_f64().filter(|sent| *sent > 0.0);
     let after = settled(&mut target, victim, &before).await?;
     let counted = stats(&mut target, victim).await?["counted"].take();
     honest.end().await;
@@ -105,8 +130,9 @@ async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, 
         peak: peak.max(before.resident),
         after,
         cpu_percent,
+        cpu_each_us: sent.map(|sent| used.as_secs_f64() * 1e6 / sent),
         counted,
-        attack: attack?,
+        attack,
         honest: report,
     })
 }

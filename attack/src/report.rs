@@ -1,6 +1,6 @@
-//! Figures of a row, what is wrong with them, and how they are printed.
+//! Figures of a row, and what is wrong with them.
 
-use crate::rows::{Cut, Row};
+use crate::rows::Cut;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -36,6 +36,8 @@ pub(crate) struct Figures {
     pub(crate) after: Held,
     /// The target's processor time in the attack, in per cent of a core; the honest load is in it.
     pub(crate) cpu_percent: f64,
+    /// The same for each of what the attack sent, in µs.
+    pub(crate) cpu_each_us: Option<f64>,
     /// What became of whoever connected. Of our target only.
     pub(crate) counted: Value,
     pub(crate) attack: Value,
@@ -88,42 +90,6 @@ impl Figures {
     }
 }
 
-/// The head of the table.
-pub(crate) fn head() {
-    println!(
-        "{:<28} {:>14} {:>9} {:>5} {:>9} {:>9} {:>5} {:>12} {:>10} {:>5}  goal",
-        "attack", "MiB (after)", "visits", "lost", "visit p99", "ping p99", "kept-", "cut", "cut ms", "CPU %"
-    );
-}
-
-/// A line of the table.
-pub(crate) fn line(row: &Row, figures: &Figures, faults: &[String]) {
-    let honest = |name: &str| figures.honest[name].to_string();
-    let attack = |name: &str| figures.attack[name].to_string();
-    let memory = format!(
-        "{:.1} ({:.1})",
-        over(figures.peak, figures.before.resident),
-        over(figures.after.resident, figures.before.resident)
-    );
-    println!(
-        "{:<28} {:>14} {:>9} {:>5} {:>9} {:>9} {:>5} {:>12} {:>10} {:>5.0}  {}",
-        row.name,
-        memory,
-        honest("visits"),
-        honest("visits_lost"),
-        honest("visit_p99_ms"),
-        honest("ping_p99_ms"),
-        honest("kept_lost"),
-        format!("{}/{}", attack("cut"), attack("made")),
-        attack("cut_max_ms"),
-        figures.cpu_percent,
-        row.goal
-    );
-    for fault in faults {
-        println!("    FAILED: {fault}");
-    }
-}
-
 /// MiB over the start.
 pub(crate) fn over(now: u64, start: u64) -> f64 {
     (now as f64 - start as f64) / f64::from(1 << 20)
@@ -151,6 +117,7 @@ mod tests {
             peak: 0,
             after: held,
             cpu_percent: 0.0,
+            cpu_each_us: None,
             counted: Value::Null,
             attack: json!({ "made": 3, "cut": 3 }),
             honest: json!({ "visits_lost": 0, "kept_lost": 0 }),

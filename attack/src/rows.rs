@@ -62,9 +62,16 @@ pub(crate) struct Row {
     pub(crate) cut: Cut,
     /// What it may go over; the first if nothing is said.
     pub(crate) stacks: &'static [Stack],
+    /// What it sends many of, where the target's processor time for one is of interest.
+    pub(crate) unit: Option<&'static str>,
 }
 
 impl Row {
+    const fn of_many(mut self, unit: &'static str) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
     /// What to run it over if `asked` is asked for; `None` if that makes no sense.
     pub(crate) fn stack(&self, asked: Option<Stack>) -> Option<Stack> {
         match asked {
@@ -95,6 +102,7 @@ const fn row(name: &'static str, stacks: &'static [Stack], cut: Cut, goal: &'sta
         goal,
         cut,
         stacks,
+        unit: None,
     }
 }
 
@@ -121,7 +129,7 @@ pub(crate) const ROWS: &[Row] = &[
         Cut::AllBut(8),
         "≤ 1.5, all but 8 cut ≤ 40 ms",
     ),
-    row("connect-and-close", ALL, Cut::Free, "≤ 4, ≤ 15 % of a core"),
+    row("connect-and-close", ALL, Cut::Free, "≤ 4, ≤ 15 % of a core").of_many("connection"),
     row(
         "garbage-multistream",
         CARRIERS,
@@ -142,6 +150,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("flood-ping", SECURED, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
     row("flood-empty", ALL, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
     row("flood-unknown", ALL, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
+    row("flood-cancel", ALL, Cut::All, "≤ 0.5, ping ≤ 4, cut < 1 s"),
     row("overrun", SECURED, Cut::All, "cut ≤ 2 ms"),
     row("overflow", SECURED, Cut::All, "cut ≤ 2 ms"),
     row("giant-length", SECURED, Cut::All, "cut ≤ 2 ms"),
@@ -158,19 +167,21 @@ pub(crate) const ROWS: &[Row] = &[
         CARRIERS,
         Cut::All,
         "all refused, ≤ 0.25 ms of CPU each",
-    ),
+    )
+    .of_many("handshake"),
     row(
         "bad-certificates",
         TLS,
         Cut::All,
         "all refused, ≤ 0.18 ms of CPU each",
-    ),
+    )
+    .of_many("handshake"),
     row("identify-wrong-key", TCP, Cut::All, "≤ 1, cut"),
     row("identify-huge", TCP, Cut::Free, "≤ 1, ≤ 15 % of a core"),
     row("identify-push-blind", ALL, Cut::Free, "≤ 1, ≤ 15 % of a core"),
     row("identify-push-flood", TCP, Cut::Free, "≤ 1, ≤ 15 % of a core"),
-    quic("quic-garbage", "≤ 0.2, ≤ 2.5 µs a datagram"),
-    quic("quic-versions", "≤ 0.2, ≤ 2.5 µs a datagram"),
+    quic("quic-garbage", "≤ 0.2, ≤ 2.5 µs a datagram").of_many("datagram"),
+    quic("quic-versions", "≤ 0.2, ≤ 2.5 µs a datagram").of_many("datagram"),
     quic("quic-initial-flood", "≤ 12 (≤ 2), ≤ 1 % lost"),
     quic("quic-half-open", "≤ 7 (≤ 2), amplification ≤ 3"),
 ];

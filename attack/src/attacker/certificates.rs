@@ -1,6 +1,10 @@
 //! TLS handshakes with certificates that prove nothing: all that our vectors refuse.
 
-use super::{Aim, handshakes::again_and_again, outcome::Outcome, outcome::ended};
+use super::{
+    Aim,
+    handshakes::{address, again_and_again},
+    outcome::{Outcome, ended},
+};
 use crate::error::AttackError;
 use rustls::{
     ClientConfig,
@@ -39,7 +43,7 @@ pub(super) async fn bad(aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
 }
 
 async fn show(aim: &Aim, config: Arc<ClientConfig>, number: usize) -> io::Result<Outcome> {
-    let io = aim.before_security(aim.connect(number).await?).await?;
+    let io = aim.before_security(aim.connect(address(number)).await?).await?;
     let name = ServerName::IpAddress(aim.place.socket.ip().into());
     let from = Instant::now();
     // A client is done before the server looks at its certificate: it learns of the refusal when it reads.

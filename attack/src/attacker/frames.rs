@@ -105,6 +105,22 @@ pub(super) fn end(mplex: bool, stream: u32, out: &mut Vec<u8>) {
     }
 }
 
+/// Resets a stream.
+pub(super) fn reset(mplex: bool, stream: u32, out: &mut Vec<u8>) {
+    if mplex {
+        Mplex::Reset.put(stream, b"", out);
+    } else {
+        let (kind, flags, length) = (WINDOW, RST, 0);
+        let frame = Frame {
+            kind,
+            flags,
+            stream,
+            length,
+        };
+        frame.put(out);
+    }
+}
+
 /// One message of multistream-select: a length below 128, the text, a newline.
 pub(super) fn message(text: &str) -> Vec<u8> {
     let mut out = vec![u8::try_from(text.len() + 1).unwrap_or(u8::MAX)];

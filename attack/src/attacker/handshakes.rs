@@ -10,6 +10,10 @@ use sinew_identity::{Keypair, PublicKey, Signer, SigningError};
 use sinew_noise::Noise;
 use std::{
     io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -21,8 +25,9 @@ use tokio::{
 /// Handshakes side by side.
 const AT_ONCE: usize = 8;
 
-/// Addresses they come from.
-const ADDRESSES: usize = 50;
+/// Handshakes from one address, which is not used again: fewer than may come from it at once, so that none is refused
+/// for its rate, and what the target spends is spent on handshakes.
+const PER_ADDRESS: usize = 50;
 
 /// Longer than any deadline.
 const LONG_ENOUGH: Duration = Duration::from_secs(12);
@@ -47,7 +52,12 @@ pub(super) async fn bad(aim: &Aim) -> Vec<Outcome> {
     .await
 }
 
-/// Makes one handshake after the other, a few side by side, until the time is over. Each has a number, and an address by it.
+/// The number of the address that a handshake comes from.
+pub(super) fn address(number: usize) -> usize {
+    number / PER_ADDRESS
+}
+
+/// Makes one handshake after the other, a few side by side, until the time is over. Each has a number.
 pub(super) async fn again_and_again<H>(
     aim: &Aim,
     handshake: impl Fn(Aim, usize) -> H + Clone + Send + 'static,
@@ -56,14 +66,13 @@ where
     H: Future<Output = io::Result<Outcome>> + Send,
 {
     let (mut all, until) = (JoinSet::new(), Instant::now() + aim.lasting);
-    for worker in 0..AT_ONCE {
-        let (aim, handshake) = (aim.clone(), handshake.clone());
+    let next = Arc::new(AtomicUsize::new(0));
+    for _ in 0..AT_ONCE {
+        let (aim, handshake, next) = (aim.clone(), handshake.clone(), next.clone());
         all.spawn(async move {
             let mut outcomes = Vec::new();
-            for number in (worker * ADDRESSES / AT_ONCE..).map(|number| number % ADDRESSES) {
-                if Instant::now() >= until {
-                    break;
-                }
+            while Instant::now() < until {
+                let number = next.fetch_add(1, Ordering::Relaxed);
                 outcomes.push(handshake(aim.clone(), number).await.unwrap_or_default());
             }
             outcomes
@@ -73,7 +82,7 @@ where
 }
 
 async fn one(aim: &Aim, fault: Fault, number: usize) -> io::Result<Outcome> {
-    let mut stream = aim.before_security(aim.connect(number).await?).await?;
+    let mut stream = aim.before_security(aim.connect(address(number)).await?).await?;
     let from = Instant::now();
     let cut = match fault {
         Fault::LowOrder => {
