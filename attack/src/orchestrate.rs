@@ -57,42 +57,33 @@ pub(crate) async fn run(filter: &str, plan: Plan) -> Result<bool, AttackError> {
     if !plan.json {
         table::head();
     }
-    let (mut passed, mut broken, total) = (0, 0, rows.len());
+    let (mut faulty, mut broken, total) = (0, 0, rows.len());
     for (row, stack) in rows {
-        let figures = match attack(row, stack, plan).await {
-            Ok(figures) => figures,
+        match attack(row, stack, plan).await {
+            Ok(figures) => faulty += usize::from(has_faults(row, &figures, plan.json)),
             Err(error) => {
                 broken += 1;
-                told(
-                    plan,
-                    &json!({ "row": row.name, "broken": error.to_string() }),
-                    || {
-                        table::broken(row, &error.to_string());
-                    },
-                );
-                continue;
+                eprintln!("{}: not run to its end: {error}", row.name);
             }
-        };
-        let faults = figures.faults(row.cut);
-        passed += usize::from(faults.is_empty());
-        told(plan, &json!({ "figures": figures, "faults": faults }), || {
-            table::line(row, &figures)
-        });
-        for fault in faults {
-            eprintln!("{}: {fault}", row.name);
         }
     }
+    let passed = total - faulty - broken;
     println!("\n{passed} of {total} rows without a fault, {broken} not run to their end");
-    let faulty = total - passed - broken;
     Ok(broken == 0 && (faulty == 0 || plan.victim == Victim::Rust))
 }
 
-fn told(plan: Plan, object: &Value, line: impl FnOnce()) {
-    if plan.json {
-        println!("{object}");
+/// Prints the figures of a row, and whether something is wrong with them.
+fn has_faults(row: &Row, figures: &Figures, json: bool) -> bool {
+    let faults = figures.faults(row.cut);
+    if json {
+        println!("{}", json!({ "figures": figures, "faults": faults }));
     } else {
-        line();
+        table::line(row, figures);
     }
+    for fault in &faults {
+        eprintln!("{}: {fault}", row.name);
+    }
+    !faults.is_empty()
 }
 
 async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, AttackError> {

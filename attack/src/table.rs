@@ -42,11 +42,6 @@ pub(crate) fn line(row: &Row, figures: &Figures) {
     );
 }
 
-/// Prints the line of a row that could not be run to its end.
-pub(crate) fn broken(row: &Row, reason: &str) {
-    println!("| `{}` | {reason} | | | | | | | {} |", row.name, row.goal);
-}
-
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
