@@ -57,6 +57,8 @@ pub(crate) struct Driver<M: Machine> {
     compacted_at: Option<Instant>,
     /// The socket had nothing more in this poll, and will wake us.
     drained: bool,
+    /// The machine did not want the socket read in the last round, and so the socket will not wake us.
+    held_back: bool,
     /// Nothing will ever arrive again.
     deaf: bool,
     shut: bool,
@@ -100,6 +102,7 @@ impl<M: Machine> Driver<M> {
             pinned: PINNED,
             compacted_at: None,
             drained: false,
+            held_back: false,
             deaf: false,
             shut: false,
         }
@@ -159,6 +162,7 @@ impl<M: Machine> Driver<M> {
         };
         // What arrives while we say goodbye is taken and dropped, so that the goodbye is not cut.
         let reads = wants.reads || matches!(wants.end, Some(End::Closed(_)));
+        self.held_back = !reads;
         if reads && !self.drained && !self.deaf {
             match self.read(cx) {
                 Poll::Ready(Ok(Some(arrived))) => round.arrived = Some(arrived),
@@ -227,7 +231,7 @@ impl<M: Machine> Driver<M> {
         let again = full.then_some(at + ASK_AGAIN);
         let deadline = [machine.deadline(), again].into_iter().flatten().min();
         let more = machine.wants_transmit() && self.output.is_empty();
-        if more || (*paused && machine.wants_read()) {
+        if more || ((*paused || self.held_back) && machine.wants_read()) {
             *paused = false;
             return false;
         }

@@ -11,6 +11,7 @@ use sinew_core::{CloseReason, Unlimited};
 use sinew_machine::{CloseCode, Instant};
 use sinew_runtime::sleep;
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -38,6 +39,8 @@ struct Hoard {
     /// So many bytes it may keep, if it has a bound.
     most: Option<usize>,
     compacted: usize,
+    /// So often it does not want the socket read.
+    reluctant: Cell<usize>,
     lost: bool,
 }
 
@@ -46,7 +49,9 @@ impl Machine for Hoard {
     type Fault = Never;
 
     fn wants_read(&self) -> bool {
-        self.most.is_none_or(|most| self.kept.len() < most)
+        let reluctant = self.reluctant.get();
+        self.reluctant.set(reluctant.saturating_sub(1));
+        reluctant == 0 && self.most.is_none_or(|most| self.kept.len() < most)
     }
 
     fn receive(&mut self, _: Instant, input: Bytes) {
@@ -219,4 +224,18 @@ async fn a_connection_at_its_bound_is_compacted_now_and_then() {
         driver.shared.lock().machine.kept.pop();
         turn(&mut driver).await;
     }
+}
+
+/// Readers who took all that lay unread between a look at the machine and the driver's sleep found nobody to wake.
+#[tokio::test]
+async fn a_socket_that_is_wanted_again_before_the_driver_sleeps_is_read() {
+    let (local, mut remote) = duplex(1 << 10);
+    let once = Hoard {
+        reluctant: Cell::new(1),
+        ..Hoard::default()
+    };
+    let mut driver = over(local, once);
+    remote.write_all(&[7]).await.expect("the pipe is wide");
+    turn(&mut driver).await;
+    assert_eq!(driver.shared.lock().machine.kept.len(), 1);
 }
