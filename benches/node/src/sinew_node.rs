@@ -127,6 +127,8 @@ impl SinewStream {
 
 impl Stream for SinewStream {
     async fn read(&mut self) -> io::Result<&[u8]> {
+        // Who waits holds nothing: a slice keeps the whole buffer that it arrived in.
+        self.chunk = Bytes::new();
         self.chunk = self.stream.read_chunk().await?.unwrap_or_default();
         Ok(&self.chunk)
     }
