@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
+    mem,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -22,6 +23,13 @@ const EARNED: u32 = 8;
 /// Buffers that are kept to be used again, while their slices are with the readers.
 const KEPT: usize = 4;
 
+/// Buffers of the largest size that lie ready for whichever connection wants one next: readers give back many at once, and
+/// memory that the allocator has is memory that the system takes away and gives again page by page.
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// How many these are.
+const SPARES: usize = 16;
+
 /// Bytes of read buffers of one connection.
 pub(crate) type Gauge = Arc<AtomicUsize>;
 
@@ -35,8 +43,9 @@ struct Buffer {
 impl Buffer {
     fn new(size: usize, gauge: &Gauge) -> Self {
         gauge.fetch_add(size, Ordering::Relaxed);
+        let spare = if size == LARGEST { spare().pop() } else { None };
         Self {
-            bytes: vec![0; size],
+            bytes: spare.unwrap_or_else(|| vec![0; size]),
             gauge: gauge.clone(),
         }
     }
@@ -45,7 +54,17 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         self.gauge.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        if self.bytes.len() == LARGEST {
+            let mut spare = spare();
+            if spare.len() < SPARES {
+                spare.push(mem::take(&mut self.bytes));
+            }
+        }
     }
+}
+
+fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What slices of a buffer hold on to.
@@ -144,10 +163,11 @@ impl Buffers {
         (self.size, self.filled) = (size, 0);
     }
 
-    /// Gives every buffer back and starts small again.
+    /// Gives every buffer back, and those that lay ready for others, and starts small again.
     pub(crate) fn clear(&mut self) {
         self.resize(SMALLEST);
         self.kept = VecDeque::new();
+        mem::take(&mut *spare());
     }
 
     /// Whether so much arrived that a connection should give back what it holds once it is idle.
