@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "machine/fair.rs"]
+mod fair;
 #[path = "machine/honest.rs"]
 mod honest;
 #[path = "machine/hostile.rs"]
