@@ -73,6 +73,8 @@ pub enum Case {
     FirstByte,
     /// A stream a request.
     Rr,
+    /// Requests beside a bulk stream.
+    Mixed,
     /// Connections that do nothing.
     Idle,
     /// Connections that did something, and do nothing now.

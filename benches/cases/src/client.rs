@@ -7,7 +7,7 @@ use crate::{
     control::{self, Input},
     dial,
     figures::Figures,
-    request,
+    mixed, request,
 };
 use std::{mem::take, sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ async fn prepare<N: Node>(args: &ClientArgs) -> Result<(Staying<N>, Prepared<N>)
     let first = N::dialer(&args.stack).await?;
     let connection = first.dial(&args.addr).await?;
     request::ask(&connection).await?;
-    if matches!(args.case, Case::BulkUp | Case::BulkDown | Case::Rr) {
+    if matches!(args.case, Case::BulkUp | Case::BulkDown | Case::Rr | Case::Mixed) {
         return Ok((Vec::new(), Prepared::One(first, Arc::new(connection))));
     }
     let mut nodes = Vec::with_capacity(args.streams);
@@ -65,6 +65,7 @@ async fn measure<N: Node>(
     let (time, streams) = (Duration::from_secs_f64(args.seconds), args.streams);
     let figures = match (args.case, prepared) {
         (Case::Rr, Prepared::One(_, connection)) => request::run(connection.clone(), streams, time).await?,
+        (Case::Mixed, Prepared::One(_, connection)) => mixed::run(connection.clone(), streams, time).await?,
         (Case::BulkDown, Prepared::One(_, connection)) => {
             bulk::run(connection.clone(), Service::Source, streams, time).await?
         }

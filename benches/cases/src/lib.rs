@@ -12,6 +12,7 @@ mod control;
 mod dial;
 mod error;
 mod figures;
+mod mixed;
 mod node;
 mod request;
 mod server;

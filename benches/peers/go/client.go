@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"golang.org/x/sync/errgroup"
 )
 
 // Connections with traffic at a time, and what each of them moves in each direction.
@@ -57,7 +58,7 @@ func client(s settings) error {
 
 // Nodes that dial when the clock runs.
 func nodesFor(s settings) ([]*node, error) {
-	if s.name == "bulk-up" || s.name == "bulk-down" || s.name == "rr" {
+	if s.name == "bulk-up" || s.name == "bulk-down" || s.name == "rr" || s.name == "mixed" {
 		return nil, nil
 	}
 	nodes := make([]*node, s.streams)
@@ -80,11 +81,9 @@ func measure(s settings, connection network.Conn, nodes []*node) (result, error)
 	case "bulk-down":
 		return counted(began, s.streams, s.streams, func(int) (uint64, error) { return download(connection, s.time, allTheBytes) })
 	case "rr":
-		return timed(began, s.streams, until, func(int) (time.Duration, error) {
-			began := time.Now()
-			err := ask(connection)
-			return time.Since(began), err
-		})
+		return requests(connection, s.streams, until)
+	case "mixed":
+		return mixed(connection, s.streams, until)
 	case "handshake", "first-byte":
 		return timed(began, s.streams, until, func(number int) (time.Duration, error) {
 			return visit(nodes[number], s.addr, s.name == "first-byte")
@@ -96,6 +95,31 @@ func measure(s settings, connection network.Conn, nodes []*node) (result, error)
 	default:
 		return result{}, fmt.Errorf("no case is called %s", s.name)
 	}
+}
+
+// Requests on one connection, some at a time.
+func requests(connection network.Conn, atOnce int, until time.Time) (result, error) {
+	return timed(time.Now(), atOnce, until, func(int) (time.Duration, error) {
+		began := time.Now()
+		err := ask(connection)
+		return time.Since(began), err
+	})
+}
+
+// One upload, and requests beside it: the times of the requests, and the bytes of the upload.
+func mixed(connection network.Conn, atOnce int, until time.Time) (result, error) {
+	group, uploaded, asked := errgroup.Group{}, result{}, result{}
+	group.Go(func() (err error) {
+		uploaded, err = counted(time.Now(), 1, 1, func(int) (uint64, error) { return upload(connection, until, allTheBytes) })
+		return err
+	})
+	group.Go(func() (err error) {
+		asked, err = requests(connection, atOnce, until)
+		return err
+	})
+	err := group.Wait()
+	asked.Bytes, asked.Seconds = uploaded.Bytes, uploaded.Seconds
+	return asked, err
 }
 
 // Sends, and waits until the server has read all of it.

@@ -36,12 +36,13 @@ impl Sample {
             Measure::Throughput => bytes / MIB / counted.seconds,
             Measure::Rate => units / counted.seconds,
             Measure::Latency => counted.p50_us.unwrap_or(f64::NAN),
+            Measure::Tail => counted.p99_us.unwrap_or(f64::NAN),
             Measure::Memory => grown / 1024.0 / units,
         };
         let cpu = match measure {
             Measure::Throughput => Some(cpu.map(|seconds| seconds / (bytes / GIB))),
             Measure::Rate | Measure::Latency => Some(cpu.map(|seconds| seconds * 1e6 / units)),
-            Measure::Memory => None,
+            Measure::Tail | Measure::Memory => None,
         };
         Self {
             value,
@@ -157,6 +158,7 @@ mod tests {
             (of(Measure::Latency).value, of(Measure::Latency).cpu),
             (7.0, rate.cpu)
         );
+        assert_eq!((of(Measure::Tail).value, of(Measure::Tail).cpu), (9.0, None));
         let memory = of(Measure::Memory);
         assert_eq!((memory.value, memory.cpu), (10.0, None));
     }

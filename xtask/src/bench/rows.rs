@@ -35,6 +35,10 @@ pub(crate) enum Case {
     Handshake,
     FirstByte,
     Rr,
+    /// What the requests take that run beside a bulk stream.
+    Mixed,
+    /// What the bulk stream moves beside them.
+    MixedBulk,
     Idle,
     Traffic,
 }
@@ -48,6 +52,8 @@ pub(crate) enum Measure {
     Rate,
     /// Microseconds that half of the units take no longer than.
     Latency,
+    /// Microseconds that 99 in a hundred of the units take no longer than.
+    Tail,
     /// KiB of the server a connection.
     Memory,
 }
@@ -59,6 +65,7 @@ impl Measure {
             Self::Throughput => "MiB/s",
             Self::Rate => "per s",
             Self::Latency => "µs p50",
+            Self::Tail => "µs p99",
             Self::Memory => "KiB",
         }
     }
@@ -68,7 +75,7 @@ impl Measure {
         match self {
             Self::Throughput => Some("s/GiB"),
             Self::Rate | Self::Latency => Some("µs"),
-            Self::Memory => None,
+            Self::Tail | Self::Memory => None,
         }
     }
 
@@ -101,6 +108,7 @@ impl Row {
             Case::Handshake => "handshake",
             Case::FirstByte => "first-byte",
             Case::Rr => "rr",
+            Case::Mixed | Case::MixedBulk => "mixed",
             Case::Idle => "idle",
             Case::Traffic => "traffic",
         }
@@ -108,12 +116,14 @@ impl Row {
 
     /// As people know it.
     pub(crate) fn case_name(&self) -> String {
-        format!("{} x{}", self.case_argument(), self.streams)
+        let part = if self.case == Case::MixedBulk { "-bulk" } else { "" };
+        format!("{}{part} x{}", self.case_argument(), self.streams)
     }
 
     pub(crate) fn measure(&self) -> Measure {
         match self.case {
-            Case::BulkUp | Case::BulkDown => Measure::Throughput,
+            Case::BulkUp | Case::BulkDown | Case::MixedBulk => Measure::Throughput,
+            Case::Mixed => Measure::Tail,
             Case::Rr if self.streams == 1 => Measure::Latency,
             Case::Handshake | Case::FirstByte | Case::Rr => Measure::Rate,
             Case::Idle | Case::Traffic => Measure::Memory,
@@ -123,7 +133,7 @@ impl Row {
     /// The plain stack that is this row's limit. Sockets of TCP have no handshakes and no streams to compare with, but an echo,
     /// and one row of them does for all stacks over them.
     pub(crate) fn plain_stack(&self) -> Option<&'static str> {
-        let is_bulk = self.measure() == Measure::Throughput;
+        let is_bulk = matches!(self.case, Case::BulkUp | Case::BulkDown);
         let is_echo = self.measure() == Measure::Latency;
         match self.stack {
             QUIC => Some("plain-quinn"),
@@ -146,6 +156,8 @@ pub(crate) fn full() -> Vec<Row> {
         rows(Case::Handshake, &STACKS, &[1, 64]),
         rows(Case::FirstByte, &STACKS, &[1, 64]),
         rows(Case::Rr, &STACKS, &[1, 256]),
+        rows(Case::Mixed, &[NOISE, QUIC], &[100]),
+        rows(Case::MixedBulk, &[NOISE, QUIC], &[100]),
         rows(Case::Idle, &STACKS, &[1000]),
         rows(Case::Traffic, &STACKS, &[1000]),
     ]
@@ -160,6 +172,7 @@ pub(crate) fn quick() -> Vec<Row> {
         rows(Case::Handshake, &[NOISE, TLS, QUIC], &[64]),
         rows(Case::FirstByte, &[NOISE], &[1]),
         rows(Case::Rr, &[NOISE, QUIC], &[1, 256]),
+        rows(Case::Mixed, &[NOISE, QUIC], &[100]),
         rows(Case::Idle, &[NOISE], &[200]),
         rows(Case::Traffic, &[NOISE], &[200]),
     ]

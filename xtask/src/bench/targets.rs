@@ -97,6 +97,7 @@ fn targets(row: &Row) -> Vec<Target> {
         (Case::Rr, _, 1) => &[(Times(Rust), 0.65), (Times(Go), 0.75)],
         (Case::Rr, QUIC, _) => &[(Times(Rust), 2.0)],
         (Case::Rr, _, _) => &[(Times(Rust), 2.5)],
+        (Case::Mixed | Case::MixedBulk, _, _) => &[(Times(Rust), 1.0)],
         (Case::Idle, QUIC, _) => &[(Figure, 60.0)],
         (Case::Idle, _, _) => &[(Figure, 10.0)],
         (Case::Traffic, NOISE | TLS | WS, _) => &[(Figure, 25.0)],
