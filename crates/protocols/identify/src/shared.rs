@@ -39,11 +39,15 @@ impl Shared {
     }
 
     /// Runs `task` until the service ends.
-    pub(crate) async fn while_running<T>(&self, task: impl Future<Output = T>) -> Option<T> {
-        let mut ended = self.ended.clone();
-        tokio::select! {
-            done = task => Some(done),
-            () = ended.requested() => None,
+    ///
+    /// The task is boxed here: as an argument of an async function it would have its room twice.
+    pub(crate) fn while_running<T>(&self, task: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        let (mut ended, mut task) = (self.ended.clone(), Box::pin(task));
+        async move {
+            tokio::select! {
+                done = &mut task => Some(done),
+                () = ended.requested() => None,
+            }
         }
     }
 
