@@ -42,7 +42,11 @@ mod tests {
                 waker.register(cx.waker());
                 let turns = seen.load(Ordering::Relaxed);
                 assert!(turns == 0 || turns == TURNS, "after {turns} turns");
-                if turns == 0 { Poll::Pending } else { Poll::Ready(()) }
+                if turns == 0 {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
             })
             .await;
             seen.fetch_add(1, Ordering::Relaxed);

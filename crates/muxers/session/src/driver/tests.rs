@@ -219,7 +219,11 @@ async fn a_connection_at_its_bound_is_compacted_now_and_then() {
             turn(&mut driver).await;
         }
         let compacted = driver.shared.lock().machine.compacted;
-        assert_eq!(compacted, if times < 999 { 1 } else { 2 }, "at its bound {times} times");
+        assert_eq!(
+            compacted,
+            if times < 999 { 1 } else { 2 },
+            "at its bound {times} times"
+        );
         // One byte is read, and the next comes later.
         driver.shared.lock().machine.kept.pop();
         turn(&mut driver).await;

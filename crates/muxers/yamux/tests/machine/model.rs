@@ -233,10 +233,15 @@ impl Pair {
         for Peer { machine, waiting, .. } in &mut self.peers {
             let mut woken = Vec::new();
             machine.take_woken(&mut woken);
-            woken.iter().for_each(|waiter| _ = waiting.remove(&(waiter ^ WRITES)));
+            woken
+                .iter()
+                .for_each(|waiter| _ = waiting.remove(&(waiter ^ WRITES)));
             let few = (1..WINDOW as usize).contains(&machine.unread().uncovered);
             machine.allow_unread(self.now, 1);
-            assert!(!few || machine.wants_read() != waiting.is_empty(), "who waits: {waiting:?}");
+            assert!(
+                !few || machine.wants_read() != waiting.is_empty(),
+                "who waits: {waiting:?}"
+            );
             machine.allow_unread(self.now, usize::MAX);
         }
     }

@@ -153,7 +153,11 @@ async fn turn() {
     let mut over = false;
     poll_fn(|cx| {
         cx.waker().wake_by_ref();
-        if std::mem::replace(&mut over, true) { Poll::Ready(()) } else { Poll::Pending }
+        if std::mem::replace(&mut over, true) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }
@@ -174,7 +178,10 @@ async fn what_several_streams_say_while_all_are_busy_leaves_together() {
     }
     for _ in 0..STREAMS {
         let mut answers = listener.accept().await.unwrap();
-        assert_eq!(read(&mut *answers).await.unwrap().as_deref(), Some(&b"question"[..]));
+        assert_eq!(
+            read(&mut *answers).await.unwrap().as_deref(),
+            Some(&b"question"[..])
+        );
     }
     let [writes, flushes, _] = ours.take();
     assert!(writes <= 2 && flushes <= 2, "{writes} writes, {flushes} flushes");
