@@ -7,13 +7,13 @@
 //! (RFC 8017). With the feature `tls`, the primitives of TLS 1.3 (RFC 8446) in the form that rustls takes.
 //!
 //! ```
-//! use sinew_crypto::{chacha20poly1305, random, sha256, x25519};
+//! use sinew_crypto::{aead, random, sha256, x25519};
 //!
 //! let (alice, bob) = (x25519::Secret::generate(), x25519::Secret::generate());
 //! let shared = alice.agree(&bob.public())?;
 //! assert_eq!(shared, bob.agree(&alice.public())?);
 //!
-//! let key = chacha20poly1305::Key::new(&sha256(&shared[..]));
+//! let key = aead::Key::noise(&sha256(&shared[..]));
 //! let mut text = *b"hello";
 //! let tag = key.seal_in_place(0, b"", &mut text);
 //! let sealed = [&text[..], &tag[..]].concat();
@@ -28,7 +28,7 @@
 //! What it deliberately does not do: it knows no libp2p format, stores no keys, and offers no choice of
 //! algorithm at run time.
 
-pub mod chacha20poly1305;
+pub mod aead;
 pub mod ed25519;
 pub mod p256;
 mod random;

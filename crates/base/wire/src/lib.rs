@@ -1,5 +1,5 @@
 //! The formats that every libp2p protocol is written in: unsigned varints, length-prefixed frames and
-//! bounded protobuf messages, and the buffer that bytes wait in until they are whole.
+//! bounded protobuf messages, and the buffer that bytes wait in until they are whole or sent.
 //!
 //! Follows the multiformats [unsigned-varint] specification and the framing that the libp2p
 //! specifications share ("messages are prefixed with their length in bytes, as an unsigned varint").
@@ -26,10 +26,13 @@
 //!
 //! [unsigned-varint]: https://github.com/multiformats/unsigned-varint
 
+mod buffer;
 mod frame;
+mod gather;
 pub mod protobuf;
-mod receive;
+mod spare;
 pub mod varint;
 
+pub use buffer::Buffer;
 pub use frame::{FrameError, Frames};
-pub use receive::ReceiveBuffer;
+pub use gather::Gather;

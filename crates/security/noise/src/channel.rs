@@ -15,8 +15,8 @@ use crate::machine::{Inbound, Outbound};
 
 /// A connection whose bytes only the proven peer can read and write.
 ///
-/// What is written waits until it is worth a call of the operating system (64 KiB) or until a flush. The buffers
-/// begin small, grow with use, and are given back when nothing is in them.
+/// What is written waits until it is worth a call of the operating system (64 KiB) or until a flush. Who waits holds no
+/// more memory than there are bytes.
 pub(crate) struct Channel {
     io: BoxedIo,
     inbound: Inbound,
@@ -37,11 +37,14 @@ impl Channel {
     /// Sends all that was sealed.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outbound.pending().is_empty() {
-            let sent = ready!(Pin::new(&mut self.io).poll_write(cx, self.outbound.pending()))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            let Poll::Ready(sent) = Pin::new(&mut self.io).poll_write(cx, self.outbound.pending()) else {
+                self.outbound.rest();
+                return Poll::Pending;
+            };
+            match sent? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.outbound.sent(sent),
             }
-            self.outbound.sent(sent);
         }
         Poll::Ready(Ok(()))
     }
@@ -70,7 +73,7 @@ impl AsyncRead for Channel {
                     this.inbound.end()?;
                     break;
                 }
-                len => this.inbound.received(len),
+                _ => {}
             }
         }
         Poll::Ready(Ok(()))

@@ -1,14 +1,22 @@
 //! The secure upgrade: the handshake over a byte stream.
 
-use std::{fmt, io, ops::Range};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use async_trait::async_trait;
 use sinew_core::{BoxedIo, Role, SecureRequest, SecureUpgrade, Secured, SecurityError};
 use sinew_crypto::x25519::Secret;
 use sinew_identity::{Signer, SigningError};
 use sinew_machine::ProtocolId;
-use sinew_wire::ReceiveBuffer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use sinew_wire::Buffer;
+use tokio::io::AsyncWriteExt;
+use tokio_util::io::poll_read_buf;
 
 use crate::{
     channel::Channel,
@@ -60,7 +68,7 @@ impl SecureUpgrade for Noise {
             request.expected,
             request.muxers,
         );
-        let mut received = receive::buffer();
+        let mut received = Buffer::new();
         let outcome = run(handshake, &mut io, &mut received).await?;
         tracing::debug!(peer = %outcome.peer, muxer = ?outcome.muxer, "noise handshake done");
         let inbound = Inbound::new(&outcome.keys.receive, received);
@@ -73,7 +81,7 @@ impl SecureUpgrade for Noise {
 async fn run(
     mut handshake: Handshake,
     io: &mut BoxedIo,
-    received: &mut ReceiveBuffer,
+    received: &mut Buffer,
 ) -> Result<Outcome, SecurityError> {
     loop {
         match handshake.proceed().map_err(refused)? {
@@ -95,7 +103,7 @@ async fn run(
 /// Reads until a frame is there. What arrives behind it stays in `received`.
 async fn read_frame(
     io: &mut BoxedIo,
-    received: &mut ReceiveBuffer,
+    received: &mut Buffer,
     max: usize,
 ) -> Result<Range<usize>, SecurityError> {
     loop {
@@ -105,11 +113,19 @@ async fn read_frame(
         if let Some(frame) = receive::frame(received.unread()) {
             return Ok(frame);
         }
-        match io.read_buf(received.room()).await? {
-            0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-            len => received.received(len),
+        if poll_fn(|cx| poll_receive(io, received, cx)).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
     }
+}
+
+/// Reads what there is, and says how much; whoever waits holds no memory.
+fn poll_receive(io: &mut BoxedIo, received: &mut Buffer, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let read = poll_read_buf(Pin::new(io), cx, received.room(receive::LARGEST));
+    if read.is_pending() {
+        received.rest();
+    }
+    read
 }
 
 fn refused(error: HandshakeError) -> SecurityError {

@@ -12,15 +12,12 @@ use sinew_core::BoxedIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use crate::record::{Inbound, Outbound, Received, RecordError, Schedule};
-
-/// Records that one call of the operating system sends at most.
-const SLICES: usize = 16;
+use crate::record::{Inbound, MAX_TEXT, Outbound, Received, RecordError, Schedule};
 
 /// A connection whose bytes only the proven peer can read and write.
 ///
-/// What is written waits until it is worth a call of the operating system (64 KiB) or until a flush. Buffers begin
-/// small, grow with use, and are given back when nothing is in them.
+/// What is written waits until it is worth a call of the operating system (64 KiB) or until a flush. Who waits holds no
+/// more memory than there are bytes.
 pub(crate) struct Channel {
     io: BoxedIo,
     inbound: Inbound,
@@ -50,14 +47,15 @@ impl Channel {
 
     /// Sends all that was sealed.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outbound.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let used = self.outbound.pending(&mut slices);
-            let sent = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..used]))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        while !self.outbound.pending().is_empty() {
+            let Poll::Ready(sent) = Pin::new(&mut self.io).poll_write(cx, self.outbound.pending()) else {
+                self.outbound.rest();
+                return Poll::Pending;
+            };
+            match sent? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.outbound.sent(sent),
             }
-            self.outbound.sent(sent);
         }
         Poll::Ready(Ok(()))
     }
@@ -68,9 +66,7 @@ impl Channel {
             self.inbound.rest();
             return Poll::Pending;
         };
-        let received = received?;
-        self.inbound.received(received);
-        Poll::Ready(Ok(received > 0))
+        Poll::Ready(Ok(received? > 0))
     }
 
     /// Follows the peer to its next keys. Ours change before the next text, however often the peer asks for it.
@@ -87,27 +83,23 @@ impl Channel {
             self.outbound.update_keys(&mut *self.schedule)?;
             self.update_due = false;
         }
-        self.outbound.write(slices)
+        Ok(self.outbound.write(slices))
     }
 
     /// Ends our direction with a goodbye that the peer can trust.
-    fn say_goodbye(&mut self) -> io::Result<()> {
+    fn say_goodbye(&mut self) {
         if !self.shut_down {
             self.shut_down = true;
-            self.outbound
-                .alert(AlertDescription::CloseNotify)
-                .map_err(io::Error::other)?;
+            self.outbound.alert(AlertDescription::CloseNotify);
         }
-        Ok(())
     }
 
     /// Tells the other side as much as it will hear, and ends our direction.
     fn fail(&mut self, cx: &mut Context<'_>, error: RecordError) -> io::Error {
         if let Some(alert) = error.alert().filter(|_| !self.shut_down) {
             self.shut_down = true;
-            if self.outbound.alert(alert).is_ok() {
-                let _ = self.poll_send(cx);
-            }
+            self.outbound.alert(alert);
+            let _ = self.poll_send(cx);
         }
         error.into()
     }
@@ -122,12 +114,14 @@ impl AsyncRead for Channel {
         let this = &mut *self;
         let before = out.filled().len();
         while out.remaining() > 0 {
-            match this.inbound.next() {
-                Ok(Received::Text) => {
-                    let text = this.inbound.text();
-                    let len = text.len().min(out.remaining());
-                    out.put_slice(&text[..len]);
-                    this.inbound.take_text(len);
+            let most = this.inbound.available().min(out.remaining());
+            match this.inbound.next(out.initialize_unfilled_to(most)) {
+                Ok(Received::Text(len)) => {
+                    out.advance(len);
+                    // What does not fit is opened once there is room for all of it.
+                    if out.remaining() < MAX_TEXT {
+                        break;
+                    }
                 }
                 Ok(Received::KeyUpdate { requested }) => {
                     if let Err(error) = this.follow(requested) {
@@ -180,7 +174,7 @@ impl AsyncWrite for Channel {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.say_goodbye()?;
+        self.say_goodbye();
         ready!(self.as_mut().poll_flush(cx))?;
         Pin::new(&mut self.io).poll_shutdown(cx)
     }

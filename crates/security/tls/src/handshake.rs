@@ -14,7 +14,7 @@ use rustls::{
 use sinew_core::{BoxedIo, SecurityError};
 use sinew_identity::PublicKey;
 use sinew_machine::Culpable;
-use sinew_wire::ReceiveBuffer;
+use sinew_wire::Buffer;
 use tokio_util::io::poll_read_buf;
 
 pub(crate) use connection::Connection;
@@ -22,11 +22,11 @@ pub use error::HandshakeError;
 
 use crate::{
     certificate::peer_key,
-    record::{self, Inbound, Opening, Outbound, Schedule, Sealing},
+    record::{self, Inbound, Opening, Outbound, ROOM, Schedule, Sealing},
     verifier::Verifier,
 };
 
-/// Bytes of handshake records that may lie here. The largest honest flight, with an RSA identity and an RSA
+/// Bytes of handshake records that rustls is shown and cannot use up. The largest honest flight, with an RSA identity and an RSA
 /// certificate of 8,192 bits each, takes 8 KiB.
 const MAX_FLIGHT: usize = 32 * 1024;
 
@@ -53,7 +53,7 @@ pub(crate) async fn run<C: Connection>(
     verifier: &Verifier,
     io: &mut BoxedIo,
 ) -> Result<Outcome, SecurityError> {
-    let mut incoming = record::buffer();
+    let mut incoming = Buffer::new();
     // How much of what came rustls has been shown: whole records and no more, so that it opens none with text.
     let mut shown = 0;
     let mut outgoing = Outgoing::default();
@@ -67,6 +67,7 @@ pub(crate) async fn run<C: Connection>(
                 let sealed = tls.state().negotiated_key_exchange_group().is_some();
                 shown = loop {
                     match record::end_of_record(incoming.unread(), shown, sealed).map_err(broken)? {
+                        Some(end) if end > MAX_FLIGHT => return Err(broken(HandshakeError::TooLong)),
                         Some(end) => break end,
                         None => receive(io, &mut incoming, &mut outgoing).await?,
                     }
@@ -117,27 +118,24 @@ fn encode<D>(data: &mut EncodeTlsData<'_, D>, outgoing: &mut Outgoing) {
 /// Reads, and meanwhile sends what waits: the other side may read nothing before it is rid of its own bytes.
 async fn receive(
     io: &mut BoxedIo,
-    incoming: &mut ReceiveBuffer,
+    incoming: &mut Buffer,
     outgoing: &mut Outgoing,
 ) -> Result<(), SecurityError> {
-    if incoming.unread().len() > MAX_FLIGHT {
-        return Err(broken(HandshakeError::TooLong));
-    }
     let received = poll_fn(|cx| {
         let sent = outgoing.poll_send(io, cx);
-        match (poll_read_buf(Pin::new(&mut *io), cx, incoming.room()), sent) {
-            // What the other side said last tells more than that it does not listen any more.
-            (Poll::Ready(received), _) => Poll::Ready(received),
-            (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
-            (Poll::Pending, _) => Poll::Pending,
+        // What the other side said last tells more than that it does not listen any more.
+        if let received @ Poll::Ready(_) = poll_read_buf(Pin::new(&mut *io), cx, incoming.room(ROOM)) {
+            return received;
+        }
+        incoming.rest();
+        match sent {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => Poll::Pending,
         }
     });
     match received.await? {
         0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-        len => {
-            incoming.received(len);
-            Ok(())
-        }
+        _ => Ok(()),
     }
 }
 
@@ -150,7 +148,7 @@ async fn tell<C: Connection>(tls: &mut C, io: &mut BoxedIo, mut outgoing: Outgoi
     let _ = outgoing.send(io).await;
 }
 
-fn finish<C: Connection>(tls: C, incoming: ReceiveBuffer) -> Result<Outcome, SecurityError> {
+fn finish<C: Connection>(tls: C, incoming: Buffer) -> Result<Outcome, SecurityError> {
     let local = |error: Error| SecurityError::Local(Box::new(error));
     let state = tls.state();
     let key = peer_key(state.peer_certificates().unwrap_or_default())?;
@@ -161,7 +159,7 @@ fn finish<C: Connection>(tls: C, incoming: ReceiveBuffer) -> Result<Outcome, Sec
     Ok(Outcome {
         key,
         alpn,
-        inbound: Inbound::new(Opening::new(suite, secrets.rx), incoming),
+        inbound: Inbound::new(Opening::new(secrets.rx), incoming),
         outbound: Outbound::new(Sealing::new(suite, secrets.tx)),
         schedule,
     })

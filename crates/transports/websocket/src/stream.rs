@@ -76,11 +76,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketStream<S> {
     /// Sends all that waits.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outbound.pending().is_empty() {
-            let sent = ready!(Pin::new(&mut self.io).poll_write(cx, self.outbound.pending()))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            let Poll::Ready(sent) = Pin::new(&mut self.io).poll_write(cx, self.outbound.pending()) else {
+                self.outbound.rest();
+                return Poll::Pending;
+            };
+            match sent? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.outbound.sent(sent),
             }
-            self.outbound.sent(sent);
         }
         Poll::Ready(Ok(()))
     }

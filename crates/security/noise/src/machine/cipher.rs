@@ -1,6 +1,6 @@
 //! One direction of the transport phase: a key and a counter that never comes back.
 
-use sinew_crypto::chacha20poly1305::{Key, TAG};
+use sinew_crypto::aead::{Key, TAG};
 
 use super::FrameError;
 
@@ -14,7 +14,7 @@ pub(crate) struct Counted {
 impl Counted {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         Self {
-            key: Key::new(key),
+            key: Key::noise(key),
             counter: 0,
         }
     }

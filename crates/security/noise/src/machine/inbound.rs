@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use sinew_crypto::chacha20poly1305::TAG;
-use sinew_wire::ReceiveBuffer;
+use sinew_crypto::aead::TAG;
+use sinew_wire::Buffer;
 
 use super::{FrameError, cipher::Counted, receive};
 
@@ -16,7 +16,7 @@ const TEXT_AN_EMPTY_FRAME: usize = 256;
 #[derive(Debug)]
 pub struct Inbound {
     key: Counted,
-    buffer: ReceiveBuffer,
+    buffer: Buffer,
     /// Text that was opened where it lay, because the reader had no room for all of it.
     text: Range<usize>,
     /// How many more empty frames are borne.
@@ -26,7 +26,7 @@ pub struct Inbound {
 
 impl Inbound {
     /// Opens with `key`, beginning with what `buffer` already holds.
-    pub(crate) fn new(key: &[u8; 32], buffer: ReceiveBuffer) -> Self {
+    pub(crate) fn new(key: &[u8; 32], buffer: Buffer) -> Self {
         Self {
             key: Counted::new(key),
             buffer,
@@ -39,7 +39,7 @@ impl Inbound {
     /// Opens with `key` what will be given to [`Inbound::push`].
     #[must_use]
     pub fn with_key(key: &[u8; 32]) -> Self {
-        Self::new(key, receive::buffer())
+        Self::new(key, Buffer::new())
     }
 
     /// Adds bytes as they came from the wire.
@@ -88,12 +88,7 @@ impl Inbound {
 
     /// The buffer to read into, once [`Inbound::read`] has nothing left to give.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
-        self.buffer.room()
-    }
-
-    /// Notes that a read brought `read` bytes.
-    pub(crate) fn received(&mut self, read: usize) {
-        self.buffer.received(read);
+        self.buffer.room(receive::LARGEST)
     }
 
     /// Gives back memory while nothing arrives. Called like [`Inbound::room`].

@@ -2,7 +2,8 @@
 
 use std::io::IoSlice;
 
-use sinew_crypto::chacha20poly1305::TAG;
+use sinew_crypto::aead::TAG;
+use sinew_wire::{Buffer, Gather};
 
 use super::{FrameError, cipher::Counted};
 
@@ -12,17 +13,14 @@ const HEADER: usize = 2;
 pub const MAX_TEXT: usize = 0xffff - TAG;
 /// So many sealed bytes are worth a call of the operating system; below that they wait for a flush.
 const WORTH_SENDING: usize = 64 * 1024;
-/// One call seals at most two of the largest frames, so that the first is sent while the next are sealed.
-const MAX_WRITE: usize = 2 * MAX_TEXT;
-/// A buffer of this size is kept when all is sent.
-const KEPT: usize = 512;
+/// The largest frame.
+const FRAME: usize = HEADER + MAX_TEXT + TAG;
 
 /// Seals what goes to the peer and holds it until it is sent.
 #[derive(Debug)]
 pub struct Outbound {
     key: Counted,
-    buffer: Vec<u8>,
-    sent: usize,
+    buffer: Buffer,
 }
 
 impl Outbound {
@@ -31,8 +29,7 @@ impl Outbound {
     pub fn new(key: &[u8; 32]) -> Self {
         Self {
             key: Counted::new(key),
-            buffer: Vec::new(),
-            sent: 0,
+            buffer: Buffer::new(),
         }
     }
 
@@ -42,18 +39,14 @@ impl Outbound {
         self.pending().len() >= WORTH_SENDING
     }
 
-    /// Seals text of `slices`, in as few frames as it takes, and says how much: all of it, or the first 128 KiB.
+    /// Seals text of `slices`, in as few frames as it takes, and says how much: all of it, or as much as fills the buffer,
+    /// which takes two of the largest frames. Something, unless it [is full](Outbound::is_full).
     ///
     /// # Errors
     /// [`FrameError::Exhausted`], then and ever after.
     pub fn write(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, FrameError> {
-        let total = slices
-            .iter()
-            .map(|slice| slice.len())
-            .sum::<usize>()
-            .min(MAX_WRITE);
-        self.reserve(total + total.div_ceil(MAX_TEXT) * (HEADER + TAG));
-        let mut text = Text { slices, offset: 0 };
+        let mut text = Gather::new(slices);
+        let total = text.len().min(self.fits());
         let mut left = total;
         while left > 0 {
             let len = left.min(MAX_TEXT);
@@ -66,7 +59,7 @@ impl Outbound {
     /// What waits to be sent.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
-        &self.buffer[self.sent..]
+        self.buffer.unread()
     }
 
     /// Notes that the first `len` bytes of what was waiting are sent.
@@ -74,64 +67,31 @@ impl Outbound {
     /// # Panics
     /// When fewer were waiting.
     pub fn sent(&mut self, len: usize) {
-        assert!(len <= self.pending().len(), "no more is sent than was waiting");
-        self.sent += len;
-        if self.sent == self.buffer.len() {
-            self.buffer.clear();
-            self.sent = 0;
-        }
+        self.buffer.take(len);
     }
 
-    /// Gives back memory when nothing waits.
+    /// Gives back memory while nothing is sent.
     pub(crate) fn rest(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.buffer = Vec::new();
-        }
+        self.buffer.rest();
     }
 
-    fn reserve(&mut self, more: usize) {
-        if self.buffer.capacity() - self.buffer.len() < more {
-            self.buffer.drain(..std::mem::take(&mut self.sent));
-            self.buffer.reserve(more);
-        }
+    /// How much text there is room for, in frames that may be the largest: no short one is made of what does not fit.
+    fn fits(&self) -> usize {
+        let room = Buffer::SIZE.saturating_sub(self.pending().len());
+        room / FRAME * MAX_TEXT
     }
 
     /// Appends one frame with the next `len` bytes of `text`: one copy, then sealed where it lies.
-    fn seal_frame(&mut self, text: &mut Text<'_>, len: usize) -> Result<(), FrameError> {
-        let start = self.buffer.len();
+    fn seal_frame(&mut self, text: &mut Gather<'_>, len: usize) -> Result<(), FrameError> {
+        let buffer = self.buffer.room(HEADER + len + TAG);
+        let start = buffer.len();
         let sealed = u16::try_from(len + TAG).expect("a frame takes at most MAX_TEXT bytes");
-        self.buffer.extend_from_slice(&sealed.to_be_bytes());
-        text.copy(len, &mut self.buffer);
-        let tag = self
-            .key
-            .seal(&mut self.buffer[start + HEADER..])
-            .inspect_err(|_| {
-                self.buffer.truncate(start);
-            })?;
-        self.buffer.extend_from_slice(&tag);
+        buffer.extend_from_slice(&sealed.to_be_bytes());
+        text.copy(len, buffer);
+        let tag = self.key.seal(&mut buffer[start + HEADER..]);
+        let tag = tag.inspect_err(|_| buffer.truncate(start))?;
+        buffer.extend_from_slice(&tag);
         Ok(())
-    }
-}
-
-/// A walk through slices.
-struct Text<'a> {
-    slices: &'a [IoSlice<'a>],
-    offset: usize,
-}
-
-impl Text<'_> {
-    /// Appends the next `len` bytes to `out`.
-    fn copy(&mut self, mut len: usize, out: &mut Vec<u8>) {
-        while let (1.., [first, rest @ ..]) = (len, self.slices) {
-            let piece = &first[self.offset..];
-            let taken = piece.len().min(len);
-            out.extend_from_slice(&piece[..taken]);
-            len -= taken;
-            self.offset += taken;
-            if self.offset == first.len() {
-                (self.slices, self.offset) = (rest, 0);
-            }
-        }
     }
 }
 
@@ -156,30 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_given_back_when_all_is_sent() {
-        let mut outbound = Outbound::new(&[7; 32]);
-        outbound.write(&[IoSlice::new(&[1; 100_000])]).unwrap();
-        outbound.sent(50_000);
-        outbound.rest();
-        outbound.sent(outbound.pending().len());
-        assert!(outbound.buffer.capacity() > 100_000);
-        outbound.rest();
-        assert_eq!(outbound.buffer.capacity(), 0);
-    }
-
-    #[test]
     fn a_slow_socket_does_not_let_the_buffer_grow() {
         let mut outbound = Outbound::new(&[7; 32]);
         for _ in 0..1_000 {
             if !outbound.is_full() {
-                outbound.write(&[IoSlice::new(&[1; 64 * 1024])]).unwrap();
+                assert!(outbound.write(&[IoSlice::new(&[1; 200_000])]).unwrap() >= MAX_TEXT);
             }
+            assert!(outbound.pending().len() <= Buffer::SIZE);
             outbound.sent(1_000);
         }
-        assert!(
-            outbound.buffer.capacity() <= 512 * 1024,
-            "{}",
-            outbound.buffer.capacity()
-        );
     }
 }

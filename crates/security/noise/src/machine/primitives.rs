@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sinew_crypto::{
     Sha256,
-    chacha20poly1305::{Key, TAG},
+    aead::{Key, TAG},
     x25519::{self, Secret},
 };
 use snow::{
@@ -150,7 +150,7 @@ impl Cipher for Aead {
     }
 
     fn set(&mut self, key: &[u8; 32]) {
-        self.0 = Some(Key::new(key));
+        self.0 = Some(Key::noise(key));
     }
 
     fn encrypt(&self, nonce: u64, aad: &[u8], plain: &[u8], out: &mut [u8]) -> usize {

@@ -2,17 +2,10 @@
 
 use std::ops::Range;
 
-use sinew_wire::ReceiveBuffer;
-
 /// The length in front of each message (noise, Wire Format).
 const HEADER: usize = 2;
-/// The largest read: two of the largest frames, and so never less than what is missing of one.
-const LARGEST: usize = 2 * (HEADER + 0xffff);
-
-/// A buffer for frames.
-pub(crate) fn buffer() -> ReceiveBuffer {
-    ReceiveBuffer::new(LARGEST)
-}
+/// The least room for a read: what may be missing of the largest frame.
+pub(crate) const LARGEST: usize = HEADER + 0xffff;
 
 /// The length of the first frame as it is announced, if that much has arrived.
 pub(crate) fn announced(received: &[u8]) -> Option<usize> {

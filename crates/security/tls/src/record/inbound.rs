@@ -4,9 +4,14 @@ use std::ops::Range;
 
 use rustls::{AlertDescription, ContentType};
 
-use sinew_wire::ReceiveBuffer;
+use sinew_crypto::aead::TAG;
+use sinew_wire::Buffer;
 
-use super::{Opening, RecordError, incoming::sealed_record, keys::Secrets};
+use super::{
+    Opening, RecordError,
+    incoming::{HEADER, ROOM, sealed_record},
+    keys::Secrets,
+};
 
 /// Records without text that a peer may send ahead of useful ones.
 const PATIENCE: u32 = 1_000;
@@ -22,8 +27,8 @@ const KEY_UPDATE: u8 = 24;
 /// What the peer sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Received {
-    /// Text, which [`Inbound::text`] has.
-    Text,
+    /// So many bytes of text.
+    Text(usize),
     /// The peer goes on with new keys, and may want us to do the same.
     KeyUpdate {
         /// Whether our keys are to change too.
@@ -39,7 +44,7 @@ pub(crate) enum Received {
 #[derive(Debug)]
 pub(crate) struct Inbound {
     keys: Opening,
-    buffer: ReceiveBuffer,
+    buffer: Buffer,
     /// Text that was opened where it lay, and was not taken.
     text: Range<usize>,
     /// A handshake message of which not all has come.
@@ -52,7 +57,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     /// Opens with `keys`, beginning with what `buffer` already holds.
-    pub(crate) fn new(keys: Opening, buffer: ReceiveBuffer) -> Self {
+    pub(crate) fn new(keys: Opening, buffer: Buffer) -> Self {
         Self {
             keys,
             buffer,
@@ -64,16 +69,21 @@ impl Inbound {
         }
     }
 
-    /// What comes next. After a key update the keys have to be replaced before the next call.
+    /// What comes next; text goes into `out`. After a key update the keys have to be replaced before the next call.
+    ///
+    /// A record that fits is opened straight into `out`, so that decryption is the only copy.
     ///
     /// # Errors
     /// [`RecordError`], then and ever after.
-    pub(crate) fn next(&mut self) -> Result<Received, RecordError> {
+    pub(crate) fn next(&mut self, out: &mut [u8]) -> Result<Received, RecordError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        while !self.ended && self.text.is_empty() {
-            match self.open_record() {
+        if !self.text.is_empty() {
+            return Ok(Received::Text(self.take_text(out)));
+        }
+        while !self.ended {
+            match self.open_record(out) {
                 Ok(None) => {}
                 Ok(Some(received)) => return Ok(received),
                 Err(error) => {
@@ -82,22 +92,17 @@ impl Inbound {
                 }
             }
         }
-        Ok(if self.ended { Received::End } else { Received::Text })
+        Ok(Received::End)
     }
 
-    /// The text that was opened last and not taken.
-    pub(crate) fn text(&mut self) -> &[u8] {
-        self.buffer.at(self.text.clone())
-    }
-
-    /// Takes the first `len` bytes of the text.
-    pub(crate) fn take_text(&mut self, len: usize) {
-        self.text.start += len;
+    /// The most text that [`Inbound::next`] could give now.
+    pub(crate) fn available(&self) -> usize {
+        self.text.len() + self.buffer.unread().len()
     }
 
     /// Continues with the next keys.
     pub(crate) fn replace_keys(&mut self, secrets: Secrets) {
-        self.keys.replace(secrets);
+        self.keys = Opening::new(secrets);
     }
 
     /// The bytes below have ended.
@@ -110,12 +115,7 @@ impl Inbound {
 
     /// The buffer to read into, once [`Inbound::next`] has nothing left to give.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
-        self.buffer.room()
-    }
-
-    /// Notes that a read brought `read` bytes.
-    pub(crate) fn received(&mut self, read: usize) {
-        self.buffer.received(read);
+        self.buffer.room(ROOM)
     }
 
     /// Gives back memory while nothing arrives. Called like [`Inbound::room`].
@@ -123,30 +123,53 @@ impl Inbound {
         self.buffer.rest();
     }
 
-    /// Opens the next record; `None` if it brought nothing that anybody waits for, or text.
-    fn open_record(&mut self) -> Result<Option<Received>, RecordError> {
-        let Some(record) = sealed_record(self.buffer.unread())? else {
+    /// Opens the next record; `None` if it brought nothing that anybody waits for.
+    fn open_record(&mut self, out: &mut [u8]) -> Result<Option<Received>, RecordError> {
+        let Some(end) = sealed_record(self.buffer.unread())? else {
             return Ok(Some(Received::Nothing));
         };
-        let opened = self.keys.open(&mut self.buffer.unread_mut()[record.clone()]);
-        let opened = opened.map_err(RecordError::Refused)?;
-        let (kind, len) = (opened.typ, opened.payload.len());
-        let text = self.buffer.place(record.start..record.start + len);
-        self.buffer.take(record.end);
+        let record = &mut self.buffer.unread_mut()[..end];
+        // Type and padding stand behind the text.
+        let inner = end.saturating_sub(HEADER + TAG);
+        let fits = inner <= out.len();
+        let opened = if fits {
+            self.keys.open_into(record, &mut out[..inner])
+        } else {
+            self.keys.open(record)
+        };
+        let (kind, len) = opened.map_err(RecordError::Refused)?;
+        let text = self.buffer.place(HEADER..HEADER + len);
+        self.buffer.take(end);
         self.charge(kind, len)?;
+        // RFC 8446, section 5.1: nothing stands between the parts of a handshake message.
+        if kind != ContentType::Handshake && !self.message.is_empty() {
+            return Err(RecordError::Message(self.message[0]));
+        }
+        if kind == ContentType::ApplicationData {
+            let len = if fits { len } else { self.keep(text, out) };
+            return Ok((len > 0).then_some(Received::Text(len)));
+        }
+        let content = if fits { &out[..len] } else { self.buffer.at(text) };
+        let content = content.to_vec();
         match kind {
-            // RFC 8446, section 5.1: nothing stands between the parts of a handshake message.
-            _ if kind != ContentType::Handshake && !self.message.is_empty() => {
-                Err(RecordError::Message(self.message[0]))
-            }
-            ContentType::ApplicationData => {
-                self.text = text;
-                Ok(None)
-            }
-            ContentType::Handshake => self.handshake(text),
-            ContentType::Alert => self.alert(text),
+            ContentType::Handshake => self.handshake(&content),
+            ContentType::Alert => self.alert(&content),
             kind => Err(RecordError::Type(kind.into())),
         }
+    }
+
+    /// Hands out as much of the text as `out` takes, and keeps the rest where it lies.
+    fn keep(&mut self, text: Range<usize>, out: &mut [u8]) -> usize {
+        self.text = text;
+        self.take_text(out)
+    }
+
+    fn take_text(&mut self, out: &mut [u8]) -> usize {
+        let len = self.text.len().min(out.len());
+        let from = self.text.start;
+        out[..len].copy_from_slice(self.buffer.at(from..from + len));
+        self.text.start += len;
+        len
     }
 
     /// Text earns patience, and everything else costs it.
@@ -160,9 +183,9 @@ impl Inbound {
         Ok(())
     }
 
-    fn alert(&mut self, content: Range<usize>) -> Result<Option<Received>, RecordError> {
+    fn alert(&mut self, content: &[u8]) -> Result<Option<Received>, RecordError> {
         // RFC 8446, section 6: level and description; all but two kinds end the connection, whatever their level.
-        match *self.buffer.at(content) {
+        match *content {
             [_, description] => match AlertDescription::from(description) {
                 AlertDescription::CloseNotify => {
                     self.ended = true;
@@ -176,12 +199,12 @@ impl Inbound {
     }
 
     /// Handles the handshake messages that may come after the handshake.
-    fn handshake(&mut self, content: Range<usize>) -> Result<Option<Received>, RecordError> {
+    fn handshake(&mut self, content: &[u8]) -> Result<Option<Received>, RecordError> {
         if content.is_empty() {
             // RFC 8446, section 5.1: no empty fragments of handshake messages.
             return Err(RecordError::Type(ContentType::Handshake.into()));
         }
-        self.message.extend_from_slice(self.buffer.at(content));
+        self.message.extend_from_slice(content);
         let received = self.handshake_messages();
         if self.message.is_empty() {
             self.message = Vec::new();

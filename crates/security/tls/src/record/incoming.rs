@@ -1,31 +1,24 @@
 //! The records among the bytes that came from the peer: whole ones, and at the end perhaps a part of one.
 
-use std::ops::Range;
-
-use sinew_wire::ReceiveBuffer;
-
 use super::RecordError;
 
 /// Type, version and length in front of each record (RFC 8446, section 5.1).
 pub(crate) const HEADER: usize = 5;
-/// The most that a sealed record carries: 16 KiB of text, and 256 bytes for what sealing adds (RFC 8446, section 5.2).
-const MAX_PAYLOAD: usize = 16 * 1024 + 256;
+/// The most text that one record takes (RFC 8446, section 5.1).
+pub(crate) const MAX_TEXT: usize = 16 * 1024;
+/// The most that a sealed record carries: text, and 256 bytes for what sealing adds (RFC 8446, section 5.2).
+const MAX_PAYLOAD: usize = MAX_TEXT + 256;
 /// The type of a record with handshake messages that are not sealed (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
 /// The type of a sealed record (RFC 8446, section 5.2).
-const APPLICATION_DATA: u8 = 23;
+pub(super) const APPLICATION_DATA: u8 = 23;
 /// What every record says instead of a version. RFC 8446, section 5.1, ignores it; Go's TLS does not, and so everybody
 /// sends it, and garbage shows at once.
-const VERSION: [u8; 2] = [3, 3];
+pub(super) const VERSION: [u8; 2] = [3, 3];
 /// The first record of a client may say TLS 1.0 (RFC 8446, section 5.1).
 const HANDSHAKE_VERSIONS: [[u8; 2]; 2] = [[3, 1], VERSION];
-/// The largest read: four of the largest records.
-const LARGEST: usize = 4 * (HEADER + MAX_PAYLOAD);
-
-/// A buffer for records.
-pub(crate) fn buffer() -> ReceiveBuffer {
-    ReceiveBuffer::new(LARGEST)
-}
+/// The least room for a read: some records.
+pub(crate) const ROOM: usize = 4 * (HEADER + MAX_PAYLOAD);
 
 /// Where the first record that begins at `offset` ends, counted from the first byte that is here, if all of it
 /// has arrived. A header that cannot be one counts as a whole record: whoever reads it will say so. Once the
@@ -56,8 +49,8 @@ pub(crate) fn end_of_record(
     Ok((HEADER + length <= here.len()).then_some(offset + HEADER + length))
 }
 
-/// Where the content of the first sealed record lies, if all of it has arrived.
-pub(crate) fn sealed_record(received: &[u8]) -> Result<Option<Range<usize>>, RecordError> {
+/// How long the first sealed record is, with its header, if all of it has arrived.
+pub(crate) fn sealed_record(received: &[u8]) -> Result<Option<usize>, RecordError> {
     // The type is looked at as soon as it is there.
     if let Some(&kind) = received.first().filter(|&&kind| kind != APPLICATION_DATA) {
         return Err(RecordError::Type(kind));
@@ -73,7 +66,7 @@ pub(crate) fn sealed_record(received: &[u8]) -> Result<Option<Range<usize>>, Rec
         return Err(RecordError::TooLong(length));
     }
     let end = HEADER + length;
-    Ok((end <= received.len()).then_some(HEADER..end))
+    Ok((end <= received.len()).then_some(end))
 }
 
 #[cfg(test)]
@@ -83,9 +76,9 @@ mod tests {
     #[test]
     fn records_are_found_behind_one_another() {
         let received = [23, 3, 3, 0, 1, 7, 23, 3, 3, 0, 0, 23, 3, 3, 0, 2, 8, 9];
-        assert_eq!(sealed_record(&received), Ok(Some(5..6)));
-        assert_eq!(sealed_record(&received[6..]), Ok(Some(5..5)));
-        assert_eq!(sealed_record(&received[11..]), Ok(Some(5..7)));
+        assert_eq!(sealed_record(&received), Ok(Some(6)));
+        assert_eq!(sealed_record(&received[6..]), Ok(Some(5)));
+        assert_eq!(sealed_record(&received[11..]), Ok(Some(7)));
         assert_eq!(end_of_record(&received, 6, true), Ok(Some(11)));
         assert_eq!(end_of_record(&received, 11, true), Ok(Some(18)));
         for end in 0..7 {

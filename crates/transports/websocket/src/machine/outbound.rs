@@ -2,6 +2,8 @@
 
 use std::io::IoSlice;
 
+use sinew_wire::{Buffer, Gather};
+
 use super::{
     header::{Header, Kind, MAX_HEADER},
     mask,
@@ -13,17 +15,13 @@ pub const MAX_MESSAGE: usize = 2 + 0xffff;
 /// So many bytes are worth a call of the operating system; more is not gathered.
 const WORTH_SENDING: usize = 64 * 1024;
 
-/// A buffer of this size is kept when all is sent.
-const KEPT: usize = 512;
-
 /// spec: RFC 6455, 7.4.1: a normal closure.
 const NORMAL: u16 = 1000;
 
 /// Writes our frames and holds them until they are sent. A client gives a fresh mask with each, a server none.
 #[derive(Debug, Default)]
 pub struct Outbound {
-    buffer: Vec<u8>,
-    sent: usize,
+    buffer: Buffer,
 }
 
 impl Outbound {
@@ -42,19 +40,11 @@ impl Outbound {
     /// Makes one message of the first [`MAX_MESSAGE`] bytes of `slices`, and says how many it took. No message is made of
     /// nothing.
     pub fn write(&mut self, slices: &[IoSlice<'_>], mask: Option<[u8; 4]>) -> usize {
-        let total: usize = slices.iter().map(|slice| slice.len()).sum();
-        let len = total.min(MAX_MESSAGE);
-        if len == 0 {
-            return 0;
+        let content = Gather::new(slices);
+        let len = content.len().min(MAX_MESSAGE);
+        if len > 0 {
+            self.frame(Kind::Binary, content, len, mask);
         }
-        let start = self.begin(Kind::Binary, len, mask);
-        let mut left = len;
-        for slice in slices {
-            let taken = slice.len().min(left);
-            self.buffer.extend_from_slice(&slice[..taken]);
-            left -= taken;
-        }
-        self.end(start, mask);
         len
     }
 
@@ -71,7 +61,7 @@ impl Outbound {
     /// What waits to be sent.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
-        &self.buffer[self.sent..]
+        self.buffer.unread()
     }
 
     /// Notes that the first `len` bytes of what was waiting are sent.
@@ -79,40 +69,27 @@ impl Outbound {
     /// # Panics
     /// When fewer were waiting.
     pub fn sent(&mut self, len: usize) {
-        assert!(len <= self.pending().len(), "no more is sent than was waiting");
-        self.sent += len;
-        if self.sent == self.buffer.len() {
-            self.buffer.clear();
-            self.sent = 0;
-        }
+        self.buffer.take(len);
     }
 
-    /// Gives back memory when nothing waits.
+    /// Gives back memory while nothing is sent.
     pub fn rest(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.buffer = Vec::new();
-        }
+        self.buffer.rest();
     }
 
     fn control(&mut self, kind: Kind, content: &[u8], mask: Option<[u8; 4]>) {
-        let start = self.begin(kind, content.len(), mask);
-        self.buffer.extend_from_slice(content);
-        self.end(start, mask);
+        let slices = [IoSlice::new(content)];
+        self.frame(kind, Gather::new(&slices), content.len(), mask);
     }
 
-    /// Writes a header and says where the content begins.
-    fn begin(&mut self, kind: Kind, len: usize, mask: Option<[u8; 4]>) -> usize {
-        if self.buffer.capacity() - self.buffer.len() < len + MAX_HEADER {
-            self.buffer.drain(..std::mem::take(&mut self.sent));
-            self.buffer.reserve(len + MAX_HEADER);
-        }
-        Header::write(kind, len, mask, &mut self.buffer);
-        self.buffer.len()
-    }
-
-    fn end(&mut self, start: usize, mask: Option<[u8; 4]>) {
+    /// Appends a frame with the first `len` bytes of `content`.
+    fn frame(&mut self, kind: Kind, mut content: Gather<'_>, len: usize, mask: Option<[u8; 4]>) {
+        let buffer = self.buffer.room(MAX_HEADER + len);
+        Header::write(kind, len, mask, buffer);
+        let start = buffer.len();
+        content.copy(len, buffer);
         if let Some(key) = mask {
-            mask::apply(&mut self.buffer[start..], key, 0);
+            mask::apply(&mut buffer[start..], key, 0);
         }
     }
 }
@@ -138,22 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_given_back() {
+    fn a_slow_socket_does_not_let_the_buffer_grow() {
         let mut outbound = Outbound::new();
         for _ in 0..1_000 {
             if !outbound.is_full() {
                 outbound.write(&[IoSlice::new(&[1; 100_000])], Some([1; 4]));
             }
+            assert!(outbound.pending().len() <= Buffer::SIZE);
             outbound.sent(1_000);
         }
-        assert!(
-            outbound.buffer.capacity() <= 512 * 1024,
-            "{}",
-            outbound.buffer.capacity()
-        );
-        outbound.sent(outbound.pending().len());
-        outbound.rest();
-        assert_eq!(outbound.buffer.capacity(), 0);
     }
 
     #[test]

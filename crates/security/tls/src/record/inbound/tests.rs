@@ -1,10 +1,13 @@
 //! A peer that never comes to the point: what it is borne, and what it makes us hold.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+use std::io::IoSlice;
+
 use rustls::{
     ConnectionTrafficSecrets,
-    crypto::cipher::{AeadKey, Iv, OutboundChunks},
+    crypto::cipher::{AeadKey, Iv},
 };
+use sinew_wire::Gather;
 
 use super::*;
 use crate::record::Sealing;
@@ -17,7 +20,7 @@ const TICKET: [u8; 204] = {
 
 const UPDATE: [u8; 5] = [KEY_UPDATE, 0, 0, 1, 1];
 
-/// More than any record that comes at once here, with what a read has room for beyond it.
+/// More than any message that is kept, however it grew.
 const A_READ: usize = 64 * 1024;
 
 fn secrets() -> Secrets {
@@ -39,21 +42,18 @@ impl Rig {
         let suite = suites.find(|suite| suite.common.suite == chacha).unwrap();
         Self {
             peer: Sealing::new(suite, secrets()),
-            ours: Inbound::new(Opening::new(suite, secrets()), crate::record::buffer()),
+            ours: Inbound::new(Opening::new(secrets()), Buffer::new()),
         }
     }
 
     /// One record arrives, and all that is there is opened and taken.
     fn send(&mut self, kind: ContentType, content: &[u8]) -> Result<Received, RecordError> {
-        let record = self.peer.seal(kind, OutboundChunks::Single(content)).unwrap();
-        self.ours.room().extend_from_slice(&record);
-        self.ours.received(record.len());
+        let slices = [IoSlice::new(content)];
+        let mut text = Gather::new(&slices);
+        self.peer.seal(kind, &mut text, content.len(), self.ours.room());
         let received = loop {
-            match self.ours.next() {
-                Ok(Received::Text) => {
-                    let len = self.ours.text().len();
-                    self.ours.take_text(len);
-                }
+            match self.ours.next(&mut [0; 100]) {
+                Ok(Received::Text(_)) => {}
                 Ok(Received::KeyUpdate { .. }) => {
                     self.peer.replace(secrets());
                     self.ours.replace_keys(secrets());
@@ -61,13 +61,9 @@ impl Rig {
                 other => break other,
             }
         };
-        assert!(self.held() < A_READ, "{} bytes are held", self.held());
+        let held = self.ours.buffer.unread().len() + self.ours.message.capacity();
+        assert!(held < A_READ, "{held} bytes are held");
         received
-    }
-
-    /// Memory that is taken, whether anything is in it or not.
-    fn held(&mut self) -> usize {
-        self.ours.room().capacity() + self.ours.message.capacity()
     }
 
     /// Sends records of one kind without end; how many were borne, and what came then.

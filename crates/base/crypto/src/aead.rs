@@ -1,12 +1,18 @@
-//! ChaCha20-Poly1305 (RFC 8439) with the counter nonces of the Noise framework.
+//! Authenticated encryption: ChaCha20-Poly1305 (RFC 8439) with the counters of the Noise framework, and the ciphers of
+//! TLS 1.3 with the numbers of its records.
 
 use std::fmt;
 
-use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+#[cfg(feature = "tls")]
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM};
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+#[cfg(feature = "tls")]
+use rustls::ConnectionTrafficSecrets;
 
-/// The length of a key (RFC 8439, section 2.8).
+/// The length of a key of ChaCha20-Poly1305 (RFC 8439, section 2.8).
 pub const KEY: usize = 32;
-/// The length of the authentication tag that follows the ciphertext (RFC 8439, section 2.8).
+/// The length of the authentication tag that follows the ciphertext, of all the ciphers (RFC 5116, section 5; RFC 8439,
+/// section 2.8).
 pub const TAG: usize = 16;
 
 /// The tag does not fit the ciphertext: somebody changed one of them, or the key is another.
@@ -14,15 +20,47 @@ pub const TAG: usize = 16;
 #[error("the ciphertext is not authentic")]
 pub struct Forged;
 
-/// A key, ready to seal and open. The caller never uses one nonce for two messages.
-pub struct Key(LessSafeKey);
+/// A key, ready to seal and open. The caller never uses one counter for two messages.
+pub struct Key {
+    key: LessSafeKey,
+    /// What the counter is mixed into.
+    iv: [u8; NONCE_LEN],
+    encode: fn(u64) -> [u8; 8],
+}
 
 impl Key {
-    /// The key that `bytes` stand for. The copy inside is overwritten when it is dropped.
+    /// The key of ChaCha20-Poly1305 that `bytes` stand for, for the counters of Noise: four zero bytes, then the counter in
+    /// little-endian order (Noise, section 12.3). The copy inside is overwritten when it is dropped.
     #[must_use]
-    pub fn new(bytes: &[u8; KEY]) -> Self {
+    pub fn noise(bytes: &[u8; KEY]) -> Self {
         let key = UnboundKey::new(&CHACHA20_POLY1305, bytes).expect("the key has the cipher's length");
-        Self(LessSafeKey::new(key))
+        Self {
+            key: LessSafeKey::new(key),
+            iv: [0; NONCE_LEN],
+            encode: u64::to_le_bytes,
+        }
+    }
+
+    /// The key of one direction of TLS 1.3, for the numbers of its records: in big-endian order, mixed into the secret
+    /// initialisation vector (RFC 8446, section 5.3).
+    ///
+    /// # Panics
+    /// For a cipher that [`tls::provider`](crate::tls::provider) does not have.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(secrets: &ConnectionTrafficSecrets) -> Self {
+        let (cipher, key, iv) = match secrets {
+            ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (&AES_128_GCM, key, iv),
+            ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (&AES_256_GCM, key, iv),
+            ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (&CHACHA20_POLY1305, key, iv),
+            _ => unreachable!("the suites of our provider are of these three"),
+        };
+        let key = UnboundKey::new(cipher, key.as_ref()).expect("the key has the cipher's length");
+        Self {
+            key: LessSafeKey::new(key),
+            iv: iv.as_ref().try_into().expect("all nonces are of one length"),
+            encode: u64::to_be_bytes,
+        }
     }
 
     /// Encrypts `text` where it lies and gives the tag that belongs behind it.
@@ -32,8 +70,8 @@ impl Key {
     #[must_use]
     pub fn seal_in_place(&self, counter: u64, aad: &[u8], text: &mut [u8]) -> [u8; TAG] {
         let tag = self
-            .0
-            .seal_in_place_separate_tag(nonce(counter), Aad::from(aad), text)
+            .key
+            .seal_in_place_separate_tag(self.nonce(counter), Aad::from(aad), text)
             .expect("the text is shorter than 256 GiB");
         let mut out = [0; TAG];
         out.copy_from_slice(tag.as_ref());
@@ -47,8 +85,8 @@ impl Key {
     pub fn seal_into(&self, counter: u64, aad: &[u8], plain: &[u8], sealed: &mut [u8]) {
         assert_eq!(sealed.len(), plain.len() + TAG, "room for the text and its tag");
         let (text, tag) = sealed.split_at_mut(plain.len());
-        self.0
-            .seal_out_of_place_scatter(nonce(counter), Aad::from(aad), plain, text, &[], tag)
+        self.key
+            .seal_out_of_place_scatter(self.nonce(counter), Aad::from(aad), plain, text, &[], tag)
             .expect("the text is shorter than 256 GiB");
     }
 
@@ -58,8 +96,8 @@ impl Key {
     /// # Errors
     /// [`Forged`] when the tag does not fit or is not there; what `sealed` holds then is of no use.
     pub fn open_in_place(&self, counter: u64, aad: &[u8], sealed: &mut [u8]) -> Result<usize, Forged> {
-        self.0
-            .open_in_place(nonce(counter), Aad::from(aad), sealed)
+        self.key
+            .open_in_place(self.nonce(counter), Aad::from(aad), sealed)
             .map(|text| text.len())
             .map_err(|_| Forged)
     }
@@ -71,9 +109,17 @@ impl Key {
     /// what `out` holds then is of no use.
     pub fn open_into(&self, counter: u64, aad: &[u8], sealed: &[u8], out: &mut [u8]) -> Result<(), Forged> {
         let (text, tag) = sealed.split_last_chunk::<TAG>().ok_or(Forged)?;
-        self.0
-            .open_separate_gather(nonce(counter), Aad::from(aad), text, tag, out)
+        self.key
+            .open_separate_gather(self.nonce(counter), Aad::from(aad), text, tag, out)
             .map_err(|_| Forged)
+    }
+
+    fn nonce(&self, counter: u64) -> Nonce {
+        let mut nonce = self.iv;
+        for (byte, counter) in nonce[NONCE_LEN - 8..].iter_mut().zip((self.encode)(counter)) {
+            *byte ^= counter;
+        }
+        Nonce::assume_unique_for_key(nonce)
     }
 }
 
@@ -81,13 +127,6 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").finish_non_exhaustive()
     }
-}
-
-/// Four zero bytes, then the counter in little-endian order (Noise, section 12.3).
-fn nonce(counter: u64) -> Nonce {
-    let mut bytes = [0; 12];
-    bytes[4..].copy_from_slice(&counter.to_le_bytes());
-    Nonce::assume_unique_for_key(bytes)
 }
 
 #[cfg(test)]
@@ -112,7 +151,7 @@ mod tests {
             "eead9d67890cbb22392336fea1851f38"
         ))
         .unwrap();
-        let key = Key::new(&key.try_into().unwrap());
+        let key = Key::noise(&key.try_into().unwrap());
         let length = key.open_in_place(counter, &aad, &mut sealed).unwrap();
         assert_eq!(length, 265);
         assert!(sealed.starts_with(b"Internet-Drafts are draft documents valid for a maximum of six months"));
@@ -120,7 +159,7 @@ mod tests {
 
     #[test]
     fn all_ways_of_sealing_and_opening_agree() {
-        let key = Key::new(&[7; KEY]);
+        let key = Key::noise(&[7; KEY]);
         let mut in_place = TEXT.to_vec();
         let tag = key.seal_in_place(5, b"aad", &mut in_place);
         in_place.extend_from_slice(&tag);
@@ -137,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_was_changed_is_refused() {
-        let key = Key::new(&[7; KEY]);
+        let key = Key::noise(&[7; KEY]);
         let mut sealed = vec![0; TEXT.len() + TAG];
         key.seal_into(0, b"", TEXT, &mut sealed);
         let open = |key: &Key, counter, aad: &[u8], sealed: &[u8]| {
@@ -156,7 +195,7 @@ mod tests {
         }
         assert_eq!(open(&key, 1, b"", &sealed), Err(Forged));
         assert_eq!(open(&key, 0, b"x", &sealed), Err(Forged));
-        assert_eq!(open(&Key::new(&[8; KEY]), 0, b"", &sealed), Err(Forged));
+        assert_eq!(open(&Key::noise(&[8; KEY]), 0, b"", &sealed), Err(Forged));
         assert_eq!(key.open_into(0, b"", &sealed, &mut [0; 3]), Err(Forged));
     }
 }
