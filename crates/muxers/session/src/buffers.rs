@@ -27,8 +27,8 @@ const KEPT: usize = 4;
 /// memory that the allocator has is memory that the system takes away and gives again page by page.
 static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// How many these are.
-const SPARES: usize = 16;
+/// How many these are: 8 MiB, as much as may lie unread by default before sockets are left alone.
+const SPARES: usize = 64;
 
 /// Bytes of read buffers of one connection.
 pub(crate) type Gauge = Arc<AtomicUsize>;
@@ -61,6 +61,11 @@ impl Drop for Buffer {
             }
         }
     }
+}
+
+/// Gives back the buffers that lie ready: a connection has become idle, and those that are not take them anew.
+pub(crate) fn give_back() {
+    mem::take(&mut *spare());
 }
 
 fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
@@ -163,11 +168,10 @@ impl Buffers {
         (self.size, self.filled) = (size, 0);
     }
 
-    /// Gives every buffer back, and those that lay ready for others, and starts small again.
+    /// Leaves every buffer to others and starts small again.
     pub(crate) fn clear(&mut self) {
         self.resize(SMALLEST);
         self.kept = VecDeque::new();
-        mem::take(&mut *spare());
     }
 
     /// Whether so much arrived that a connection should give back what it holds once it is idle.

@@ -5,7 +5,7 @@
 //! and sleeps.
 
 use crate::{
-    buffers::Buffers,
+    buffers::{self, Buffers},
     machine::{End, Machine},
     output::Output,
     shared::{Shared, State},
@@ -276,6 +276,7 @@ impl<M: Machine> Driver<M> {
         if self.busy_at.is_some_and(|busy| at >= busy + IDLE) {
             self.busy_at = None;
             self.buffers.clear();
+            buffers::give_back();
             self.pinned = PINNED;
             self.output.shrink();
             self.woken = Vec::new();
