@@ -221,7 +221,7 @@ pub(crate) struct Place {
     scope: Arc<ConnectionScope>,
     descriptors: u64,
     established: Option<Direction>,
-    /// It made room for another.
+    /// The connection has ended, or made room for another.
     vacated: AtomicBool,
 }
 
@@ -265,7 +265,7 @@ impl Place {
 }
 
 impl Place {
-    /// Frees the place among the established connections at once, for another.
+    /// Frees the place among the established connections at once, however long the rest is held; again does nothing.
     pub(crate) fn vacate(&self) {
         if let Some(direction) = self.established
             && !self.vacated.swap(true, Ordering::AcqRel)

@@ -175,6 +175,27 @@ async fn a_full_house_refuses_before_any_handshake() {
     second.connect(addr).await.expect("there is room again");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_holds_a_handle_of_an_ended_connection_holds_no_place() {
+    let mut limits = Limits::default();
+    (limits.connections_per_peer, limits.inbound_connections) = (1, 1);
+    let (server, addr) = listening(builder().limits(limits)).await;
+    let client = started(builder()).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        client.connect(addr.clone()).await.expect("there is a place");
+        held.extend(server.connection(&client.peer_id()));
+        client.disconnect(&server.peer_id());
+        while !server.connections().is_empty() || !client.connections().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let connections = |usage: &&sinew_core::Usage| usage.resource == sinew_core::Resource::Connections;
+        let usage = server.resources().system;
+        assert!(usage.iter().filter(connections).all(|usage| usage.used == 0), "{usage:?}");
+    }
+    assert_eq!(held.len(), 3);
+}
+
 #[derive(Debug)]
 struct DenyPeer(PeerId);
 
