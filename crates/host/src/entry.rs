@@ -142,7 +142,7 @@ impl Entry {
             .is_err()
         {
             tracing::debug!(connection = %self.info.id, peer = %self.info.peer, "cut: negotiations that reach no handler");
-            self.muxed.close(code::connection::PROTOCOL_VIOLATION);
+            self.close(code::connection::PROTOCOL_VIOLATION);
         }
     }
 

@@ -245,7 +245,7 @@ async fn opening_needs_a_protocol_and_a_peer_that_can_be_found() {
     assert!(matches!(error, OpenError::NoProtocol));
 }
 
-/// Yamux that never opens a stream, as one does whose remote answers none.
+/// Yamux that neither opens a stream nor closes, as one does whose remote takes nothing.
 #[derive(Debug)]
 struct Stuck(Yamux);
 
@@ -263,14 +263,21 @@ impl MuxerUpgrade for Stuck {
     }
 }
 
+fn stuck() -> HostBuilder {
+    let key = Keypair::generate();
+    let plaintext = InsecurePlaintext::new(key.public());
+    HostBuilder::new(Arc::new(key))
+        .transport(MemoryTransport::new())
+        .security(plaintext)
+        .muxer(Stuck(Yamux::default()))
+}
+
 impl MuxedConnection for StuckHandle {
     fn open(&self) -> BoxFuture<'static, Result<Box<dyn MuxedStream>, MuxError>> {
         Box::pin(std::future::pending())
     }
 
-    fn close(&self, code: CloseCode) {
-        self.0.close(code);
-    }
+    fn close(&self, _: CloseCode) {}
 
     fn closed(&self) -> BoxFuture<'static, CloseReason> {
         self.0.closed()
@@ -280,13 +287,7 @@ impl MuxedConnection for StuckHandle {
 #[tokio::test(start_paused = true)]
 async fn a_muxer_that_opens_nothing_costs_the_deadline_and_no_place() {
     let (_server, addr) = listening(builder()).await;
-    let key = Keypair::generate();
-    let plaintext = InsecurePlaintext::new(key.public());
-    let client = HostBuilder::new(Arc::new(key))
-        .transport(MemoryTransport::new())
-        .security(plaintext)
-        .muxer(Stuck(Yamux::default()));
-    let client = started(client).await;
+    let client = started(stuck()).await;
     let peer = client.connect(addr).await.expect("connects");
     let begun = sinew_runtime::now();
     let error = client
@@ -298,4 +299,23 @@ async fn a_muxer_that_opens_nothing_costs_the_deadline_and_no_place() {
         "{error}"
     );
     assert_eq!(sinew_runtime::now() - begun, OpenOptions::default().timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_cut_carries_nothing_new_while_it_closes() {
+    let (server, addr) = listening(stuck()).await;
+    let flooder = started(builder()).await;
+    let peer = flooder.connect(addr).await.expect("connects");
+    let mut negotiations = 0;
+    while server.connection(&flooder.peer_id()).is_some() {
+        negotiations += 1;
+        assert!(negotiations < 1000, "it was never cut");
+        let names = (0..100).map(|n| format!("/no/{n}"));
+        let options = OpenOptions::default().eager();
+        flooder
+            .new_stream_with(&peer, names, options)
+            .await
+            .expect_err("nobody serves it");
+    }
+    assert_eq!(server.connections().len(), 1, "it is still there");
 }
