@@ -25,6 +25,7 @@ mod system;
 mod tests;
 
 pub(crate) use connection::Place;
+pub(crate) use meter::Meter;
 pub(crate) use refusals::Refused;
 pub(crate) use stream::StreamPlace;
 pub(crate) use system::System;

@@ -2,10 +2,11 @@
 
 use crate::{
     entry::Entry,
+    limits::Meter,
     machine::trim::{Candidate, victims},
     shared::Shared,
 };
-use sinew_machine::{Instant, code};
+use sinew_machine::{Direction, Instant, code};
 use sinew_runtime::{now, sleep};
 use std::{sync::Arc, time::Duration};
 
@@ -36,10 +37,12 @@ pub(crate) fn notice(shared: &Shared) {
 }
 
 fn is_crowded(shared: &Shared) -> bool {
-    shared.table.len() > shared.parts().watermarks.high
+    let (parts, meter) = (shared.parts(), Meter::Connections(Direction::Inbound));
+    let inbound = parts.system.used(meter) > parts.system.limits.inbound_watermarks().high as u64;
+    inbound || shared.table.len() > parts.watermarks.high
 }
 
-/// Closes connections down to the low watermark, and says how many.
+/// Closes connections down to the low watermarks, and says how many.
 pub(crate) fn trim(shared: &Shared) -> usize {
     let Some(parts) = shared.running() else { return 0 };
     let (mut connections, now) = (shared.table.all(), now());
@@ -48,7 +51,8 @@ pub(crate) fn trim(shared: &Shared) -> usize {
         .iter()
         .map(|entry| candidate(shared, entry, now))
         .collect();
-    let victims = victims(&parts.watermarks, now, &candidates);
+    let inbound = parts.system.limits.inbound_watermarks().low;
+    let victims = victims(&parts.watermarks, inbound, now, &candidates);
     for id in &victims {
         // They are in the order of their ids.
         if let Ok(index) = connections.binary_search_by_key(id, |entry| entry.info.id) {

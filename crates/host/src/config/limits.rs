@@ -1,6 +1,6 @@
 //! How much a host admits.
 
-use super::{capacity, rate::Rate};
+use super::{Watermarks, capacity, rate::Rate};
 use crate::machine::{pending, places};
 
 const MIB: u64 = 1 << 20;
@@ -58,7 +58,8 @@ pub struct Limits {
     /// Pending inbound connections of one subnet: /24 of IPv4, /56 of IPv6, the address itself on loopback.
     pub pending_per_subnet: usize,
     /// Established inbound connections. When full, one that nobody uses makes room, of the busiest source first. One
-    /// place in eight is kept for sources that have fewer than four.
+    /// place in eight is kept for sources that have fewer than four; once those are touched, connections are trimmed
+    /// ([`Watermarks`]), used ones too.
     pub inbound_connections: usize,
     /// Established inbound connections of one address. When full, one of them that nobody uses makes room.
     pub inbound_per_address: usize,
@@ -221,6 +222,18 @@ impl Limits {
     /// Established connections of both directions.
     pub(crate) fn connections(&self) -> usize {
         self.inbound_connections.saturating_add(self.outbound_connections)
+    }
+
+    /// Inbound ones are trimmed once the part is touched that is kept for sources with few places, so that there is always
+    /// room for those. Never while the limits only record.
+    pub(crate) fn inbound_watermarks(&self) -> Watermarks {
+        let total = if self.dry_run {
+            usize::MAX
+        } else {
+            self.inbound_connections
+        };
+        let part = total / places::RESERVED;
+        Watermarks::new(total - 2 * part, total - part)
     }
 
     pub(crate) fn pending_quotas(&self) -> pending::Quotas {

@@ -7,8 +7,12 @@ use std::time::Duration;
 ///
 /// More than `high` of both directions, and those that are worth least are closed until `low` are left: of the peers with the
 /// lowest [tags](sinew_core::Tag) first, then those that nobody uses, inbound ones, and those that were of no use for longest.
-/// Never one of a protected peer, one that an allow list lets in, or one younger than `grace`. Where limits make a newcomer
-/// wait for a place or be refused, trimming makes room before.
+/// Never one of a protected peer, one that an allow list lets in, or one younger than `grace`.
+///
+/// Inbound ones have marks of their own, whatever these are: more than seven eighths of
+/// [`Limits::inbound_connections`], and they are trimmed likewise until three quarters are left. So strangers who hold
+/// all places, and a stream on each, keep newcomers out for no longer than `grace` and `silence` together. Where
+/// [`Limits::inbound_connections`] is less than eight there are no such marks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Watermarks {

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// One place in so many is kept for sources that have few.
-const RESERVED: usize = 8;
+pub(crate) const RESERVED: usize = 8;
 
 /// Fewer places than these are few: a home has some machines.
 const FEW: usize = 4;

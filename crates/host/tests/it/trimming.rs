@@ -1,7 +1,7 @@
 //! Trimming by watermarks, and what tags are worth.
 
 use crate::{
-    places::{in_use, made_room, stranger},
+    places::{Somewhere, in_use, made_room, stranger},
     rig::{builder, echo, listening, started},
 };
 use sinew_core::{DialOptions, Tag};
@@ -28,6 +28,32 @@ async fn above_the_high_watermark_the_worst_go_and_the_young_and_the_kept_stay()
         assert_eq!(host.connections().len(), usize::from(stays), "{n}");
     }
     assert_eq!(server.trim(), 0, "no more than the low one are left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_who_use_all_inbound_places_keep_newcomers_out_for_no_longer_than_their_grace() {
+    let (somewhere, mut limits) = (Somewhere::default(), Limits::default());
+    limits.inbound_connections = 8;
+    let (server, addr) = listening(somewhere.builder().limits(limits)).await;
+    server.set_stream_handler("/echo", echo).expect("free");
+    let (mut strangers, mut streams) = (Vec::new(), Vec::new());
+    for n in 0..8 {
+        somewhere.next_is(&format!("/ip4/10.0.{n}.1/tcp/1"));
+        strangers.push(stranger(&addr).await);
+        streams.push(in_use(&strangers[n].1).await);
+    }
+    somewhere.next_is("/ip4/11.1.1.1/tcp/1");
+    let early = started(builder()).await;
+    early
+        .connect(addr.clone())
+        .await
+        .expect_err("everybody is in use");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(server.connections().len(), 6, "three quarters are left");
+    for n in 0..2 {
+        somewhere.next_is(&format!("/ip4/11.1.{n}.1/tcp/1"));
+        strangers.push(stranger(&addr).await);
+    }
 }
 
 #[tokio::test(start_paused = true)]
