@@ -7,6 +7,7 @@ use crate::{
         places::{Full, Places},
         rate::TooOften,
         source::{Source, Visitor},
+        tags::Tags,
     },
     shared::Shared,
 };
@@ -36,8 +37,18 @@ pub(crate) fn paced(shared: &Shared, visitor: &Visitor, validated: bool) -> Resu
 
 /// Whether a visitor would get a place now: asked before any handshake.
 pub(crate) fn admits(shared: &Shared, visitor: &Visitor) -> Result<(), LimitExceeded> {
-    let places = shared.places();
-    victim(shared, &places, visitor).map(drop)
+    let system = &shared.parts().system;
+    system.attempt(|force| {
+        let (places, tags) = (shared.places(), shared.tags());
+        let admitted = places.admits(visitor, |entry| unused_since(shared, &tags, entry).is_some());
+        admitted.or_else(|full| {
+            if force {
+                Ok(())
+            } else {
+                Err(refused(full, &visitor.source))
+            }
+        })
+    })
 }
 
 /// Puts a connection into the table with all its places, and closes the one that has to make room for it.
@@ -47,29 +58,40 @@ pub(crate) fn enter(
     muxed: &Muxed,
     (mut place, standing): (Place, Standing),
 ) -> Result<Arc<Entry>, LimitExceeded> {
-    let (id, peer, direction) = (info.id, info.peer, info.direction);
-    if direction == Direction::Outbound {
-        place.establish(id, &peer, direction)?;
-        let entry = Entry::new(info, muxed.handle.clone(), place, standing);
-        shared.table.insert(entry.clone());
-        return Ok(entry);
-    }
-    let (source, exempt) = (Source::of(&info.remote), standing.exempt);
+    let (id, direction) = (info.id, info.direction);
+    let visitor = Visitor {
+        source: Source::of(&info.remote),
+        exempt: standing.exempt,
+    };
     // Held to the end: the place that one frees is the newcomer's, and nobody else's.
-    let mut places = shared.places();
-    // Nobody makes room for who does not get in.
-    shared.parts().system.has_room(&peer, direction)?;
-    if let Some(victim) =
-        victim(shared, &places, &Visitor { source, exempt })?.and_then(|victim| places.leave(victim))
-    {
-        tracing::debug!(connection = %victim.info.id, peer = %victim.info.peer, newcomer = %id, "makes room");
-        victim.evict();
+    let mut places = (direction == Direction::Inbound).then(|| shared.places());
+    let room = places.as_deref_mut();
+    let room = room.map_or(Ok(()), |places| make_room(shared, places, &info, &visitor));
+    if let Err(refused) = room.and_then(|()| place.establish(id, &info.peer, direction)) {
+        return Err(refused);
     }
-    place.establish(id, &peer, direction)?;
     let entry = Entry::new(info, muxed.handle.clone(), place, standing);
-    places.enter(id, source, entry.clone());
+    if let Some(places) = &mut places {
+        places.enter(id, &visitor, entry.clone());
+    }
     shared.table.insert(entry.clone());
     Ok(entry)
+}
+
+fn make_room(
+    shared: &Shared,
+    places: &mut Places<Arc<Entry>>,
+    newcomer: &ConnectionInfo,
+    visitor: &Visitor,
+) -> Result<(), LimitExceeded> {
+    // Nobody makes room for who does not get in.
+    let system = &shared.parts().system;
+    system.has_room(&newcomer.peer, newcomer.direction)?;
+    if let Some(victim) = victim(shared, places, visitor)?.and_then(|victim| places.leave(victim)) {
+        tracing::debug!(connection = %victim.info.id, peer = %victim.info.peer, newcomer = %newcomer.id, "makes room");
+        victim.evict();
+    }
+    Ok(())
 }
 
 /// Who has to make room for somebody from `source`. While the limits only record, nobody has to.
@@ -83,22 +105,20 @@ fn victim(
         if force {
             return Ok(None);
         }
-        let found = places.victim(visitor, |entry| unused_since(shared, entry));
+        let tags = shared.tags();
+        let found = places.victim(visitor, |entry| unused_since(shared, &tags, entry));
         found.map_err(|full| refused(full, &visitor.source))
     });
     victim.map(|victim| victim.filter(|_| !system.limits.dry_run))
 }
 
 /// Since when a connection may make room for others; `None` while it may not.
-fn unused_since(shared: &Shared, entry: &Entry) -> Option<Instant> {
+fn unused_since(shared: &Shared, tags: &Tags, entry: &Entry) -> Option<Instant> {
     if entry.is_spent() {
         return Some(Instant::ZERO);
     }
     let peer = &entry.info.peer;
-    let kept = entry.standing.exempt
-        || entry.is_useful()
-        || shared.tags().sum(now(), peer) > 0
-        || shared.table.is_protected(&entry.info.peer);
+    let kept = entry.is_useful() || tags.sum(now(), peer) > 0 || shared.table.is_protected(peer);
     (!kept).then(|| entry.last_used())
 }
 

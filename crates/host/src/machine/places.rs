@@ -8,6 +8,7 @@
 use super::source::{Source, Subnet, Visitor};
 use sinew_machine::{ConnectionId, Instant};
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
@@ -17,6 +18,9 @@ pub(crate) const RESERVED: usize = 8;
 
 /// Fewer places than these are few: a home has some machines.
 const FEW: usize = 4;
+
+/// Of equals, so many of the oldest are compared before one makes room: a newcomer costs no more in a crowd.
+const LOOKS: usize = 64;
 
 /// How many inbound connections may be established.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,11 +48,22 @@ pub(crate) enum Full {
 #[derive(Debug)]
 pub(crate) struct Places<T> {
     quotas: Quotas,
-    places: BTreeMap<ConnectionId, (Source, T)>,
+    /// With the source of who is not exempt.
+    places: BTreeMap<ConnectionId, (Option<Source>, T)>,
     by_address: BTreeMap<IpAddr, BTreeSet<ConnectionId>>,
     by_subnet: BTreeMap<Subnet, BTreeSet<ConnectionId>>,
-    /// The subnets by how many places they hold: the last is the busiest.
-    busiest: BTreeSet<(usize, Subnet)>,
+    /// The subnets by how many places they hold, then by how old their oldest place is: the last is the busiest.
+    busiest: BTreeSet<(usize, Reverse<ConnectionId>, Subnet)>,
+}
+
+/// Of whom one has to leave so that a newcomer may enter.
+struct Wanted<'a> {
+    /// The quota that is full.
+    full: Full,
+    /// Subnets with more places than these come first.
+    busier_than: usize,
+    /// The newcomer's own.
+    own: Option<&'a BTreeSet<ConnectionId>>,
 }
 
 impl<T> Places<T> {
@@ -63,18 +78,24 @@ impl<T> Places<T> {
         }
     }
 
-    /// Gives a newcomer a place, whatever the quotas say.
-    pub(crate) fn enter(&mut self, id: ConnectionId, source: Source, place: T) {
-        if let Some(address) = source.address() {
-            self.by_address.entry(address).or_default().insert(id);
+    /// Gives a newcomer a place, whatever the quotas say. Who is exempt takes none from its source.
+    pub(crate) fn enter(&mut self, id: ConnectionId, visitor: &Visitor, place: T) {
+        let counted = (!visitor.exempt).then_some(visitor.source);
+        if let Some(source) = counted {
+            if let Some(address) = source.address() {
+                self.by_address.entry(address).or_default().insert(id);
+            }
+            self.resize(source.subnet(), |ids| ids.insert(id));
         }
-        self.resize(source.subnet(), |ids| ids.insert(id));
-        self.places.insert(id, (source, place));
+        self.places.insert(id, (counted, place));
     }
 
     /// Frees a place; `None` if it made room for another before.
     pub(crate) fn leave(&mut self, id: ConnectionId) -> Option<T> {
         let (source, place) = self.places.remove(&id)?;
+        let Some(source) = source else {
+            return Some(place);
+        };
         if let Some(address) = source.address()
             && let Some(ids) = self.by_address.get_mut(&address)
         {
@@ -87,6 +108,16 @@ impl<T> Places<T> {
         Some(place)
     }
 
+    /// Whether a newcomer may enter, if somebody leaves for it where need be; `unused` says whether a connection may.
+    pub(crate) fn admits(&self, visitor: &Visitor, unused: impl Fn(&T) -> bool) -> Result<(), Full> {
+        let Some(wanted) = self.wanted(visitor) else {
+            return Ok(());
+        };
+        let mut candidates = self.candidates(&wanted);
+        let found = candidates.any(|(_, _, place)| unused(place));
+        found.then_some(()).ok_or(wanted.full)
+    }
+
     /// Who has to leave so that a newcomer may enter; `unused` says since when a connection is of no use, `None` while
     /// it is of use.
     pub(crate) fn victim(
@@ -94,33 +125,64 @@ impl<T> Places<T> {
         visitor: &Visitor,
         unused: impl Fn(&T) -> Option<Instant>,
     ) -> Result<Option<ConnectionId>, Full> {
-        let (Visitor { source, exempt }, unused) = (visitor, &unused);
-        let own = |ids: &BTreeSet<ConnectionId>| self.longest_unused(ids, unused).map(|(_, id)| id);
-        let subnet = self.by_subnet.get(&source.subnet());
-        let count = subnet.filter(|_| !exempt).map_or(0, BTreeSet::len);
+        let Some(wanted) = self.wanted(visitor) else {
+            return Ok(None);
+        };
+        let mut found: Option<(usize, (Instant, ConnectionId))> = None;
+        for (looked, (held, id, place)) in self.candidates(&wanted).enumerate() {
+            if found.is_some_and(|(most, _)| most > held || looked >= LOOKS) {
+                break;
+            }
+            let best = found.map(|(_, best)| best);
+            let since = unused(place).map(|since| (since, id));
+            found = since.into_iter().chain(best).min().map(|best| (held, best));
+        }
+        found.map(|(_, (_, id))| Some(id)).ok_or(wanted.full)
+    }
+
+    /// Nobody while there is room.
+    fn wanted(&self, visitor: &Visitor) -> Option<Wanted<'_>> {
+        let Visitor { source, exempt } = visitor;
+        let subnet = self.by_subnet.get(&source.subnet()).filter(|_| !exempt);
+        let of_source = |full, own| Wanted {
+            full,
+            busier_than: usize::MAX,
+            own: Some(own),
+        };
         // A source without an address (memory) is this very process.
         if let Some(address) = source.address().filter(|_| !exempt) {
-            let Quotas {
-                per_address,
-                per_subnet,
-                ..
-            } = self.quotas;
-            let address = self.by_address.get(&address);
-            if let Some(ids) = address.filter(|ids| ids.len() >= per_address) {
-                let (used, limit) = (ids.len(), per_address);
-                return own(ids).map(Some).ok_or(Full::Address { used, limit });
+            let (quotas, address) = (&self.quotas, self.by_address.get(&address));
+            if let Some(ids) = address.filter(|ids| ids.len() >= quotas.per_address) {
+                let (used, limit) = (ids.len(), quotas.per_address);
+                return Some(of_source(Full::Address { used, limit }, ids));
             }
-            if let Some(ids) = subnet.filter(|ids| ids.len() >= per_subnet) {
-                let (used, limit) = (ids.len(), per_subnet);
-                return own(ids).map(Some).ok_or(Full::Subnet { used, limit });
+            if let Some(ids) = subnet.filter(|ids| ids.len() >= quotas.per_subnet) {
+                let (used, limit) = (ids.len(), quotas.per_subnet);
+                return Some(of_source(Full::Subnet { used, limit }, ids));
             }
         }
+        let count = subnet.map_or(0, BTreeSet::len);
         let (used, limit) = (self.places.len(), self.limit(count));
-        if used < limit {
-            return Ok(None);
-        }
-        let victim = self.of_busier(count, unused).or_else(|| subnet.and_then(own));
-        victim.map(Some).ok_or(Full::Total { used, limit })
+        (used >= limit).then_some(Wanted {
+            full: Full::Total { used, limit },
+            busier_than: count,
+            own: subnet,
+        })
+    }
+
+    /// Those of whom one has to leave, each with how many places its subnet holds: of the busiest subnets first, of equals
+    /// those that came first, and the newcomer's own last.
+    fn candidates<'a>(&'a self, wanted: &Wanted<'a>) -> impl Iterator<Item = (usize, ConnectionId, &'a T)> {
+        let count = wanted.busier_than;
+        let busier = self
+            .busiest
+            .iter()
+            .rev()
+            .take_while(move |(held, ..)| *held > count);
+        let busier = busier.filter_map(|(held, _, subnet)| Some((*held, self.by_subnet.get(subnet)?)));
+        let all = busier.chain(wanted.own.map(|ids| (0, ids)));
+        all.flat_map(|(held, ids)| ids.iter().map(move |id| (held, *id)))
+            .filter_map(|(held, id)| Some((held, id, &self.places.get(&id)?.1)))
     }
 
     /// How many places may be taken so that a source with `count` of them gets one more.
@@ -133,52 +195,32 @@ impl<T> Places<T> {
         }
     }
 
-    /// The connection that is unused for longest, of the busiest sources that have one and more than `count` places.
-    fn of_busier(&self, count: usize, unused: &impl Fn(&T) -> Option<Instant>) -> Option<ConnectionId> {
-        let mut found: Option<(usize, (Instant, ConnectionId))> = None;
-        for (held, subnet) in self.busiest.iter().rev().take_while(|(held, _)| *held > count) {
-            if found.is_some_and(|(most, _)| most > *held) {
-                break;
-            }
-            let longest = self
-                .by_subnet
-                .get(subnet)
-                .and_then(|ids| self.longest_unused(ids, unused));
-            let best = found.map(|(_, best)| best);
-            found = longest.into_iter().chain(best).min().map(|best| (*held, best));
-        }
-        found.map(|(_, (_, id))| id)
-    }
-
-    fn longest_unused(
-        &self,
-        ids: &BTreeSet<ConnectionId>,
-        unused: &impl Fn(&T) -> Option<Instant>,
-    ) -> Option<(Instant, ConnectionId)> {
-        ids.iter()
-            .filter_map(|id| Some((unused(&self.places.get(id)?.1)?, *id)))
-            .min()
-    }
-
     fn resize(&mut self, subnet: Subnet, change: impl FnOnce(&mut BTreeSet<ConnectionId>) -> bool) {
         let ids = self.by_subnet.entry(subnet).or_default();
-        self.busiest.remove(&(ids.len(), subnet));
+        let rank = |ids: &BTreeSet<ConnectionId>| {
+            let oldest = ids.first()?;
+            Some((ids.len(), Reverse(*oldest), subnet))
+        };
+        let before = rank(ids);
         change(ids);
-        if ids.is_empty() {
+        let after = rank(ids);
+        if after.is_none() {
             self.by_subnet.remove(&subnet);
-        } else {
-            self.busiest.insert((ids.len(), subnet));
         }
+        if let Some(before) = before {
+            self.busiest.remove(&before);
+        }
+        self.busiest.extend(after);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FEW, Full, Places, Quotas, RESERVED};
+    use super::{FEW, Full, LOOKS, Places, Quotas, RESERVED};
     use crate::machine::source::{Source, Visitor};
     use proptest::prelude::*;
     use sinew_machine::{ConnectionId, Instant};
-    use std::collections::BTreeMap;
+    use std::{cell::Cell, collections::BTreeMap};
 
     const QUOTAS: Quotas = Quotas {
         total: 16,
@@ -203,12 +245,14 @@ mod tests {
         }
 
         /// Enters with the next id; `unused` in seconds. Who had to go, by id.
-        fn enter(&mut self, source: Source, unused: Option<u64>) -> Result<Option<u64>, Full> {
-            let (id, unused) = (self.next, unused.map(Instant));
+        fn enter(&mut self, visitor: impl Into<Visitor>, unused: Option<u64>) -> Result<Option<u64>, Full> {
+            let (visitor, id, unused) = (visitor.into(), self.next, unused.map(Instant));
             self.next += 1;
-            let victim = self.places.victim(&source.into(), |(_, unused)| *unused)?;
-            let evicted = victim.and_then(|id| self.places.leave(id));
-            self.places.enter(ConnectionId(id), source, (id, unused));
+            let admitted = self.places.admits(&visitor, |(_, unused)| unused.is_some());
+            let victim = self.places.victim(&visitor, |(_, unused)| *unused);
+            assert_eq!(admitted.err(), victim.err(), "both say the same");
+            let evicted = victim?.and_then(|id| self.places.leave(id));
+            self.places.enter(ConnectionId(id), &visitor, (id, unused));
             Ok(evicted.map(|(id, _)| id))
         }
     }
@@ -320,6 +364,76 @@ mod tests {
             Err(full),
             "there is no room at all"
         );
+    }
+
+    #[test]
+    fn the_exempt_take_no_place_from_their_source_and_make_no_room() {
+        let mut rig = Rig::new(QUOTAS);
+        for _ in 0..4 {
+            let friend = Visitor {
+                source: from("1.2.3.4"),
+                exempt: true,
+            };
+            assert_eq!(rig.enter(friend, Some(0)), Ok(None));
+        }
+        for unused in 1..4 {
+            assert_eq!(rig.enter(from("1.2.3.4"), Some(unused)), Ok(None));
+        }
+        assert_eq!(rig.enter(from("1.2.3.4"), Some(9)), Ok(Some(4)));
+        for host in 0..9 {
+            rig.enter(from(&format!("10.0.{host}.1")), None).expect("room");
+        }
+        assert_eq!(rig.enter(from("7.7.7.7"), None), Ok(Some(5)), "not a friend");
+        for id in 0..4 {
+            assert!(rig.places.leave(ConnectionId(id)).is_some());
+        }
+        assert_eq!(
+            rig.enter(from("7.7.7.8"), None),
+            Ok(None),
+            "their places count in all"
+        );
+    }
+
+    #[test]
+    fn a_newcomer_looks_at_few_however_many_could_make_room() {
+        let quotas = Quotas {
+            total: 4096,
+            ..QUOTAS
+        };
+        let mut rig = Rig::new(quotas);
+        for host in 0..4096u64 {
+            let source = from(&format!("10.{}.{}.1", host / 256, host % 256));
+            let unused = (host >= 100).then_some(5000 - host);
+            rig.places
+                .enter(ConnectionId(host), &source.into(), (host, unused.map(Instant)));
+        }
+        let (looks, newcomer) = (Cell::new(0), from("7.7.7.7").into());
+        let look = |unused: Option<Instant>| {
+            looks.set(looks.get() + 1);
+            unused
+        };
+        let admitted = rig
+            .places
+            .admits(&newcomer, |(_, unused)| look(*unused).is_some());
+        assert_eq!((admitted, looks.take()), (Ok(()), 101), "as far as the first");
+        let victim = rig.places.victim(&newcomer, |(_, unused)| look(*unused));
+        assert_eq!((victim, looks.take()), (Ok(Some(ConnectionId(100))), 101));
+        for host in 0..100 {
+            rig.places.leave(ConnectionId(host));
+            rig.places.enter(
+                ConnectionId(5000 + host),
+                &from(&format!("11.1.{host}.1")).into(),
+                (0, None),
+            );
+        }
+        let victim = rig.places.victim(&newcomer, |(_, unused)| look(*unused));
+        let oldest = 100 + LOOKS as u64 - 1;
+        assert_eq!(
+            victim,
+            Ok(Some(ConnectionId(oldest))),
+            "unused for longest of the oldest"
+        );
+        assert_eq!(looks.take(), LOOKS);
     }
 
     #[test]
