@@ -292,7 +292,9 @@ impl Upgrade {
             connection::farewell(&self.shared, muxed, code::connection::SHUTDOWN);
             return Err(UpgradeError::ShuttingDown);
         }
-        let verdict = self.parts().gates.on_established(&info);
+        let gates = &self.shared.parts().gates;
+        let changes = gates.changes();
+        let verdict = gates.on_established(&info);
         if verdict == Verdict::Deny {
             connection::farewell(&self.shared, muxed, code::connection::GATED);
             return Err(UpgradeError::Gated(Layer::Muxer));
@@ -309,6 +311,10 @@ impl Upgrade {
             }
         };
         connection::begin(&self.shared, &entry, muxed);
+        if gates.changes() != changes && gates.on_established(&entry.info) == Verdict::Deny {
+            entry.close(code::connection::GATED);
+            return Err(UpgradeError::Gated(Layer::Muxer));
+        }
         Ok(entry)
     }
 }

@@ -4,12 +4,23 @@ use crate::{
     places::{Somewhere, in_use, stranger},
     rig::{builder, echo, listening, started},
 };
-use sinew_core::{CloseReason, ConnectionEvent, ConnectionGater, Multiaddr, Verdict, code};
+use sinew_core::{
+    CloseReason, ConnectionEvent, ConnectionGater, ConnectionInfo, DialOptions, Multiaddr, Verdict, code,
+};
 use sinew_host::{
     Limits, Rate,
     access::{Access, AccessError, AccessList, Target},
 };
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use tokio::sync::watch;
 
 #[tokio::test(start_paused = true)]
 async fn who_is_denied_is_neither_let_in_nor_dialled_and_leaves_at_once() {
@@ -49,6 +60,60 @@ async fn who_is_denied_is_neither_let_in_nor_dialled_and_leaves_at_once() {
     assert!(error.contains("gater"), "{error}");
     list.forget(&by_peer.peer_id().into()).expect("in memory");
     by_peer.connect(addr).await.expect("as everybody may");
+}
+
+/// Lets the second connection in and changes its mind before anybody hears of it.
+#[derive(Debug)]
+struct Fickle {
+    questions: AtomicUsize,
+    asked_again: Barrier,
+    changes: watch::Sender<()>,
+}
+
+impl ConnectionGater for Fickle {
+    fn on_established(&self, _: &ConnectionInfo) -> Verdict {
+        match self.questions.fetch_add(1, Ordering::SeqCst) {
+            0 => Verdict::Allow,
+            1 => {
+                let changes = self.changes.clone();
+                thread::spawn(move || changes.send_replace(()));
+                self.asked_again.wait();
+                Verdict::Allow
+            }
+            // The first one again: the table was looked at, and the second was not in it.
+            2 => {
+                self.asked_again.wait();
+                Verdict::Allow
+            }
+            _ => Verdict::Deny,
+        }
+    }
+
+    fn changes(&self) -> Option<watch::Receiver<()>> {
+        Some(self.changes.subscribe())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_denied_while_it_comes_in_does_not_stay() {
+    let gater = Fickle {
+        questions: AtomicUsize::new(0),
+        asked_again: Barrier::new(2),
+        changes: watch::Sender::new(()),
+    };
+    let (_server, addr) = listening(builder().gater(gater)).await;
+    let (_first, stays) = stranger(&addr).await;
+    let late = started(builder()).await;
+    // The dialler may be done before the listener is.
+    if let Ok(goes) = late.dial(addr, DialOptions::default()).await {
+        let closed = tokio::time::timeout(Duration::from_secs(10), goes.closed()).await;
+        let reason = closed.expect("it stays");
+        assert!(
+            matches!(reason, CloseReason::Remote(code) if code == code::connection::GATED),
+            "{reason}"
+        );
+    }
+    stays.open(["/none"]).await.expect("it is open");
 }
 
 #[tokio::test(start_paused = true)]
