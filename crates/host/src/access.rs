@@ -25,9 +25,10 @@ use tokio::sync::watch;
 /// several nodes may have it.
 ///
 /// An address is judged by the narrowest subnet that has a rule, a peer by its own rule. Who is denied is neither dialled
-/// nor let in, and a connection that exists is closed as soon as a rule denies it. Who is allowed, by address or by
-/// peer, counts against no limit of its address, subnet or rate, and does not make room for others; who has no rule may
-/// connect as everybody may.
+/// nor let in, and a connection that exists is closed as soon as a rule denies it. Who is allowed by its address counts
+/// against no limit of its address, subnet or rate, and does not make room for others. Who is allowed by its peer does so
+/// from its handshake on: before, when only its address is known, it is let in and counted as everybody who comes from
+/// there, and may be refused. Who has no rule may connect as everybody may.
 ///
 /// ```
 /// use sinew_host::access::AccessList;
@@ -46,6 +47,8 @@ pub struct AccessList {
 struct State {
     path: Option<PathBuf>,
     rules: Mutex<Rules>,
+    /// Held while rules change, until they are on the disk; `rules` is then free for whoever asks.
+    writing: Mutex<()>,
     changes: watch::Sender<()>,
 }
 
@@ -61,6 +64,7 @@ impl AccessList {
         let state = State {
             path,
             rules: rules.into(),
+            writing: Mutex::default(),
             changes: watch::Sender::new(()),
         };
         Self {
@@ -100,11 +104,10 @@ impl AccessList {
         let Some(path) = &self.state.path else {
             return Ok(());
         };
-        // Under the lock: a change meanwhile is neither lost nor read by half.
-        let mut rules = self.lock();
-        *rules = file::read(path)?;
-        drop(rules);
-        self.state.changes.send_replace(());
+        // A change meanwhile is neither lost nor read by half.
+        let _writing = self.write_lock();
+        let rules = file::read(path)?;
+        self.replace(rules);
         Ok(())
     }
 
@@ -172,20 +175,38 @@ impl AccessList {
         self.state.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn write_lock(&self) -> MutexGuard<'_, ()> {
+        self.state.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn change(&self, change: impl FnOnce(&mut Rules) -> Result<(), AccessError>) -> Result<(), AccessError> {
-        let mut rules = self.lock();
-        let mut changed = rules.clone();
+        self.change_and(change, |rules| match &self.state.path {
+            Some(path) => file::write(path, rules),
+            None => Ok(()),
+        })
+    }
+
+    /// Changes the rules once they are kept.
+    fn change_and(
+        &self,
+        change: impl FnOnce(&mut Rules) -> Result<(), AccessError>,
+        keep: impl FnOnce(&Rules) -> Result<(), AccessError>,
+    ) -> Result<(), AccessError> {
+        let _writing = self.write_lock();
+        let before = self.lock().clone();
+        let mut changed = before.clone();
         change(&mut changed)?;
-        if changed == *rules {
+        if changed == before {
             return Ok(());
         }
-        if let Some(path) = &self.state.path {
-            file::write(path, &changed)?;
-        }
-        *rules = changed;
-        drop(rules);
-        self.state.changes.send_replace(());
+        keep(&changed)?;
+        self.replace(changed);
         Ok(())
+    }
+
+    fn replace(&self, rules: Rules) {
+        *self.lock() = rules;
+        self.state.changes.send_replace(());
     }
 
     fn judge(&self, peer: Option<&PeerId>, addr: &Multiaddr) -> Verdict {
@@ -229,5 +250,26 @@ impl fmt::Debug for AccessList {
             .field("path", &self.state.path)
             .field("rules", &self.lock().len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, AccessList};
+    use sinew_core::{ConnectionGater, Verdict};
+
+    #[test]
+    fn who_asks_does_not_wait_for_the_disk() {
+        let list = AccessList::default();
+        let from = "/ip4/1.2.3.4/tcp/1".parse().expect("an address");
+        let denied = "1.2.3.4".parse().expect("a target");
+        let slow_disk = |_: &_| {
+            assert!(list.state.rules.try_lock().is_ok(), "whoever asks would wait");
+            assert_eq!(list.on_accept(&from, &from), Verdict::Allow, "not kept yet");
+            Ok(())
+        };
+        list.change_and(|rules| rules.set(denied, Access::Deny), slow_disk)
+            .expect("in memory");
+        assert_eq!(list.on_accept(&from, &from), Verdict::Deny);
     }
 }
