@@ -23,6 +23,7 @@ use progress::Progress;
 use race::Race;
 use sinew_core::{DialError, DialOptions, DialReport, DialTarget, Purpose};
 use sinew_identity::PeerId;
+use sinew_machine::Direction;
 use sinew_runtime::{now, timeout};
 use std::{
     collections::HashMap,
@@ -82,8 +83,11 @@ pub(crate) async fn dial(shared: &Arc<Shared>, target: DialTarget, options: Dial
     if let Some(connection) = existing(shared, &key) {
         return DialReport::new(Vec::new(), Ok(connection));
     }
-    if shared.running().is_none() {
+    let Some(parts) = shared.running() else {
         return DialReport::new(Vec::new(), Err(DialError::NotRunning));
+    };
+    if let Err(refused) = parts.system.has_room(key.peer.as_ref(), Direction::Outbound) {
+        return DialReport::new(Vec::new(), Err(DialError::Limit(refused)));
     }
     let unknown = |peer: &PeerId| shared.peerstore().addrs(peer, now()).is_empty();
     if let Some(peer) = key.peer.filter(|peer| key.addrs.is_empty() && unknown(peer)) {

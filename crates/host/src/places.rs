@@ -86,7 +86,7 @@ fn make_room(
 ) -> Result<(), LimitExceeded> {
     // Nobody makes room for who does not get in.
     let system = &shared.parts().system;
-    system.has_room(&newcomer.peer, newcomer.direction)?;
+    system.has_room(Some(&newcomer.peer), newcomer.direction)?;
     if let Some(victim) = victim(shared, places, visitor)?.and_then(|victim| places.leave(victim)) {
         tracing::debug!(connection = %victim.info.id, peer = %victim.info.peer, newcomer = %newcomer.id, "makes room");
         victim.evict();

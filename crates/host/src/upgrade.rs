@@ -263,7 +263,7 @@ impl Upgrade {
         if parts.gates.on_secured(self.direction, &actual, remote) == Verdict::Deny {
             return Err((UpgradeError::Gated(Layer::Security), code::connection::GATED));
         }
-        let room = parts.system.has_room(&actual, self.direction);
+        let room = parts.system.has_room(Some(&actual), self.direction);
         room.map_err(|full| (full.into(), code::connection::RESOURCE_LIMIT))
     }
 

@@ -73,13 +73,20 @@ impl System {
         self.used[meter.index()].now()
     }
 
-    /// Whether one more connection of a peer would be refused now; a refusal is counted.
-    pub(crate) fn has_room(&self, peer: &PeerId, direction: Direction) -> Result<(), LimitExceeded> {
-        let scope = self.peers.of(peer);
-        self.attempt(|force| {
-            let meter = Meter::Connections(direction);
-            let fits = scope.lock().has_room(peer, meter, 1, &self.limits);
-            if force { Ok(()) } else { fits }
+    /// Whether one more connection, of a peer if it is known, would be refused now; a refusal is counted. For an inbound
+    /// one another may make room among those of the node. While the limits only record, the place itself is refused later,
+    /// and counted once.
+    pub(crate) fn has_room(&self, peer: Option<&PeerId>, direction: Direction) -> Result<(), LimitExceeded> {
+        if self.limits.dry_run {
+            return Ok(());
+        }
+        let meter = Meter::Connections(direction);
+        self.attempt(|_| {
+            if direction == Direction::Outbound {
+                Refused::unless_fits(&Name, meter, 1, self.used(meter), self.limit(meter))?;
+            }
+            let Some(peer) = peer else { return Ok(()) };
+            self.peers.of(peer).lock().has_room(peer, meter, 1, &self.limits)
         })
     }
 

@@ -532,6 +532,32 @@ fn refusals_name_scope_and_numbers_and_are_counted_by_both() {
     assert_eq!(counts, [(ScopeKind::Connection, Resource::Memory, 3)]);
 }
 
+#[test]
+fn whether_there_is_room_is_known_before_a_place_is_taken() {
+    let system = System::new(tight());
+    let dialled: Vec<_> = (0..3)
+        .map(|number| {
+            let mut place = Place::pending(&system, 0).expect("room");
+            assert_eq!(system.has_room(Some(&peer(number)), Direction::Outbound), Ok(()));
+            let id = ConnectionId(number.into());
+            place
+                .establish(id, &peer(number), Direction::Outbound)
+                .expect("room");
+            place
+        })
+        .collect();
+    let refused = system.has_room(Some(&peer(4)), Direction::Outbound);
+    let text = refused.expect_err("all are taken").to_string();
+    assert!(text.contains("outbound connections of the node"), "{text}");
+    system
+        .has_room(None, Direction::Outbound)
+        .expect_err("whoever it is");
+    assert_eq!(system.has_room(Some(&peer(4)), Direction::Inbound), Ok(()));
+    assert_eq!(system.snapshot().refusals[0].count, 2);
+    dialled[0].vacate();
+    assert_eq!(system.has_room(None, Direction::Outbound), Ok(()));
+}
+
 /// Fixed seeds, many threads: whatever interleaves, no limit is passed and nothing is left.
 #[test]
 fn threads_that_charge_at_once_pass_no_limit_and_leave_nothing() {

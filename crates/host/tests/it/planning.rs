@@ -2,8 +2,8 @@
 
 use crate::net::{Names, Net, addr};
 use sinew_core::{
-    AttemptError, ConnectionEvent, DialOptions, DialReport, DialStage, Host, Learned, Lifetime, Multiaddr,
-    PeerId, Source,
+    AttemptError, ConnectionEvent, DialError, DialOptions, DialReport, DialStage, Host, Learned, Lifetime,
+    Multiaddr, PeerId, Source,
 };
 use sinew_host::{AddressPolicy, HostBuilder, Limits};
 use sinew_runtime::now;
@@ -394,4 +394,20 @@ async fn what_is_too_much_or_too_late_is_listed_too() {
         .map(|attempt| attempt.rank)
         .collect();
     assert_eq!(ranks, (1..=32).map(Some).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_dialled_while_there_is_no_place_for_it() {
+    let (net, mut limits) = (Net::default(), Limits::default());
+    limits.outbound_connections = 1;
+    let _servers = [
+        server(&net, "/ip4/1.1.1.1", &["/ip4/1.1.1.1/tcp/1"]).await,
+        server(&net, "/ip4/2.2.2.2", &["/ip4/2.2.2.2/tcp/1"]).await,
+    ];
+    let client = host(net.at(HERE).limits(limits)).await;
+    client.connect(addr("/ip4/1.1.1.1/tcp/1")).await.expect("room");
+    assert_eq!(net.dialled().len(), 1);
+    let refused = client.connect(addr("/ip4/2.2.2.2/tcp/1")).await;
+    assert!(matches!(refused, Err(DialError::Limit(_))), "{refused:?}");
+    assert_eq!(texts(net.dialled()), Vec::<String>::new());
 }
