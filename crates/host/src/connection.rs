@@ -3,6 +3,7 @@
 use crate::{
     addresses::Addresses,
     entry::{Entry, Worth},
+    limits::Place,
     machine::idle::Usage,
     part::Part,
     shared::Shared,
@@ -52,12 +53,13 @@ pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
         .spawn("connection", task.run().instrument(span));
 }
 
-/// Closes a connection that never came into the table.
-pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode) {
+/// Closes a connection that never came into the table. What it holds counts until it is gone.
+pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode, place: Option<Place>) {
     muxed.handle.close(code);
     shared.connections.spawn("farewell", async move {
         // Either it said goodbye, or it had its time.
         let _ = timeout(FAREWELL, muxed.driver).await;
+        drop(place);
     });
 }
 

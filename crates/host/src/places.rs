@@ -51,13 +51,14 @@ pub(crate) fn admits(shared: &Shared, visitor: &Visitor) -> Result<(), LimitExce
     })
 }
 
-/// Puts a connection into the table with all its places, and closes the one that has to make room for it.
+/// Puts a connection into the table with all its places, and closes the one that has to make room for it. Who is refused
+/// gets back its pending place.
 pub(crate) fn enter(
     shared: &Shared,
     info: ConnectionInfo,
     muxed: &Muxed,
     (mut place, standing): (Place, Standing),
-) -> Result<Arc<Entry>, LimitExceeded> {
+) -> Result<Arc<Entry>, (LimitExceeded, Place)> {
     let (id, direction) = (info.id, info.direction);
     let visitor = Visitor {
         source: Source::of(&info.remote),
@@ -68,7 +69,7 @@ pub(crate) fn enter(
     let room = places.as_deref_mut();
     let room = room.map_or(Ok(()), |places| make_room(shared, places, &info, &visitor));
     if let Err(refused) = room.and_then(|()| place.establish(id, &info.peer, direction)) {
-        return Err(refused);
+        return Err((refused, place));
     }
     let entry = Entry::new(info, muxed.handle.clone(), place, standing);
     if let Some(places) = &mut places {

@@ -99,11 +99,11 @@ impl Upgrade {
     /// What came with security and a muxer of its own.
     fn adopt(&self, secure: SecureConnection) -> Result<Upgraded, UpgradeError> {
         if self.parts().private_network.is_some() {
-            connection::farewell(&self.shared, secure.muxed, code::connection::GATED);
+            connection::farewell(&self.shared, secure.muxed, code::connection::GATED, None);
             return Err(UpgradeError::NotPrivate(self.transport));
         }
         if let Err((error, code)) = self.check_peer(&secure.key, &secure.remote) {
-            connection::farewell(&self.shared, secure.muxed, code);
+            connection::farewell(&self.shared, secure.muxed, code, None);
             return Err(error);
         }
         Ok(Upgraded {
@@ -289,14 +289,14 @@ impl Upgrade {
         info.muxer = muxer;
         info.early_muxer = early_muxer;
         if self.shared.running().is_none() {
-            connection::farewell(&self.shared, muxed, code::connection::SHUTDOWN);
+            connection::farewell(&self.shared, muxed, code::connection::SHUTDOWN, Some(self.place));
             return Err(UpgradeError::ShuttingDown);
         }
         let gates = &self.shared.parts().gates;
         let changes = gates.changes();
         let verdict = gates.on_established(&info);
         if verdict == Verdict::Deny {
-            connection::farewell(&self.shared, muxed, code::connection::GATED);
+            connection::farewell(&self.shared, muxed, code::connection::GATED, Some(self.place));
             return Err(UpgradeError::Gated(Layer::Muxer));
         }
         let standing = Standing {
@@ -305,8 +305,8 @@ impl Upgrade {
         };
         let entry = match places::enter(&self.shared, info, &muxed, (self.place, standing)) {
             Ok(entry) => entry,
-            Err(refused) => {
-                connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT);
+            Err((refused, place)) => {
+                connection::farewell(&self.shared, muxed, code::connection::RESOURCE_LIMIT, Some(place));
                 return Err(refused.into());
             }
         };

@@ -3,9 +3,10 @@
 use crate::rig::{ask, builder, builder_over, echo, listening, started};
 use async_trait::async_trait;
 use sinew_core::{
-    BoxedIo, CloseCode, Connection, DialOptions, DialRequest, Host, Link, Listener, Multiaddr, Muxed,
-    MuxerUpgrade, NegotiationError, OpenError, OpenOptions, ProtocolId, Purpose, Reservation, Resource,
-    ResourceScope, Role, ScopeKind, Stream, StreamReset, Transport, TransportError, code,
+    BoxedIo, CloseCode, Connection, ConnectionEvent, ConnectionGater, ConnectionInfo, DialOptions,
+    DialRequest, Host, Link, Listener, Multiaddr, Muxed, MuxerUpgrade, NegotiationError, OpenError,
+    OpenOptions, ProtocolId, Purpose, Reservation, Resource, ResourceScope, Role, ScopeKind, Stream,
+    StreamReset, Transport, TransportError, Verdict, code,
 };
 use sinew_host::{HostBuilder, Limits};
 use sinew_identity::Keypair;
@@ -389,4 +390,57 @@ async fn a_dry_run_counts_what_it_would_refuse_and_refuses_nothing() {
             .any(|one| (one.scope, one.resource) == expected);
         assert!(counted, "{expected:?} in {:?}", resources.refusals);
     }
+}
+
+/// Yamux whose remote has not taken the goodbye yet: its connections do not end.
+#[derive(Debug)]
+struct Lingering;
+
+impl MuxerUpgrade for Lingering {
+    fn protocol(&self) -> ProtocolId {
+        Yamux::default().protocol()
+    }
+
+    fn mux(&self, io: BoxedIo, role: Role, scope: Arc<dyn ResourceScope>) -> Muxed {
+        let mut muxed = Yamux::default().mux(io, role, scope);
+        let driver = muxed.driver;
+        muxed.driver = Box::pin(async move {
+            driver.await;
+            std::future::pending().await
+        });
+        muxed
+    }
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl ConnectionGater for Nobody {
+    fn on_established(&self, _: &ConnectionInfo) -> Verdict {
+        Verdict::Deny
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_told_no_counts_until_it_is_gone() {
+    let key = Keypair::generate();
+    let server = HostBuilder::new(Arc::new(key.clone()))
+        .transport(Sockets(MemoryTransport::new()))
+        .security(InsecurePlaintext::new(key.public()))
+        .muxer(Lingering)
+        .gater(Nobody);
+    let (server, addr) = listening(server).await;
+    let mut events = server.subscribe::<ConnectionEvent>();
+    let client = started(builder()).await;
+    // The dialler may be done before the listener is.
+    let _ = client.connect(addr).await;
+    let event = events.next().await.expect("not lagged").expect("alive");
+    assert!(
+        matches!(event, ConnectionEvent::InboundFailed { .. }),
+        "{event:?}"
+    );
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(used(&server, Resource::Descriptors), 1, "it still says goodbye");
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(used(&server, Resource::Descriptors), 0);
 }
