@@ -6,7 +6,7 @@ use sinew_core::ConnectionInfo;
 use sinew_machine::ConnectionId;
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv6Addr},
 };
 
@@ -103,8 +103,12 @@ impl Observations {
         said: &Multiaddr,
         listen: &[Multiaddr],
     ) -> bool {
+        let judged = judge(connection, said, listen);
+        if judged.is_some() && self.by_connection.get(&connection.id) == judged.as_ref() {
+            return false;
+        }
         let changed = self.remove(connection.id);
-        let Some((seen, observer)) = judge(connection, said, listen) else {
+        let Some((seen, observer)) = judged else {
             return changed;
         };
         let voices = self.voices(&observer);
@@ -165,20 +169,18 @@ impl Observations {
 
     /// Under which addresses anybody sees us, those of most observers first.
     pub(crate) fn candidates(&self, listen: &[Multiaddr]) -> Vec<Multiaddr> {
-        let mut all = self.agreed(listen, 1, usize::MAX);
-        all.truncate(MAX_CANDIDATES);
-        all
+        self.agreed(listen, 1, usize::MAX).take(MAX_CANDIDATES).collect()
     }
 
     /// Under which addresses enough observers see us.
     pub(crate) fn confirmed(&self, listen: &[Multiaddr]) -> Vec<Multiaddr> {
-        self.agreed(listen, ENOUGH, MOST)
+        self.agreed(listen, ENOUGH, MOST).collect()
     }
 
     /// For each address that is listened on, the best of what `enough` observers see. What is seen of one transport
-    /// holds for the others on its port.
-    fn agreed(&self, listen: &[Multiaddr], enough: usize, most: usize) -> Vec<Multiaddr> {
-        let mut agreed: Vec<(Weight, Multiaddr)> = Vec::new();
+    /// holds for the others on its port. They are put together as they are taken.
+    fn agreed(&self, listen: &[Multiaddr], enough: usize, most: usize) -> impl Iterator<Item = Multiaddr> {
+        let mut agreed: Vec<(Weight, Waist, Multiaddr)> = Vec::new();
         for (waist, rest) in listen.iter().filter_map(Waist::split) {
             let of_it = self.seen.iter().filter(|(seen, _)| seen.local == waist);
             let mut of_it: Vec<_> = of_it
@@ -190,16 +192,12 @@ impl Observations {
                 .collect();
             of_it.sort_unstable();
             let best = of_it.into_iter().take(most);
-            agreed.extend(best.map(|(weight, public)| (weight, public.join(&rest))));
+            agreed.extend(best.map(|(weight, public)| (weight, public, rest.clone())));
         }
-        agreed.sort_by_key(|(weight, _)| *weight);
-        let mut addrs: Vec<Multiaddr> = Vec::new();
-        for (_, addr) in agreed {
-            if !addrs.contains(&addr) && !listen.contains(&addr) {
-                addrs.push(addr);
-            }
-        }
-        addrs
+        agreed.sort_by_key(|(weight, ..)| *weight);
+        let mut told: BTreeSet<Multiaddr> = listen.iter().cloned().collect();
+        let addrs = agreed.into_iter().map(|(_, public, rest)| public.join(&rest));
+        addrs.filter(move |addr| told.insert(addr.clone()))
     }
 }
 
@@ -394,6 +392,7 @@ mod tests {
         known.add(&first, &addr("/ip4/9.9.9.9/tcp/1"), &listen);
         known.add(&first, &addr(SEEN), &listen[..1]);
         assert_eq!(texts(&known.candidates(&listen[..1])), [SEEN]);
+        assert!(!known.add(&first, &addr(SEEN), &listen), "it says the same again");
         assert!(
             known.add(&first, &addr("/ip4/10.0.0.1/tcp/1"), &listen),
             "it takes its word back"
