@@ -170,20 +170,17 @@ impl fmt::Debug for TaskScope {
 }
 
 impl Shared {
-    /// Puts a task that is about to be spawned into the table, unless the scope has ended.
+    /// Puts a task that is about to be spawned into the table, unless the scope has ended. It is counted first: either it
+    /// sees the end, or the end waits for it.
     fn enter(self: &Arc<Self>, name: &'static str) -> Option<Leave> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut shard = self.shard(id);
-        if self.closed.load(Ordering::SeqCst) {
-            return None;
-        }
         self.alive.fetch_add(1, Ordering::SeqCst);
-        shard.insert(id, Task { name, abort: None });
-        drop(shard);
-        Some(Leave {
+        let leave = Leave {
             shared: self.clone(),
             id,
-        })
+        };
+        self.shard(id).insert(id, Task { name, abort: None });
+        (!self.closed.load(Ordering::SeqCst)).then_some(leave)
     }
 
     /// Keeps the handle of a task that was spawned, if it has not ended yet.
@@ -241,6 +238,27 @@ mod tests {
         assert_eq!((scope.alive(), scope.names().len()), (0, 0));
         scope.spawn("late", async { panic!("never runs") });
         assert_eq!(scope.alive(), 0);
+    }
+
+    /// Held up between its look at the scope and its entry, a task is waited for, or does not run.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_spawns_while_the_scope_ends_is_waited_for() {
+        let scope = TaskScope::new("test");
+        let (late, runtime) = (scope.clone(), tokio::runtime::Handle::current());
+        let shard = super::lock(&scope.shared.shards[0]);
+        let spawner = std::thread::spawn(move || {
+            let _inside = runtime.enter();
+            late.spawn("late", pending());
+        });
+        let begun = std::time::Instant::now();
+        while scope.alive() == 0 && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::yield_now();
+        }
+        scope.close();
+        assert_eq!(scope.alive(), 1, "counted before it looks");
+        drop(shard);
+        spawner.join().expect("no panic");
+        assert_eq!((scope.alive(), scope.names().len()), (0, 0), "it saw the end");
     }
 
     #[test]
