@@ -72,7 +72,7 @@ pub use io::{BoxedIo, ByteStream};
 pub use membership::{Membership, PeerState, WatchPeers};
 pub use meter::{Meter, Traffic, Unmetered};
 pub use muxer::{AcceptStreams, MuxError, Muxed, MuxedConnection, MuxedStream, MuxerUpgrade};
-pub use peerstore::{Learned, Lifetime, PeerInfo, Peerstore, Source};
+pub use peerstore::{Learned, Lifetime, PeerInfo, Peerstore, RECENTLY_CONNECTED, Source};
 pub use resolver::{ResolveError, Resolved, Resolver};
 pub use resources::{Refusals, Resources, ScopeKind, Usage};
 pub use scope::{LimitExceeded, Reservation, Resource, ResourceScope, Unlimited};

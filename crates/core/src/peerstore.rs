@@ -15,6 +15,9 @@ pub enum Lifetime {
     Permanent,
 }
 
+/// How long the addresses of a peer are believed after its last connection ended: go-libp2p's `RecentlyConnectedAddrTTL`.
+pub const RECENTLY_CONNECTED: Duration = Duration::from_secs(15 * 60);
+
 /// Keeps what is known of peers. Bounded in peers, and per peer in addresses and protocols: the address that
 /// ends soonest goes first.
 pub trait Peerstore: Send + Sync + fmt::Debug + 'static {
@@ -37,7 +40,8 @@ pub trait Peerstore: Send + Sync + fmt::Debug + 'static {
     /// The peers that something is known of.
     fn peers(&self) -> Vec<PeerId>;
 
-    /// Marks `peer` as connected, which keeps it from being forgotten to make room, or as gone.
+    /// Marks `peer` as connected or as gone. Who is connected is not forgotten to make room, and its addresses that are
+    /// believed then, or come later, do not end. Once it is gone they are believed for [`RECENTLY_CONNECTED`] at least.
     fn set_connected(&self, peer: &PeerId, connected: bool, now: Instant);
 
     /// Forgets `peer`.

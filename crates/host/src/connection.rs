@@ -10,7 +10,9 @@ use crate::{
     streams, trim,
 };
 use futures_util::future::BoxFuture;
-use sinew_core::{AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream};
+use sinew_core::{
+    AcceptStreams, CloseReason, ConnectionEvent, Learned, Lifetime, Muxed, MuxedStream, RECENTLY_CONNECTED,
+};
 use sinew_identity::PeerId;
 use sinew_machine::{CloseCode, Direction, Instant, code};
 use sinew_runtime::{Timer, now, timeout};
@@ -27,10 +29,6 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Inbound streams taken in one go before the bytes move on.
 const STREAMS_A_TURN: usize = 32;
-
-/// How long the address of a connection is believed after the connection ended: go-libp2p's lifetime of a
-/// recently connected address.
-const RECENTLY_CONNECTED: Lifetime = Lifetime::For(Duration::from_secs(15 * 60));
 
 /// Tells everybody of a connection that is in the table, unless it is hidden, and starts its task.
 pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
@@ -63,14 +61,15 @@ pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode, place: Op
     });
 }
 
-/// An address that we dialled is worth keeping; the one that an inbound connection came from seldom listens.
+/// An address that we dialled is worth keeping, also when the connection has ended; the one that an inbound connection
+/// came from seldom listens.
 fn remember_address(shared: &Shared, entry: &Entry) {
     let info = &entry.info;
     if info.direction == Direction::Outbound {
         shared.peerstore().add_addrs(
             &info.peer,
             std::slice::from_ref(&info.remote),
-            RECENTLY_CONNECTED,
+            Lifetime::For(RECENTLY_CONNECTED),
             now(),
         );
     }
@@ -230,7 +229,6 @@ impl Drop for Leave {
             return;
         }
         mark_connected(shared, &info.peer);
-        remember_address(shared, &self.entry);
         remember_latency(shared, &self.entry);
         shared
             .feeds

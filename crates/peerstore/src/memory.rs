@@ -54,10 +54,7 @@ impl Peerstore for MemoryPeerstore {
     }
 
     fn addrs(&self, peer: &PeerId, now: Instant) -> Vec<Multiaddr> {
-        let alive = |entry: &Peer| {
-            let alive = entry.addrs.iter().filter(|addr| addr.is_alive(now));
-            alive.map(|addr| addr.addr.clone()).collect()
-        };
+        let alive = |entry: &Peer| entry.alive(now).map(|(addr, _)| addr.clone()).collect();
         self.lock().get(peer).map(alive).unwrap_or_default()
     }
 
@@ -89,8 +86,8 @@ impl Peerstore for MemoryPeerstore {
         self.lock().ids().copied().collect()
     }
 
-    fn set_connected(&self, peer: &PeerId, connected: bool, _now: Instant) {
-        self.lock().set_connected(peer, connected);
+    fn set_connected(&self, peer: &PeerId, connected: bool, now: Instant) {
+        self.lock().set_connected(peer, connected, now);
     }
 
     fn remove(&self, peer: &PeerId) {

@@ -3,7 +3,7 @@
 use crate::PeerstoreBounds;
 use hashlink::LinkedHashMap;
 use multiaddr::Multiaddr;
-use sinew_core::Learned;
+use sinew_core::{Learned, RECENTLY_CONNECTED};
 use sinew_identity::PeerId;
 use sinew_machine::Instant;
 use std::{collections::HashSet, time::Duration};
@@ -58,7 +58,7 @@ pub(crate) struct Addr {
 }
 
 impl Addr {
-    pub(crate) fn is_alive(&self, now: Instant) -> bool {
+    fn is_alive(&self, now: Instant) -> bool {
         self.expires.is_none_or(|expires| expires > now)
     }
 
@@ -115,9 +115,16 @@ impl Peers {
         self.by_id.keys()
     }
 
-    /// Marks a peer as connected or gone, which is nothing to write down.
-    pub(crate) fn set_connected(&mut self, peer: &PeerId, connected: bool) {
-        self.place(peer, |entry| entry.connected = connected);
+    /// Marks a peer as connected or gone. What is written down is how long its addresses live once it is gone.
+    pub(crate) fn set_connected(&mut self, peer: &PeerId, connected: bool, now: Instant) {
+        let before = self.get(peer).is_some_and(|entry| entry.connected);
+        if connected == before {
+            return self.place(peer, |_| {});
+        }
+        self.place(peer, |entry| entry.set_connected(connected, now));
+        if !connected {
+            self.note(peer);
+        }
     }
 
     /// Changes a peer, which becomes the one touched last, and forgets another if there are too many.
@@ -222,9 +229,32 @@ impl Peer {
         }
     }
 
+    /// Which addresses are believed, each with when it ends: those of a connected peer outlive it for a while.
+    pub(crate) fn alive(&self, now: Instant) -> impl Iterator<Item = (&Multiaddr, Option<Instant>)> {
+        let least = self.connected.then(|| now + RECENTLY_CONNECTED);
+        let ends = move |addr: &Addr| {
+            addr.expires
+                .map(|expires| least.map_or(expires, |least| expires.max(least)))
+        };
+        let all = self.addrs.iter().map(move |addr| (&addr.addr, ends(addr)));
+        all.filter(move |(_, ends)| ends.is_none_or(|ends| ends > now))
+    }
+
+    fn set_connected(&mut self, connected: bool, now: Instant) {
+        let alive = self.alive(now);
+        self.addrs = alive
+            .map(|(addr, expires)| Addr {
+                addr: addr.clone(),
+                expires,
+            })
+            .collect();
+        self.connected = connected;
+    }
+
     /// Leaves out what has ended and what is too much.
     pub(crate) fn tidy(&mut self, now: Instant, max: usize) {
-        self.addrs.retain(|addr| addr.is_alive(now));
+        let connected = self.connected;
+        self.addrs.retain(|addr| connected || addr.is_alive(now));
         self.addrs.sort_by_key(Addr::rank);
         self.addrs.truncate(max);
     }

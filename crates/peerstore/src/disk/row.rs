@@ -3,7 +3,7 @@
 use crate::{
     PeerstoreBounds,
     generated::row::{Addr as WireAddr, Row},
-    peers::{Addr, Peer},
+    peers::Peer,
 };
 use multiaddr::Multiaddr;
 use prost::Message;
@@ -47,9 +47,11 @@ impl Clocks {
 /// A peer as bytes; `None` when nothing of it is worth keeping.
 pub(super) fn encode(peer: &Peer, clocks: Clocks) -> Option<Vec<u8>> {
     let known = &peer.known;
-    let alive = peer.addrs.iter().filter(|addr| addr.is_alive(clocks.mono));
     let row = Row {
-        addrs: alive.map(|addr| wire_addr(addr, clocks)).collect(),
+        addrs: peer
+            .alive(clocks.mono)
+            .map(|(addr, expires)| wire_addr(addr, expires, clocks))
+            .collect(),
         protocols: known
             .protocols
             .iter()
@@ -69,10 +71,10 @@ pub(super) fn encode(peer: &Peer, clocks: Clocks) -> Option<Vec<u8>> {
     (!empty).then(|| Row { written, ..row }.encode_to_vec())
 }
 
-fn wire_addr(addr: &Addr, clocks: Clocks) -> WireAddr {
+fn wire_addr(addr: &Multiaddr, expires: Option<Instant>, clocks: Clocks) -> WireAddr {
     WireAddr {
-        addr: addr.addr.to_vec().into(),
-        expires: addr.expires.map(|expires| clocks.to_wall(expires)),
+        addr: addr.to_vec().into(),
+        expires: expires.map(|expires| clocks.to_wall(expires)),
     }
 }
 
