@@ -9,7 +9,7 @@ pub use error::DiskError;
 
 use crate::{
     MemoryPeerstore, PeerstoreBounds,
-    peers::{Changes, Peers},
+    peers::{Changes, Peer, Peers},
 };
 use file::{Changed, File, Opened};
 use multiaddr::Multiaddr;
@@ -22,6 +22,9 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
+
+/// Peers that are copied out of the tables in one go.
+const PORTION: usize = 64;
 
 /// Keeps what is known of peers in memory and, with some delay, in a file, so that it survives a restart.
 ///
@@ -121,7 +124,7 @@ impl State {
         if changes.peers.is_empty() && !changes.sweep {
             return Ok(0);
         }
-        let changed = self.changed(&changes);
+        let changed = self.changed(&changes, row::encode);
         match file.write(&changed) {
             Ok(()) => Ok(changed.rows.len()),
             Err(error) => {
@@ -131,14 +134,21 @@ impl State {
         }
     }
 
-    /// What is to be written; the tables are free again before it is.
-    fn changed(&self, changes: &Changes) -> Changed {
-        let (peers, clocks) = (self.memory.lock(), Clocks::now());
-        let row = |id: &PeerId| peers.get(id).and_then(|peer| row::encode(peer, clocks));
-        Changed {
-            rows: changes.peers.iter().map(|id| (*id, row(id))).collect(),
-            only: changes.sweep.then(|| peers.ids().copied().collect()),
+    /// What is to be written. Everybody who asks the peerstore waits for its tables: they are held for a portion at a time,
+    /// and not while it is encoded. Who changes meanwhile is written the next time, too.
+    fn changed(&self, changes: &Changes, encode: impl Fn(&Peer, Clocks) -> Option<Vec<u8>>) -> Changed {
+        let (ids, clocks) = (Vec::from_iter(&changes.peers), Clocks::now());
+        let mut rows = Vec::with_capacity(ids.len());
+        for portion in ids.chunks(PORTION) {
+            let peers = self.memory.lock();
+            let known: Vec<_> = portion.iter().map(|id| (**id, peers.get(id).cloned())).collect();
+            drop(peers);
+            let row = |(id, peer): (_, Option<Peer>)| (id, peer.and_then(|peer| encode(&peer, clocks)));
+            rows.extend(known.into_iter().map(row));
         }
+        let ids = || self.memory.lock().ids().copied().collect();
+        let only = changes.sweep.then(ids);
+        Changed { rows, only }
     }
 }
 
@@ -190,5 +200,35 @@ impl fmt::Debug for DiskPeerstore {
             .field("path", &self.state.path)
             .field("memory", &self.state.memory)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DiskPeerstore, PORTION};
+    use sinew_core::{Learned, Peerstore};
+    use sinew_identity::PeerId;
+    use sinew_machine::Instant;
+
+    #[test]
+    fn the_tables_are_free_while_rows_are_encoded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = DiskPeerstore::open(folder.path().join("peers.redb")).expect("opens");
+        let mut learned = Learned::default();
+        learned.agent = Some("agent/1".into());
+        let peers = 2 * PORTION + 1;
+        for _ in 0..peers {
+            store.update(&PeerId::random(), &learned, Instant::ZERO);
+        }
+        let changes = store.state.memory.lock().take_changes();
+        let changed = store.state.changed(&changes, |peer, _| {
+            assert!(store.state.memory.try_lock(), "whoever asks would wait");
+            peer.known.agent.as_deref().map(|agent| agent.as_bytes().to_vec())
+        });
+        let row = Some(b"agent/1".to_vec());
+        assert_eq!(
+            changed.rows.iter().filter(|(_, found)| *found == row).count(),
+            peers
+        );
     }
 }

@@ -29,6 +29,12 @@ impl MemoryPeerstore {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Peers> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether nobody holds the tables.
+    #[cfg(all(test, feature = "disk"))]
+    pub(crate) fn try_lock(&self) -> bool {
+        self.peers.try_lock().is_ok()
+    }
 }
 
 impl From<Peers> for MemoryPeerstore {
