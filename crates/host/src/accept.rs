@@ -252,10 +252,8 @@ async fn run(
 /// Done when a pending connection has had its time, and says how much it was.
 async fn deadline(shared: &Shared, stage: &Stage) -> Duration {
     let (started, timeouts) = (now(), &shared.parts().timeouts);
-    let mut next = timeouts
-        .inbound
-        .min(timeouts.inbound_crowded)
-        .min(timeouts.inbound_first);
+    let deadlines = [timeouts.inbound, timeouts.inbound_crowded, timeouts.inbound_first];
+    let mut next = deadlines.into_iter().min().unwrap_or_default();
     loop {
         sleep(next).await;
         let elapsed = now() - started;
@@ -265,7 +263,8 @@ async fn deadline(shared: &Shared, stage: &Stage) -> Duration {
         if crowded || silent || elapsed >= timeouts.inbound {
             return elapsed;
         }
-        next = LOOK.min(timeouts.inbound - elapsed);
+        let ahead = deadlines.into_iter().filter(|deadline| *deadline > elapsed);
+        next = ahead.map(|deadline| deadline - elapsed).fold(LOOK, Duration::min);
     }
 }
 

@@ -87,6 +87,17 @@ async fn a_deadline_shorter_than_that_of_a_crowd_holds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_deadline_waits_for_the_next_whole_second() {
+    let mut timeouts = Timeouts::default();
+    timeouts.inbound_first = Duration::from_millis(3500);
+    let (server, addr) = listening(builder().timeouts(timeouts)).await;
+    let mut events = server.subscribe::<ConnectionEvent>();
+    let (_held, begun) = (silent(&addr).await, now());
+    events.next().await.expect("not lagged").expect("alive");
+    assert_eq!(now() - begun, timeouts.inbound_first);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_byte_a_second_ends_at_the_deadline_of_the_first_layer() {
     let (server, addr) = listening(builder()).await;
     let mut events = server.subscribe::<ConnectionEvent>();
@@ -191,7 +202,10 @@ async fn who_holds_a_handle_of_an_ended_connection_holds_no_place() {
         }
         let connections = |usage: &&sinew_core::Usage| usage.resource == sinew_core::Resource::Connections;
         let usage = server.resources().system;
-        assert!(usage.iter().filter(connections).all(|usage| usage.used == 0), "{usage:?}");
+        assert!(
+            usage.iter().filter(connections).all(|usage| usage.used == 0),
+            "{usage:?}"
+        );
     }
     assert_eq!(held.len(), 3);
 }
