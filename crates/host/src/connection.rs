@@ -222,7 +222,7 @@ impl Drop for Leave {
         shared.parts().meter.connection_closed(info, &reason);
         shared.table.remove(info);
         // Handles of it may live on; they keep no place from its peer or from others.
-        self.entry.place.vacate();
+        self.entry.place.end();
         shared.places().leave(info.id);
         Addresses::forget(shared, info.id);
         if self.entry.standing.hidden {

@@ -219,7 +219,8 @@ impl Scope for Name<'_> {
 #[derive(Debug)]
 pub(crate) struct Place {
     scope: Arc<ConnectionScope>,
-    descriptors: u64,
+    /// Those that are not given back yet.
+    descriptors: AtomicU64,
     established: Option<Direction>,
     /// The connection has ended, or made room for another.
     vacated: AtomicBool,
@@ -236,7 +237,7 @@ impl Place {
         scope.take(Meter::Descriptors, descriptors)?;
         Ok(Self {
             scope,
-            descriptors,
+            descriptors: descriptors.into(),
             established: None,
             vacated: AtomicBool::new(false),
         })
@@ -273,11 +274,17 @@ impl Place {
             self.scope.give_back(Meter::Connections(direction), 1);
         }
     }
+
+    /// The connection is gone, and its descriptors with it, whoever still holds a handle of it; again does nothing.
+    pub(crate) fn end(&self) {
+        self.vacate();
+        let descriptors = self.descriptors.swap(0, Ordering::AcqRel);
+        self.scope.give_back(Meter::Descriptors, descriptors);
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.vacate();
-        self.scope.give_back(Meter::Descriptors, self.descriptors);
+        self.end();
     }
 }

@@ -243,8 +243,12 @@ async fn descriptors_are_held_from_accept_to_the_end() {
     drop(silent);
     sleep(Duration::from_millis(10)).await;
     refused.connect(addr).await.expect("there is one again");
+    let held = server.connection(&one.peer_id());
     one.shutdown(Duration::ZERO).await;
     refused.shutdown(Duration::ZERO).await;
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(used(&server, Resource::Descriptors), 0, "a handle keeps none");
+    drop(held);
     settled(&server).await;
 }
 
