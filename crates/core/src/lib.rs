@@ -75,7 +75,7 @@ pub use muxer::{AcceptStreams, MuxError, Muxed, MuxedConnection, MuxedStream, Mu
 pub use peerstore::{Learned, Lifetime, PeerInfo, Peerstore, RECENTLY_CONNECTED, Source};
 pub use resolver::{ResolveError, Resolved, Resolver};
 pub use resources::{Refusals, Resources, ScopeKind, Usage};
-pub use scope::{LimitExceeded, Reservation, Resource, ResourceScope, Unlimited};
+pub use scope::{LimitExceeded, LimitScope, Reservation, Resource, ResourceScope, Unlimited};
 pub use service::{
     Registrar, Registration, Service, ServiceConfig, ServiceContext, ServiceError, Shutdown, Spawn,
 };

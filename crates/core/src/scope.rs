@@ -148,7 +148,7 @@ impl Drop for Reservation {
 #[non_exhaustive]
 pub struct LimitExceeded {
     /// The scope whose limit it is, `pending inbound connections of 192.0.2.0/24` for instance.
-    pub scope: String,
+    pub scope: LimitScope,
     /// What was asked for.
     pub resource: Resource,
     /// How much was asked for.
@@ -160,23 +160,17 @@ pub struct LimitExceeded {
 }
 
 impl LimitExceeded {
-    /// One more `resource` was asked of `scope`, which uses `used` of `limit`.
-    #[must_use]
-    pub fn one(scope: impl Into<String>, resource: Resource, used: u64, limit: u64) -> Self {
-        Self {
-            scope: scope.into(),
-            resource,
-            asked: 1,
-            used,
-            limit,
-        }
-    }
-
     /// `asked` more of `resource` was asked of `scope`, which uses `used` of `limit`.
     #[must_use]
-    pub fn new(scope: impl Into<String>, resource: Resource, asked: u64, used: u64, limit: u64) -> Self {
+    pub fn new(
+        scope: impl fmt::Display + Send + Sync + 'static,
+        resource: Resource,
+        asked: u64,
+        used: u64,
+        limit: u64,
+    ) -> Self {
         Self {
-            scope: scope.into(),
+            scope: LimitScope(Arc::new(scope)),
             resource,
             asked,
             used,
@@ -185,8 +179,71 @@ impl LimitExceeded {
     }
 }
 
+/// The name of a scope. It is written when somebody reads it: under attack, nobody reads most refusals.
+#[derive(Clone)]
+pub struct LimitScope(Arc<dyn fmt::Display + Send + Sync>);
+
+impl fmt::Display for LimitScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for LimitScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl PartialEq for LimitScope {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for LimitScope {}
+
 impl Culpable for LimitExceeded {
     fn blame(&self) -> Blame {
         Blame::Limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LimitExceeded, Resource};
+    use std::{
+        fmt,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    struct Counted(Arc<AtomicUsize>);
+
+    impl fmt::Display for Counted {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            f.write_str("streams of a test")
+        }
+    }
+
+    #[test]
+    fn a_refusal_writes_no_name_that_nobody_reads() {
+        let written = Arc::new(AtomicUsize::new(0));
+        let refused = LimitExceeded::new(Counted(written.clone()), Resource::Streams, 1, 2, 2);
+        let passed_on = refused.clone();
+        assert_eq!(written.load(Ordering::Relaxed), 0);
+        assert_eq!(
+            passed_on.to_string(),
+            "limit of streams of a test reached: 2 of 2 streams used, 1 more asked"
+        );
+        assert_eq!(written.load(Ordering::Relaxed), 1);
+        assert_eq!(
+            refused,
+            LimitExceeded::new("streams of a test", Resource::Streams, 1, 2, 2)
+        );
+        assert_ne!(refused, LimitExceeded::new("others", Resource::Streams, 1, 2, 2));
     }
 }

@@ -23,9 +23,11 @@ mod stream;
 mod system;
 #[cfg(test)]
 mod tests;
+mod whose;
 
 pub(crate) use connection::Place;
 pub(crate) use meter::Meter;
 pub(crate) use refusals::Refused;
 pub(crate) use stream::StreamPlace;
 pub(crate) use system::System;
+pub(crate) use whose::Whose;

@@ -2,7 +2,7 @@
 
 use crate::{
     entry::{Entry, Standing},
-    limits::{Place, Refused},
+    limits::{Meter, Place, Refused, Whose},
     machine::{
         places::{Full, Places},
         rate::TooOften,
@@ -11,10 +11,12 @@ use crate::{
     },
     shared::Shared,
 };
-use sinew_core::{ConnectionInfo, LimitExceeded, Muxed, Resource, ScopeKind};
+use sinew_core::{ConnectionInfo, LimitExceeded, Muxed};
 use sinew_machine::{ConnectionId, Direction, Instant};
 use sinew_runtime::now;
 use std::sync::Arc;
+
+const INBOUND: Meter = Meter::Connections(Direction::Inbound);
 
 /// Whether a source comes no more often than it may; counts it. Who is not validated is not refused for it: it has to
 /// come again and prove its address.
@@ -124,28 +126,19 @@ fn unused_since(shared: &Shared, tags: &Tags, entry: &Entry) -> Option<Instant> 
 }
 
 fn refused(full: Full, source: &Source) -> Refused {
-    let (kind, scope, used, limit) = match full {
-        Full::Total { used, limit } => (ScopeKind::System, "the node".to_owned(), used, limit),
-        Full::Address { used, limit } => (ScopeKind::Source, source.to_string(), used, limit),
-        Full::Subnet { used, limit } => (ScopeKind::Source, source.subnet().to_string(), used, limit),
+    let (whose, used, limit) = match full {
+        Full::Total { used, limit } => (Whose::Node, used, limit),
+        Full::Address { used, limit } => (Whose::Address(*source), used, limit),
+        Full::Subnet { used, limit } => (Whose::Subnet(source.subnet()), used, limit),
     };
-    let scope = format!("inbound connections of {scope}");
-    let error = LimitExceeded::one(scope, Resource::Connections, used as u64, limit as u64);
-    Refused { kind, error }
+    Refused::new(whose, INBOUND, 1, used as u64, limit as u64)
 }
 
 fn hurried(too_often: TooOften, source: &Source) -> Refused {
-    let (scope, rate) = match too_often {
-        TooOften::Address(rate) => (source.to_string(), rate),
-        TooOften::Subnet(rate) => (source.subnet().to_string(), rate),
+    let (whose, rate) = match too_often {
+        TooOften::Address(rate) => (Whose::Address(*source), rate),
+        TooOften::Subnet(rate) => (Whose::Subnet(source.subnet()), rate),
     };
-    let scope = format!(
-        "inbound connections of {scope} at once, with one more each {:?},",
-        rate.refill()
-    );
-    let burst = u64::from(rate.burst);
-    Refused {
-        kind: ScopeKind::Source,
-        error: LimitExceeded::one(scope, Resource::Connections, burst, burst),
-    }
+    let (whose, burst) = (Whose::Rate(whose.into(), rate.refill()), u64::from(rate.burst));
+    Refused::new(whose, INBOUND, 1, burst, burst)
 }

@@ -3,20 +3,18 @@
 use super::{
     meter::{Amounts, Meter},
     peer::PeerScope,
-    refusals::{Refused, Scope},
+    refusals::{Limit, Refused},
     stream::StreamPlace,
     system::System,
+    whose::Whose,
 };
 use crate::config::Limits;
-use sinew_core::{LimitExceeded, Resource, ResourceScope, ScopeKind};
+use sinew_core::{LimitExceeded, Resource, ResourceScope};
 use sinew_identity::PeerId;
 use sinew_machine::{ConnectionId, Direction};
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// The scope of a connection.
@@ -41,6 +39,12 @@ pub(super) struct Known {
     pub(super) peer: PeerScope,
 }
 
+impl Known {
+    fn whose(known: Option<&Self>) -> Whose {
+        Whose::Connection(known.map(|known| (known.id, known.peer.key)))
+    }
+}
+
 impl ConnectionScope {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -63,7 +67,7 @@ impl ConnectionScope {
         let State { used, known } = &mut *state;
         if !force {
             Refused::unless_fits(
-                &Name(known.as_ref()),
+                || Known::whose(known.as_ref()),
                 meter,
                 amount,
                 used[meter],
@@ -157,12 +161,11 @@ impl ResourceScope for ConnectionScope {
         let share = self.system.unread.change(before, bytes);
         if bytes > share && bytes > before {
             let state = self.lock();
-            let name = format!("{} of {}", Resource::Unread.name(), Name(state.known.as_ref()));
+            let whose = Known::whose(state.known.as_ref());
             drop(state);
-            self.system.note(&Refused {
-                kind: ScopeKind::Connection,
-                error: LimitExceeded::new(name, Resource::Unread, bytes - before, before, share),
-            });
+            let (kind, limit) = (whose.kind(), Limit(Resource::Unread.name(), whose));
+            let error = LimitExceeded::new(limit, Resource::Unread, bytes - before, before, share);
+            self.system.note(&Refused { kind, error });
         }
         if self.system.limits.dry_run {
             u64::MAX
@@ -194,23 +197,6 @@ fn limit(limits: &Limits, meter: Meter) -> u64 {
         Meter::Streams(Direction::Outbound) => limits.outbound_streams_per_connection as u64,
         Meter::Memory => limits.memory_per_connection,
         Meter::Connections(_) | Meter::Descriptors => u64::MAX,
-    }
-}
-
-struct Name<'a>(Option<&'a Known>);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(known) => write!(f, "connection {} of peer {}", known.id, known.peer.key),
-            None => f.write_str("a pending connection"),
-        }
-    }
-}
-
-impl Scope for Name<'_> {
-    fn kind(&self) -> ScopeKind {
-        ScopeKind::Connection
     }
 }
 

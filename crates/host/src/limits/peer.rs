@@ -2,16 +2,15 @@
 
 use super::{
     meter::{Amounts, Meter},
-    refusals::{Refused, Scope},
+    refusals::Refused,
     scopes::Member,
+    whose::Whose,
 };
 use crate::config::Limits;
-use sinew_core::ScopeKind;
 use sinew_identity::PeerId;
 use sinew_machine::{Direction, ProtocolId};
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -53,7 +52,7 @@ impl Used {
             }
             meter => self.amounts[meter],
         };
-        Refused::unless_fits(&Name(peer), meter, asked, used, limit(limits, meter))
+        Refused::unless_fits(|| Whose::Peer(*peer), meter, asked, used, limit(limits, meter))
     }
 
     /// Whether the peer may have `asked` more of the memory, of which `all` is used: four fifths of what others leave.
@@ -69,7 +68,7 @@ impl Used {
         let used = self.amounts[Meter::Memory];
         let others = all.saturating_sub(used);
         let share = limits.memory.saturating_sub(others) / 5 * 4;
-        Refused::unless_fits(&Name(peer), Meter::Memory, asked, used, share)
+        Refused::unless_fits(|| Whose::Peer(*peer), Meter::Memory, asked, used, share)
     }
 }
 
@@ -79,19 +78,5 @@ fn limit(limits: &Limits, meter: Meter) -> u64 {
         Meter::Streams(Direction::Inbound) => limits.inbound_streams_per_peer as u64,
         Meter::Memory => limits.memory_per_peer,
         Meter::Streams(Direction::Outbound) | Meter::Descriptors => u64::MAX,
-    }
-}
-
-struct Name<'a>(&'a PeerId);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "peer {}", self.0)
-    }
-}
-
-impl Scope for Name<'_> {
-    fn kind(&self) -> ScopeKind {
-        ScopeKind::Peer
     }
 }

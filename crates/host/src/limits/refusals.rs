@@ -1,6 +1,6 @@
 //! What was refused: counted always, logged at a bounded rate.
 
-use super::meter::Meter;
+use super::{meter::Meter, whose::Whose};
 use sinew_core::{LimitExceeded, Refusals as Count, Resource, ScopeKind};
 use sinew_runtime::now;
 use std::{
@@ -21,9 +21,16 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// Whether `asked` more fits beside `used` under `limit`; if not, the limit of `scope` stands in the way.
+    /// The limit of `whose` on what `meter` counts.
+    pub(crate) fn new(whose: Whose, meter: Meter, asked: u64, used: u64, limit: u64) -> Self {
+        let (kind, resource) = (whose.kind(), meter.resource());
+        let error = LimitExceeded::new(Limit(meter, whose), resource, asked, used, limit);
+        Self { kind, error }
+    }
+
+    /// Whether `asked` more fits beside `used` under `limit`; if not, the limit of `whose` stands in the way.
     pub(crate) fn unless_fits(
-        scope: &dyn Scope,
+        whose: impl FnOnce() -> Whose,
         meter: Meter,
         asked: u64,
         used: u64,
@@ -32,17 +39,17 @@ impl Refused {
         if used.checked_add(asked).is_some_and(|sum| sum <= limit) {
             return Ok(());
         }
-        let name = format!("{meter} of {scope}");
-        Err(Self {
-            kind: scope.kind(),
-            error: LimitExceeded::new(name, meter.resource(), asked, used, limit),
-        })
+        Err(Self::new(whose(), meter, asked, used, limit))
     }
 }
 
-/// Whose limit it is; written as a refusal names it.
-pub(crate) trait Scope: fmt::Display {
-    fn kind(&self) -> ScopeKind;
+/// What is limited, and whose it is.
+pub(super) struct Limit<T>(pub(super) T, pub(super) Whose);
+
+impl<T: fmt::Display> fmt::Display for Limit<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.0, self.1)
+    }
 }
 
 /// The refusals of a host since it started.

@@ -1,12 +1,10 @@
 //! The place of one stream: its connection's, and its protocol's once that is known.
 
 use super::{
-    connection::ConnectionScope,
-    meter::Meter,
-    protocol::{Name, ProtocolScope},
-    refusals::Refused,
+    connection::ConnectionScope, meter::Meter, protocol::ProtocolScope, refusals::Refused, whose::Whose,
 };
 use sinew_core::LimitExceeded;
+use sinew_identity::PeerId;
 use sinew_machine::{Direction, ProtocolId};
 use std::sync::Arc;
 
@@ -45,13 +43,13 @@ impl StreamPlace {
             _ if force => u64::MAX,
             direction => self.connection.system.protocol_limit(direction),
         };
-        let whole = Name {
-            protocol: &scope.key,
-            peer: None,
+        let has_room = |peer: Option<PeerId>, used, limit| {
+            let whose = || Whose::Protocol(scope.key.clone(), peer);
+            Refused::unless_fits(whose, Meter::Streams(Direction::Inbound), 1, used, limit)
         };
         let add = || {
             let added = scope.streams(self.direction).add(1, limit);
-            added.or_else(|used| whole.has_room(used, limit))
+            added.or_else(|used| has_room(None, used, limit))
         };
         if self.direction == Direction::Outbound {
             return add();
@@ -61,8 +59,7 @@ impl StreamPlace {
         let mut used = peer.lock();
         let of_peer = used.protocols.get(&scope.key).copied().unwrap_or_default();
         if !force {
-            let peer = Some(&peer.key);
-            Name { peer, ..whole }.has_room(of_peer, max_per_peer)?;
+            has_room(Some(peer.key), of_peer, max_per_peer)?;
         }
         add()?;
         used.protocols.insert(scope.key.clone(), of_peer + 1);

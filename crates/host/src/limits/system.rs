@@ -5,19 +5,17 @@ use super::{
     peer::Peer,
     pool::Pool,
     protocol::Protocol,
-    refusals::{Refusals, Refused, Scope},
+    refusals::{Refusals, Refused},
     scopes::Scopes,
+    whose::Whose,
 };
 use crate::config::Limits;
-use sinew_core::{LimitExceeded, Resource, Resources, ScopeKind, Usage};
+use sinew_core::{LimitExceeded, Resource, Resources, Usage};
 use sinew_identity::PeerId;
 use sinew_machine::{Direction, ProtocolId};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 /// Inbound streams that a peer may have and still be given reserved ones.
@@ -83,7 +81,7 @@ impl System {
         let meter = Meter::Connections(direction);
         self.attempt(|_| {
             if direction == Direction::Outbound {
-                Refused::unless_fits(&Name, meter, 1, self.used(meter), self.limit(meter))?;
+                Refused::unless_fits(|| Whose::Node, meter, 1, self.used(meter), self.limit(meter))?;
             }
             let Some(peer) = peer else { return Ok(()) };
             self.peers.of(peer).lock().has_room(peer, meter, 1, &self.limits)
@@ -124,7 +122,7 @@ impl System {
         };
         let gauge = &self.used[meter.index()];
         let added = gauge.add(amount, limit);
-        added.or_else(|used| Refused::unless_fits(&Name, meter, amount, used, limit))
+        added.or_else(|used| Refused::unless_fits(|| Whose::Node, meter, amount, used, limit))
     }
 
     pub(super) fn subtract(&self, meter: Meter, amount: u64) {
@@ -180,19 +178,5 @@ impl System {
             Meter::Memory => limits.memory,
             Meter::Descriptors => limits.descriptors,
         }
-    }
-}
-
-struct Name;
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the node")
-    }
-}
-
-impl Scope for Name {
-    fn kind(&self) -> ScopeKind {
-        ScopeKind::System
     }
 }
