@@ -1,5 +1,7 @@
-//! `cargo xtask bench compare`: our node beside other libraries and the plain limits (`benches/README.md`).
+//! `cargo xtask bench`: our node beside other libraries and the plain limits, on the loopback interface, over a long path,
+//! and with many connections (`benches/README.md`).
 
+mod distance;
 mod document;
 mod figures;
 mod machine;
@@ -7,16 +9,20 @@ mod pair;
 mod plot;
 mod proc;
 mod program;
+mod programs;
 mod report;
 mod rows;
 mod run;
+mod scale;
 mod table;
 mod targets;
 
 use std::{fs, io, path::PathBuf};
 
+use serde::Serialize;
+
 use crate::workspace;
-use report::Report;
+use document::Shown;
 use rows::{Row, Subject};
 
 /// What `cargo xtask bench` takes.
@@ -30,6 +36,10 @@ pub(crate) struct Args {
 enum Command {
     /// Builds all programs, lets them take turns, and prints the table.
     Compare(CompareArgs),
+    /// Moves bytes over a long path between two networks of this machine, beside the plain limits; it takes root.
+    Distance(distance::Args),
+    /// Holds many connections, idle and with a request a second each.
+    Scale(scale::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -52,10 +62,17 @@ struct CompareArgs {
     /// Seconds of each run; 3, or 1 with --quick.
     #[arg(long)]
     seconds: Option<f64>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Where a report goes.
+#[derive(Debug, clap::Args)]
+struct Output {
     /// Print the report as JSON instead of the table.
     #[arg(long)]
     json: bool,
-    /// Put table and plot into docs/performance.md.
+    /// Put what was measured into docs/performance.md.
     #[arg(long)]
     write: bool,
 }
@@ -70,8 +87,8 @@ pub(crate) enum BenchError {
         program: &'static str,
         source: io::Error,
     },
-    #[error("the program of {0} cannot be built")]
-    Build(Subject),
+    #[error("`{0}` has failed")]
+    Build(String),
     #[error("{} cannot be read or written", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{} has no place for the table", .0.display())]
@@ -80,9 +97,16 @@ pub(crate) enum BenchError {
     Json(#[from] serde_json::Error),
 }
 
-/// Compares.
+/// Measures.
 pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
-    let Command::Compare(args) = &args.command;
+    match &args.command {
+        Command::Compare(args) => compare(args),
+        Command::Distance(args) => distance::distance(args),
+        Command::Scale(args) => scale::scale(args),
+    }
+}
+
+fn compare(args: &CompareArgs) -> Result<(), BenchError> {
     let rows = chosen(args);
     if rows.is_empty() {
         return Err(BenchError::NoRow);
@@ -92,18 +116,13 @@ pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
         seconds: args.seconds.unwrap_or(if args.quick { 1.0 } else { 3.0 }),
         peers: args.peer.clone(),
     };
-    run::build(&settings)?;
+    programs::build(&settings.subjects())?;
     let report = run::run(&rows, &settings)?;
-    keep(&report)?;
-    if args.write {
-        document::write(&workspace::root(), &report)?;
-    }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{}", table::markdown(&report));
-    }
-    Ok(())
+    let shown = Shown {
+        table: table::markdown(&report),
+        plot: Some(plot::svg(&report)),
+    };
+    show("compare", &report, &shown, &args.output)
 }
 
 fn chosen(args: &CompareArgs) -> Vec<Row> {
@@ -115,9 +134,14 @@ fn chosen(args: &CompareArgs) -> Vec<Row> {
     rows
 }
 
-/// The last report stays in the target folder.
-fn keep(report: &Report) -> Result<(), BenchError> {
-    let path = run::folder().join("compare.json");
+/// Prints a report; its JSON stays in the target folder, and what it shows goes into the page if that was asked for.
+fn show(command: &str, report: &impl Serialize, shown: &Shown, output: &Output) -> Result<(), BenchError> {
+    let path = programs::folder().join(format!("{command}.json"));
     let text = serde_json::to_string_pretty(report)?;
-    fs::write(&path, text).map_err(|source| BenchError::File { path, source })
+    fs::write(&path, &text).map_err(|source| BenchError::File { path, source })?;
+    if output.write {
+        document::write(&workspace::root(), command, shown)?;
+    }
+    println!("{}", if output.json { &text } else { &shown.table });
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The command line that all programs share.
 
 use clap::{Parser, Subcommand, ValueEnum};
+use std::net::Ipv4Addr;
 
 /// One side of a measurement.
 #[derive(Debug, Parser)]
@@ -21,7 +22,7 @@ impl Args {
     #[must_use]
     pub fn stack(&self) -> &str {
         match &self.role {
-            Role::Server { stack } => stack,
+            Role::Server { stack, .. } => stack,
             Role::Client(client) => &client.stack,
         }
     }
@@ -30,11 +31,14 @@ impl Args {
 /// The side.
 #[derive(Debug, Subcommand)]
 pub enum Role {
-    /// Listens on a free port of the loopback interface, and serves until standard input ends.
+    /// Listens on a free port, and serves until standard input ends.
     Server {
         /// `tcp/noise/yamux`, `tcp/tls/yamux`, `ws/noise/yamux`, `quic-v1`.
         #[arg(long)]
         stack: String,
+        /// Where it listens.
+        #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+        ip: Ipv4Addr,
     },
     /// Prepares a case, measures it when a line comes on standard input, and stays until that ends.
     Client(ClientArgs),
@@ -55,7 +59,7 @@ pub struct ClientArgs {
     /// Streams, dials or requests at a time; the number of connections where they are counted.
     #[arg(long, default_value_t = 1)]
     pub streams: usize,
-    /// For how long; `idle` and `traffic` take what they take.
+    /// For how long; what makes connections takes what it takes.
     #[arg(long, default_value_t = 3.0)]
     pub seconds: f64,
 }
@@ -79,4 +83,6 @@ pub enum Case {
     Idle,
     /// Connections that did something, and do nothing now.
     Traffic,
+    /// Connections that do nothing, and after another line a request a second each.
+    Scale,
 }

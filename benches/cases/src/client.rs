@@ -28,13 +28,18 @@ pub(crate) async fn run<N: Node>(args: &ClientArgs) -> Result<(), BenchError> {
     input.line().await?;
     let (figures, staying) = measure(args, &mut prepared).await?;
     control::result(&figures)?;
+    let (nodes, connections): (Vec<N>, Vec<Arc<N::Connection>>) = staying.into_iter().unzip();
+    if args.case == Case::Scale && input.line().await? {
+        let time = Duration::from_secs_f64(args.seconds);
+        control::result(&request::paced(&connections, time).await?)?;
+    }
     while input.line().await? {}
     // What ends a node is no part of a measurement.
-    drop((warm, staying, prepared));
+    drop((warm, nodes, connections, prepared));
     Ok(())
 }
 
-type Staying<N> = Vec<(N, <N as Node>::Connection)>;
+type Staying<N> = Vec<(N, Arc<<N as Node>::Connection>)>;
 
 /// Makes the nodes, and a first connection, which stays where connections are to be counted.
 async fn prepare<N: Node>(args: &ClientArgs) -> Result<(Staying<N>, Prepared<N>), BenchError> {
@@ -49,7 +54,7 @@ async fn prepare<N: Node>(args: &ClientArgs) -> Result<(Staying<N>, Prepared<N>)
         nodes.push(N::dialer(&args.stack).await?);
     }
     let warm = match args.case {
-        Case::Idle | Case::Traffic => vec![(first, connection)],
+        Case::Idle | Case::Traffic | Case::Scale => vec![(first, Arc::new(connection))],
         _ => {
             connection.close().await?;
             Vec::new()
@@ -72,7 +77,7 @@ async fn measure<N: Node>(
         (_, Prepared::One(_, connection)) => {
             bulk::run(connection.clone(), Service::Sink, streams, time).await?
         }
-        (case @ (Case::Idle | Case::Traffic), Prepared::Many(nodes)) => {
+        (case @ (Case::Idle | Case::Traffic | Case::Scale), Prepared::Many(nodes)) => {
             return dial::and_stay(take(nodes), &args.addr, case == Case::Traffic).await;
         }
         (case, Prepared::Many(nodes)) => {

@@ -56,16 +56,16 @@ pub(crate) async fn and_stay<N: Node>(
     nodes: Vec<N>,
     addr: &str,
     traffic: bool,
-) -> Result<(Figures, Vec<(N, N::Connection)>), BenchError> {
+) -> Result<(Figures, Vec<(N, Arc<N::Connection>)>), BenchError> {
     let began = Instant::now();
     let (gate, mut dialling) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
     for node in nodes {
         let (gate, addr) = (gate.clone(), addr.to_owned());
         dialling.spawn(async move {
             let _permit = gate.acquire_owned().await.expect("nobody closes it");
-            let connection = node.dial(&addr).await?;
+            let connection = Arc::new(node.dial(&addr).await?);
             if traffic {
-                bulk::both_ways(&connection, TRAFFIC).await?;
+                bulk::both_ways(&*connection, TRAFFIC).await?;
             }
             Ok::<_, BenchError>((node, connection))
         });

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub(crate) struct Figures {
     /// Streams, connections or requests that were completed.
     pub(crate) units: u64,
+    /// Requests that came to nothing, where that does not end the measurement.
+    pub(crate) failed: u64,
     /// Bytes that were moved, where bytes are what counts.
     pub(crate) bytes: u64,
     /// From the beginning until the last unit was complete.
@@ -24,6 +26,7 @@ impl Figures {
         times.sort_unstable();
         Self {
             units: times.len() as u64,
+            failed: 0,
             bytes: 0,
             seconds: took.as_secs_f64(),
             p50_us: quantile(&times, 50),
@@ -35,6 +38,7 @@ impl Figures {
     pub(crate) fn counted(units: u64, bytes: u64, took: Duration) -> Self {
         Self {
             units,
+            failed: 0,
             bytes,
             seconds: took.as_secs_f64(),
             p50_us: None,

@@ -37,7 +37,7 @@ pub fn run<N: Node>(args: &Args) -> Result<(), BenchError> {
         .build()?;
     runtime.block_on(async {
         match &args.role {
-            Role::Server { stack } => server::run::<N>(stack).await,
+            Role::Server { stack, ip } => server::run::<N>(stack, *ip).await,
             Role::Client(client) => client::run::<N>(client).await,
         }
     })

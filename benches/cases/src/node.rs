@@ -2,7 +2,7 @@
 
 use crate::BenchError;
 use bytes::Bytes;
-use std::io;
+use std::{io, net::Ipv4Addr};
 
 /// What a stream is for: a protocol of its own for each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,9 +66,9 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// A connection of it.
     type Connection: Connection;
 
-    /// A node with a fresh identity that listens on a free port of the loopback interface and serves every [`Service`] with
+    /// A node with a fresh identity that listens on a free port of this address and serves every [`Service`] with
     /// [`serve`](crate::serve).
-    fn listener(stack: &str) -> impl Future<Output = Result<Served<Self>, BenchError>> + Send;
+    fn listener(stack: &str, ip: Ipv4Addr) -> impl Future<Output = Result<Served<Self>, BenchError>> + Send;
 
     /// A node with a fresh identity that dials.
     fn dialer(stack: &str) -> impl Future<Output = Result<Self, BenchError>> + Send;

@@ -6,15 +6,15 @@ use crate::{
     request::{ANSWER, QUESTION},
 };
 use bytes::Bytes;
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 use tokio::time::Instant;
 
 /// What a client of [`Service::Source`] says: milliseconds and bytes, whichever are over first.
 pub(crate) const ORDER: usize = 16;
 
 /// Listens, says where, and serves until standard input ends.
-pub(crate) async fn run<N: Node>(stack: &str) -> Result<(), BenchError> {
-    let served = N::listener(stack).await?;
+pub(crate) async fn run<N: Node>(stack: &str, ip: Ipv4Addr) -> Result<(), BenchError> {
+    let served = N::listener(stack, ip).await?;
     control::listening(N::LIBRARY, &served.addr);
     let mut input = Input::new();
     while input.line().await? {

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let args = Args::read();
     let done = match args.stack() {
         "plain-tcp" => run::<PlainTcp>(&args),
-        "plain-quinn" => run::<PlainQuinn>(&args),
+        "plain-quinn" | "plain-quinn-high" | "plain-quinn-own" => run::<PlainQuinn>(&args),
         _ => run::<SinewNode>(&args),
     };
     match done {

@@ -1,12 +1,17 @@
-//! The limit of QUIC: quinn alone, with the certificates, ciphers, mutual authentication and windows of the transport.
+//! The limit of QUIC: quinn alone, with the certificates, ciphers, mutual authentication, sockets and windows of the transport.
 
 use bytes::Bytes;
 use quinn::{
-    ClientConfig, Endpoint, Incoming, NoneTokenStore, RecvStream, SendStream, ServerConfig, TransportConfig,
+    ClientConfig, Endpoint, EndpointConfig, Incoming, NoneTokenStore, RecvStream, SendStream, ServerConfig,
+    TokioRuntime, TransportConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
-use sinew::{Keypair, quic::Certificate};
+use sinew::{
+    Keypair,
+    quic::{self, Certificate},
+};
 use sinew_bench_cases::{BenchError, Buffered, Connection, Node, Served, Service, Stream, serve};
+use sinew_socket::bind_udp;
 use sinew_tls::{Verifier, client_config, server_config};
 use std::{
     io,
@@ -24,6 +29,7 @@ const ALPN: &[u8] = b"libp2p";
 pub(crate) struct PlainQuinn {
     endpoint: Endpoint,
     certificate: Certificate,
+    transport: Arc<TransportConfig>,
     _accepting: JoinSet<()>,
 }
 
@@ -31,14 +37,15 @@ impl Node for PlainQuinn {
     const LIBRARY: (&'static str, &'static str) = ("plain quinn", "0.11");
     type Connection = PlainConnection;
 
-    async fn listener(_: &str) -> Result<Served<Self>, BenchError> {
+    async fn listener(stack: &str, ip: Ipv4Addr) -> Result<Served<Self>, BenchError> {
         let certificate = certificate()?;
         let tls = server_config(&certificate, Verifier::new(None), vec![ALPN.to_vec()]);
         let crypto = QuicServerConfig::try_from(tls).map_err(BenchError::library("the suite"))?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(transport());
+        let transport = transport(stack);
+        config.transport_config(transport.clone());
         config.validation_token.sent(0);
-        let endpoint = Endpoint::server(config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let endpoint = endpoint(ip, Some(config))?;
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(endpoint.clone()));
         Ok(Served {
@@ -46,15 +53,17 @@ impl Node for PlainQuinn {
             node: Self {
                 endpoint,
                 certificate,
+                transport,
                 _accepting: accepting,
             },
         })
     }
 
-    async fn dialer(_: &str) -> Result<Self, BenchError> {
+    async fn dialer(stack: &str) -> Result<Self, BenchError> {
         Ok(Self {
-            endpoint: Endpoint::client(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?,
+            endpoint: endpoint(Ipv4Addr::UNSPECIFIED, None)?,
             certificate: certificate()?,
+            transport: transport(stack),
             _accepting: JoinSet::new(),
         })
     }
@@ -65,7 +74,7 @@ impl Node for PlainQuinn {
         let crypto = QuicClientConfig::try_from(tls).map_err(BenchError::library("the suite"))?;
         let mut config = ClientConfig::new(Arc::new(crypto));
         config
-            .transport_config(transport())
+            .transport_config(self.transport.clone())
             .token_store(Arc::new(NoneTokenStore));
         let connecting = self.endpoint.connect_with(config, addr, "libp2p");
         let connecting = connecting.map_err(BenchError::library("dialling"))?;
@@ -76,18 +85,30 @@ impl Node for PlainQuinn {
     }
 }
 
+/// Over a socket with the buffers of the transport's.
+fn endpoint(ip: Ipv4Addr, server: Option<ServerConfig>) -> io::Result<Endpoint> {
+    let socket = bind_udp(SocketAddr::from((ip, 0)))?;
+    Endpoint::new(EndpointConfig::default(), server, socket, Arc::new(TokioRuntime))
+}
+
 fn certificate() -> Result<Certificate, BenchError> {
     Certificate::new(&Keypair::generate()).map_err(BenchError::library("a certificate"))
 }
 
-/// The windows that the transport's default grows to, from the beginning.
-fn transport() -> Arc<TransportConfig> {
-    let ours = sinew::quic::Config::default();
+/// The windows that ours grow to, from the beginning; quinn's own where the stack says so.
+fn transport(stack: &str) -> Arc<TransportConfig> {
+    let ours = match stack {
+        "plain-quinn-high" => quic::Config::high_throughput(),
+        _ => quic::Config::default(),
+    };
     let mut config = TransportConfig::default();
+    if stack != "plain-quinn-own" {
+        config
+            .stream_receive_window(ours.stream_window.into())
+            .receive_window(ours.max_connection_window.into())
+            .send_window(ours.max_send_window.into());
+    }
     config
-        .stream_receive_window(ours.stream_window.into())
-        .receive_window(ours.max_connection_window.into())
-        .send_window(ours.max_send_window.into())
         .max_concurrent_bidi_streams(ours.max_streams.into())
         .max_concurrent_uni_streams(0_u32.into())
         .datagram_receive_buffer_size(None)

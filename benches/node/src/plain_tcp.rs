@@ -26,8 +26,8 @@ impl Node for PlainTcp {
     const LIBRARY: (&'static str, &'static str) = ("plain tokio", "1");
     type Connection = PlainConnection;
 
-    async fn listener(_: &str) -> Result<Served<Self>, BenchError> {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    async fn listener(_: &str, ip: Ipv4Addr) -> Result<Served<Self>, BenchError> {
+        let socket = TcpListener::bind((ip, 0)).await?;
         let addr = socket.local_addr()?.to_string();
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {

@@ -8,10 +8,16 @@ use sinew::{
     tcp::TcpTransport,
     tls::Tls,
     websocket::WebSocketTransport,
-    yamux::Yamux,
+    yamux::{self, Yamux},
 };
 use sinew_bench_cases::{BenchError, Connection, Served, Service, Stream, serve};
-use std::io;
+use std::{io, net::Ipv4Addr};
+
+/// The stack whose windows do not grow, which is what a path of some length needs.
+const FIXED: &str = "tcp/noise/yamux-256k";
+
+/// What every stream of yamux starts with.
+const FIRST_WINDOW: u32 = 256 << 10;
 
 /// A host.
 pub(crate) struct SinewNode(Host);
@@ -20,7 +26,7 @@ impl sinew_bench_cases::Node for SinewNode {
     const LIBRARY: (&'static str, &'static str) = ("sinew", env!("CARGO_PKG_VERSION"));
     type Connection = SinewConnection;
 
-    async fn listener(stack: &str) -> Result<Served<Self>, BenchError> {
+    async fn listener(stack: &str, ip: Ipv4Addr) -> Result<Served<Self>, BenchError> {
         let host = start(stack).await?;
         for service in Service::ALL {
             host.set_stream_handler(service.protocol(), move |stream| async move {
@@ -29,7 +35,7 @@ impl sinew_bench_cases::Node for SinewNode {
             })
             .map_err(BenchError::library("a handler"))?;
         }
-        let addr: Multiaddr = listen_addr(stack).parse().expect("an address of ours");
+        let addr: Multiaddr = listen_addr(stack, ip).parse().expect("an address of ours");
         let addrs = host
             .listen(addr)
             .await
@@ -64,12 +70,10 @@ fn build(stack: &str) -> Result<HostBuilder, BenchError> {
     let key = Keypair::generate();
     let bare = Node::bare(key.clone());
     let layers = match stack {
-        "tcp/noise/yamux" | "tcp/tls/yamux" => bare.transport(TcpTransport::new()),
+        "tcp/noise/yamux" | FIXED | "tcp/tls/yamux" => bare.transport(TcpTransport::new()),
         "ws/noise/yamux" => bare.transport(WebSocketTransport::new()),
-        "quic-v1" => {
-            let certificate = quic::Certificate::new(&key).map_err(BenchError::library("a certificate"))?;
-            return Ok(bare.transport(QuicTransport::new(certificate, quic::Config::default())));
-        }
+        "quic-v1" => return with_quic(bare, &key, quic::Config::default()),
+        "quic-v1-high" => return with_quic(bare, &key, quic::Config::high_throughput()),
         _ => return Err(BenchError::Stack),
     };
     let secured = if stack == "tcp/tls/yamux" {
@@ -77,14 +81,23 @@ fn build(stack: &str) -> Result<HostBuilder, BenchError> {
     } else {
         layers.security(Noise::new(&key).map_err(BenchError::library("a static key"))?)
     };
-    Ok(secured.muxer(Yamux::default()))
+    let mut config = yamux::Config::default();
+    if stack == FIXED {
+        config.max_window = FIRST_WINDOW;
+    }
+    Ok(secured.muxer(Yamux::new(config)))
 }
 
-fn listen_addr(stack: &str) -> &'static str {
+fn with_quic(bare: HostBuilder, key: &Keypair, config: quic::Config) -> Result<HostBuilder, BenchError> {
+    let certificate = quic::Certificate::new(key).map_err(BenchError::library("a certificate"))?;
+    Ok(bare.transport(QuicTransport::new(certificate, config)))
+}
+
+fn listen_addr(stack: &str, ip: Ipv4Addr) -> String {
     match stack {
-        "quic-v1" => "/ip4/127.0.0.1/udp/0/quic-v1",
-        "ws/noise/yamux" => "/ip4/127.0.0.1/tcp/0/ws",
-        _ => "/ip4/127.0.0.1/tcp/0",
+        "quic-v1" | "quic-v1-high" => format!("/ip4/{ip}/udp/0/quic-v1"),
+        "ws/noise/yamux" => format!("/ip4/{ip}/tcp/0/ws"),
+        _ => format!("/ip4/{ip}/tcp/0"),
     }
 }
 

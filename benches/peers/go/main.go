@@ -28,8 +28,9 @@ func run(args []string) error {
 	flags := flag.NewFlagSet(args[0], flag.ExitOnError)
 	stack := flags.String("stack", "", "the transport, the security and the muxer")
 	if args[0] == "server" {
+		ip := flags.String("ip", "127.0.0.1", "where it listens")
 		flags.Parse(args[1:])
-		return server(*stack)
+		return server(*stack, *ip)
 	}
 	addr := flags.String("addr", "", "the address that the server printed")
 	name := flags.String("case", "", "what is measured")
@@ -55,13 +56,13 @@ func print(line any) {
 }
 
 // Listens, says where, and serves until standard input ends.
-func server(stack string) error {
+func server(stack, ip string) error {
 	node, err := newNode(stack)
 	if err != nil {
 		return err
 	}
 	node.swarm.SetStreamHandler(serve)
-	addr, err := node.listen(stack)
+	addr, err := node.listen(stack, ip)
 	if err != nil {
 		return err
 	}

@@ -96,14 +96,16 @@ func resetKey() (key quic.StatelessResetKey) {
 	return key
 }
 
-func (n *node) listen(stack string) (string, error) {
-	addr := map[string]string{
-		"quic-v1": "/ip4/127.0.0.1/udp/0/quic-v1", "ws/noise/yamux": "/ip4/127.0.0.1/tcp/0/ws",
-	}[stack]
-	if addr == "" {
-		addr = "/ip4/127.0.0.1/tcp/0"
+func (n *node) listen(stack, ip string) (string, error) {
+	above := map[string]string{"quic-v1": "/udp/0/quic-v1", "ws/noise/yamux": "/tcp/0/ws"}[stack]
+	if above == "" {
+		above = "/tcp/0"
 	}
-	if err := n.swarm.Listen(ma.StringCast(addr)); err != nil {
+	addr, err := ma.NewMultiaddr("/ip4/" + ip + above)
+	if err != nil {
+		return "", err
+	}
+	if err := n.swarm.Listen(addr); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s/p2p/%s", n.swarm.ListenAddresses()[0], n.swarm.LocalPeer()), nil

@@ -1,8 +1,8 @@
-//! Puts table and plot of a report into docs/performance.md.
+//! Puts what was measured into docs/performance.md.
 
 use std::{fs, path::Path};
 
-use super::{BenchError, plot, report::Report, table};
+use super::BenchError;
 
 const PAGE: &str = "docs/performance.md";
 const PLOT: &str = "docs/performance.svg";
@@ -10,30 +10,48 @@ const PLOT: &str = "docs/performance.svg";
 /// How the page shows the plot.
 const IMAGE: &str = "![How many times rust-libp2p's result](performance.svg)";
 
-/// The lines between which plot and table are; all between them is written anew.
-const BEGIN: &str = "<!-- table: cargo xtask bench compare --write -->";
+/// What a table of the page ends with; what lies between this and its beginning is written anew.
 const END: &str = "<!-- end of the table -->";
 
-/// Writes both.
-pub(crate) fn write(root: &Path, report: &Report) -> Result<(), BenchError> {
+/// What the table of a command begins with.
+fn begin(command: &str) -> String {
+    format!("<!-- table: cargo xtask bench {command} --write -->")
+}
+
+/// What a command shows.
+pub(crate) struct Shown {
+    pub(crate) table: String,
+    /// As SVG, beside the table.
+    pub(crate) plot: Option<String>,
+}
+
+/// Writes what a command shows.
+pub(crate) fn write(root: &Path, command: &str, shown: &Shown) -> Result<(), BenchError> {
+    let Some(plot) = &shown.plot else {
+        return fill(root, command, &shown.table);
+    };
+    fill(root, command, &format!("{IMAGE}\n\n{}", shown.table))?;
+    let path = root.join(PLOT);
+    fs::write(&path, plot).map_err(|source| BenchError::File { path, source })
+}
+
+fn fill(root: &Path, command: &str, table: &str) -> Result<(), BenchError> {
     let path = root.join(PAGE);
     let file = |source| BenchError::File {
         path: path.clone(),
         source,
     };
     let page = fs::read_to_string(&path).map_err(file)?;
-    let page = filled(&page, &format!("{IMAGE}\n\n{}", table::markdown(report)))
-        .ok_or_else(|| BenchError::NoPlace(path.clone()))?;
-    fs::write(&path, page).map_err(file)?;
-    let path = root.join(PLOT);
-    fs::write(&path, plot::svg(report)).map_err(|source| BenchError::File { path, source })
+    let page = filled(&page, command, table).ok_or_else(|| BenchError::NoPlace(path.clone()))?;
+    fs::write(&path, page).map_err(file)
 }
 
 /// The page with another table; `None` where it has no place for one.
-fn filled(page: &str, table: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
+fn filled(page: &str, command: &str, table: &str) -> Option<String> {
+    let begin = begin(command);
+    let (before, rest) = page.split_once(&begin)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{table}\n\n{END}{after}"))
+    Some(format!("{before}{begin}\n\n{table}\n\n{END}{after}"))
 }
 
 #[cfg(test)]
@@ -41,22 +59,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_table_is_written_anew() {
-        let page = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let filled = filled(&page, "new").unwrap();
-        assert_eq!(filled, format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"));
-        assert_eq!(super::filled(&filled, "new").as_deref(), Some(filled.as_str()));
+    fn only_the_table_of_the_command_is_written_anew() {
+        let other = format!("{}\nother\n{END}", begin("other"));
+        let page = format!("before\n{other}\n{}\nold\n{END}\nafter\n", begin("this"));
+        let new = filled(&page, "this", "new").unwrap();
+        let expected = format!("before\n{other}\n{}\n\nnew\n\n{END}\nafter\n", begin("this"));
+        assert_eq!(new, expected);
+        assert_eq!(filled(&new, "this", "new"), Some(expected));
     }
 
     #[test]
     fn a_page_without_a_place_is_left_alone() {
-        assert_eq!(filled("no place", "new"), None);
-        assert_eq!(filled(&format!("{END}{BEGIN}"), "new"), None);
+        assert_eq!(filled("no place", "this", "new"), None);
+        assert_eq!(filled(&format!("{END}{}", begin("this")), "this", "new"), None);
     }
 
     #[test]
-    fn the_page_has_a_place() {
+    fn the_page_has_a_place_for_every_command() {
         let page = fs::read_to_string(crate::workspace::root().join(PAGE)).unwrap();
-        assert!(filled(&page, "new").is_some());
+        for command in ["compare", "distance", "scale"] {
+            assert!(filled(&page, command, "new").is_some(), "{command}");
+        }
     }
 }

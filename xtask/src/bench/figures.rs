@@ -11,6 +11,9 @@ const GIB: f64 = (1 << 30) as f64;
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Counted {
     pub(crate) units: u64,
+    /// Of programs that can go on behind a failure.
+    #[serde(default)]
+    pub(crate) failed: u64,
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
     pub(crate) p50_us: Option<f64>,
@@ -70,7 +73,7 @@ impl Summary {
     /// Medians of all; `None` without a run.
     pub(crate) fn of(samples: Vec<Sample>) -> Option<Self> {
         let values = sorted(samples.iter().map(|sample| sample.value));
-        let of = |pick: fn(&Sample) -> Option<f64>| quantile(&sorted(samples.iter().filter_map(pick)), 0.5);
+        let of = |pick: fn(&Sample) -> Option<f64>| median(samples.iter().filter_map(pick));
         let cpu = |pick: fn(&Sample) -> Option<f64>| of(pick);
         let (client, server) = (
             cpu(|sample| sample.cpu.map(|cpu| cpu[0])),
@@ -92,6 +95,11 @@ impl Summary {
 /// How many times the other's figure ours is.
 pub(crate) fn ratio(ours: &Summary, theirs: &Summary) -> f64 {
     ours.median / theirs.median
+}
+
+/// Half of the values are no larger; `None` without any.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    quantile(&sorted(values), 0.5)
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -144,6 +152,7 @@ mod tests {
     fn each_measure_has_its_units() {
         let counted = Counted {
             units: 4,
+            failed: 0,
             bytes: 1 << 30,
             seconds: 2.0,
             p50_us: Some(7.0),

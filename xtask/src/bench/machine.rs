@@ -17,6 +17,16 @@ pub(crate) struct Machine {
     pub(crate) commit: String,
 }
 
+impl Machine {
+    /// In one sentence.
+    pub(crate) fn summary(&self) -> String {
+        format!(
+            "{}, {} cores, Linux {}; {}; {}; Sinew at {}.",
+            self.processor, self.cores, self.kernel, self.rustc, self.go, self.commit
+        )
+    }
+}
+
 /// Describes this one; what cannot be told is empty.
 pub(crate) fn describe() -> Machine {
     let read = |path| fs::read_to_string(path).unwrap_or_default();

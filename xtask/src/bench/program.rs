@@ -29,6 +29,8 @@ pub(crate) enum RunError {
     Start { role: &'static str, source: io::Error },
     #[error("{role}: cannot be spoken with")]
     Pipe { role: &'static str, source: io::Error },
+    #[error("`{command}` says: {said}")]
+    Network { command: String, said: String },
     #[error("{role}: ended before `{line}`")]
     Ended { role: &'static str, line: &'static str },
     #[error("{role}: no `{line}` in {} s", limit.as_secs())]

@@ -41,6 +41,7 @@ pub(crate) enum Case {
     MixedBulk,
     Idle,
     Traffic,
+    Scale,
 }
 
 /// What the figure of a row is.
@@ -97,6 +98,8 @@ pub(crate) const NOISE: &str = "tcp/noise/yamux";
 pub(crate) const TLS: &str = "tcp/tls/yamux";
 pub(crate) const WS: &str = "ws/noise/yamux";
 pub(crate) const QUIC: &str = "quic-v1";
+pub(crate) const PLAIN_TCP: &str = "plain-tcp";
+pub(crate) const PLAIN_QUINN: &str = "plain-quinn";
 const STACKS: [&str; 4] = [NOISE, TLS, WS, QUIC];
 
 impl Row {
@@ -111,6 +114,7 @@ impl Row {
             Case::Mixed | Case::MixedBulk => "mixed",
             Case::Idle => "idle",
             Case::Traffic => "traffic",
+            Case::Scale => "scale",
         }
     }
 
@@ -126,7 +130,7 @@ impl Row {
             Case::Mixed => Measure::Tail,
             Case::Rr if self.streams == 1 => Measure::Latency,
             Case::Handshake | Case::FirstByte | Case::Rr => Measure::Rate,
-            Case::Idle | Case::Traffic => Measure::Memory,
+            Case::Idle | Case::Traffic | Case::Scale => Measure::Memory,
         }
     }
 
@@ -136,8 +140,8 @@ impl Row {
         let is_bulk = matches!(self.case, Case::BulkUp | Case::BulkDown);
         let is_echo = self.measure() == Measure::Latency;
         match self.stack {
-            QUIC => Some("plain-quinn"),
-            NOISE if is_bulk || is_echo => Some("plain-tcp"),
+            QUIC => Some(PLAIN_QUINN),
+            NOISE if is_bulk || is_echo => Some(PLAIN_TCP),
             _ => None,
         }
     }

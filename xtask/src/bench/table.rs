@@ -39,17 +39,11 @@ pub(crate) fn markdown(report: &Report) -> String {
 }
 
 fn preamble(report: &Report) -> String {
-    let machine = &report.machine;
     let versions = report.versions.values().cloned().collect::<Vec<_>>().join(", ");
     format!(
-        "{}, {} cores, Linux {}; {}; {}; Sinew at {}. {versions}. Medians of {} runs of {} s each, with min and max; CPU of \
+        "{} {versions}. Medians of {} runs of {} s each, with min and max; CPU of \
          sinew's client + server, of rust-libp2p's in brackets.",
-        machine.processor,
-        machine.cores,
-        machine.kernel,
-        machine.rustc,
-        machine.go,
-        machine.commit,
+        report.machine.summary(),
         report.rounds,
         report.seconds,
     )
@@ -125,7 +119,7 @@ fn failures(report: &Report) -> String {
 }
 
 /// Three digits or more: `1,234`, `56.7`, `0.89`.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
@@ -149,7 +143,7 @@ fn thousands(value: f64) -> String {
 }
 
 /// A Markdown table whose columns are as wide as their widest cell; empty without rows.
-fn aligned(head: &[String], rows: &[Vec<String>]) -> String {
+pub(super) fn aligned(head: &[String], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();
     }

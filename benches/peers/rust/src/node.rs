@@ -1,6 +1,6 @@
 //! The swarm in a task of its own, and what it is asked.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
 
 use futures::{SinkExt, StreamExt, channel::mpsc};
 use libp2p::{
@@ -42,9 +42,9 @@ impl Node for SwarmNode {
     const LIBRARY: (&'static str, &'static str) = ("rust-libp2p", "0.57.1");
     type Connection = SwarmConnection;
 
-    async fn listener(stack: &str) -> Result<Served<Self>, BenchError> {
+    async fn listener(stack: &str, ip: Ipv4Addr) -> Result<Served<Self>, BenchError> {
         let mut swarm = swarm(stack)?;
-        let addr = stack::listen_addr(stack)
+        let addr = stack::listen_addr(stack, ip)
             .parse()
             .map_err(BenchError::library("the address"))?;
         swarm.listen_on(addr).map_err(BenchError::library("listening"))?;

@@ -7,6 +7,7 @@ use libp2p::{
     noise, quic, tcp, tls, yamux,
 };
 use sinew_bench_cases::BenchError;
+use std::net::Ipv4Addr;
 
 /// What the swarm dials and listens with.
 pub type Connections = Boxed<(PeerId, StreamMuxerBox)>;
@@ -45,10 +46,10 @@ pub fn build(stack: &str, key: &Keypair) -> Result<Connections, BenchError> {
 }
 
 /// Where the server listens.
-pub fn listen_addr(stack: &str) -> &'static str {
+pub fn listen_addr(stack: &str, ip: Ipv4Addr) -> String {
     match stack {
-        "quic-v1" => "/ip4/127.0.0.1/udp/0/quic-v1",
-        "ws/noise/yamux" => "/ip4/127.0.0.1/tcp/0/ws",
-        _ => "/ip4/127.0.0.1/tcp/0",
+        "quic-v1" => format!("/ip4/{ip}/udp/0/quic-v1"),
+        "ws/noise/yamux" => format!("/ip4/{ip}/tcp/0/ws"),
+        _ => format!("/ip4/{ip}/tcp/0"),
     }
 }
