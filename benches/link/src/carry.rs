@@ -43,10 +43,10 @@ pub(crate) fn run(names: &[String], settings: Settings, seed: u64) -> Result<(),
     scope(|threads| {
         for (from, direction) in directions.iter().enumerate() {
             let (reader, writer) = (&devices[from], &devices[1 - from]);
-            threads.spawn(move || ended(read(reader, direction, began)));
+            threads.spawn(move || ended(&read(reader, direction, began)));
             threads.spawn(move || write(writer, direction, began));
         }
-        ended(answer(&directions));
+        ended(&answer(&directions));
     });
     Ok(())
 }
@@ -57,8 +57,8 @@ fn device(name: &str) -> Result<SyncDevice, LinkError> {
 }
 
 /// The threads wait in the system, for a device or for a time: the process ends with whichever ends first.
-fn ended(result: io::Result<()>) {
-    if let Err(error) = &result {
+fn ended(result: &io::Result<()>) -> ! {
+    if let Err(error) = result {
         eprintln!("error: {error}");
     }
     exit(i32::from(result.is_err()));

@@ -84,7 +84,8 @@ impl Direction {
 
     /// The next packet, if its time has come.
     pub(crate) fn out(&mut self, now: Duration) -> Option<Vec<u8>> {
-        let (when, packet) = self.under_way.pop_front_if(|&mut (when, _)| when <= now)?;
+        self.next().filter(|when| *when <= now)?;
+        let (when, packet) = self.under_way.pop_front()?;
         self.counts.carried += 1;
         self.counts.bytes += packet.len() as u64;
         self.counts.late += u64::from(now - when > PUNCTUAL);
