@@ -81,11 +81,9 @@ impl Aim {
             Stack::TcpNoiseMplex => sinew_mplex::PROTOCOL,
             _ => sinew_yamux::PROTOCOL,
         };
-        // In the handshake a target names its favourite alone, which is yamux: mplex is agreed on after it.
-        let offer = if muxer == Muxer::Agreed && !self.is_mplex() {
-            vec![name.clone()]
-        } else {
-            Vec::new()
+        let offer = match muxer {
+            Muxer::Agreed => vec![name.clone()],
+            Muxer::Never => Vec::new(),
         };
         let security: Box<dyn SecureUpgrade> = match self.stack {
             Stack::TcpTls => Box::new(Tls::new(key).map_err(io::Error::other)?),

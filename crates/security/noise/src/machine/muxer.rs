@@ -1,8 +1,10 @@
 //! Agreeing on a muxer inside the handshake (libp2p specs, connections/inlined-muxer-negotiation.md).
 //!
 //! The rule is: the first of the initiator's list that the responder has too. js-libp2p's initiator takes the
-//! first of the *responder's* list instead. Nobody can tell the two rules apart when one of the lists has one entry, so
-//! a responder offers only its favourite, and an initiator, who speaks last, names only what it chose.
+//! first of the *responder's* list instead, and fails where it knows none of that. The responder's list leaves before it
+//! knows anything of the initiator's: only a list of one muxer, or none, means the same by both rules. So a responder
+//! that has several offers none, and the muxer is negotiated after the handshake. An initiator, who speaks last, names
+//! only what it chose.
 
 use sinew_machine::ProtocolId;
 
@@ -10,7 +12,7 @@ use super::HandshakeError;
 
 /// What a responder puts into its payload.
 pub(crate) fn offer(ours: &[ProtocolId]) -> &[ProtocolId] {
-    &ours[..ours.len().min(1)]
+    if ours.len() == 1 { ours } else { &[] }
 }
 
 /// What an initiator chooses of the responder's offer. Without an offer the muxer is negotiated later.
@@ -53,26 +55,29 @@ mod tests {
     fn the_initiators_order_decides() {
         assert_eq!(choose(&[YAMUX, MPLEX], &[MPLEX, YAMUX]).unwrap(), Some(YAMUX));
         assert_eq!(choose(&[YAMUX, MPLEX], &[MPLEX]).unwrap(), Some(MPLEX));
-        assert_eq!(chosen(&[YAMUX, MPLEX], &[MPLEX, YAMUX]).unwrap(), Some(YAMUX));
+        assert_eq!(chosen(&[YAMUX], &[MPLEX, YAMUX]).unwrap(), Some(YAMUX));
     }
 
     #[test]
-    fn a_responder_offers_its_favourite_alone() {
-        assert_eq!(offer(&[YAMUX, MPLEX]), [YAMUX]);
-        assert!(offer(&[]).is_empty());
-        assert!(matches!(
-            chosen(&[YAMUX, MPLEX], &[MPLEX]),
-            Err(HandshakeError::NoCommonMuxer)
-        ));
+    fn a_responder_that_has_several_leaves_it_to_later() {
+        assert_eq!(offer(&[YAMUX]), [YAMUX]);
+        assert!(offer(&[YAMUX, MPLEX]).is_empty());
+        for theirs in [&[MPLEX][..], &[YAMUX], &[MPLEX, YAMUX]] {
+            assert_eq!(chosen(&[YAMUX, MPLEX], theirs).unwrap(), None);
+        }
     }
 
     #[test]
-    fn no_list_on_either_side_leaves_it_to_later() {
+    fn no_list_on_either_side_leaves_it_to_later_and_nothing_in_common_is_refused() {
         assert_eq!(choose(&[YAMUX], &[]).unwrap(), None);
         assert_eq!(choose(&[], &[YAMUX]).unwrap(), None);
         assert_eq!(chosen(&[YAMUX], &[]).unwrap(), None);
         assert!(matches!(
             choose(&[YAMUX], &[MPLEX]),
+            Err(HandshakeError::NoCommonMuxer)
+        ));
+        assert!(matches!(
+            chosen(&[YAMUX], &[MPLEX]),
             Err(HandshakeError::NoCommonMuxer)
         ));
     }
