@@ -51,10 +51,11 @@ struct State {
 impl DiskPeerstore {
     /// Opens the peerstore at `path`, or makes a new one; missing folders are made. Reads all of it, which blocks.
     ///
-    /// A damaged file is kept aside beside the new one: see [`DiskPeerstore::set_aside`].
+    /// A damaged file is kept aside beside the new one: see [`DiskPeerstore::set_aside`]. A file of something else is left
+    /// alone.
     ///
     /// # Errors
-    /// [`DiskError`] when another process has it open, or the system refuses the file.
+    /// [`DiskError`] when another process has it open, the system refuses the file, or it is no peerstore.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DiskError> {
         Self::open_with(path, PeerstoreBounds::default())
     }
@@ -69,8 +70,8 @@ impl DiskPeerstore {
         Ok(Self::with(path, bounds, opened))
     }
 
-    /// Opens the peerstore at `path`, which has to be there and sound: for whoever wants to read it, and may have named
-    /// another file. Reads all of it, which blocks.
+    /// Opens the peerstore at `path`, which has to be there and sound: for whoever only wants to read it. Reads all of it,
+    /// which blocks.
     ///
     /// # Errors
     /// As [`DiskPeerstore::open`], and [`DiskError::Damaged`]; the file stays where and as it is then.

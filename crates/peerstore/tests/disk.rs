@@ -2,6 +2,7 @@
 #![cfg(feature = "disk")]
 
 use multiaddr::Multiaddr;
+use redb::{ReadableDatabase, TableHandle};
 use sinew_core::{Learned, Lifetime, Peerstore};
 use sinew_identity::PeerId;
 use sinew_peerstore::{DiskError, DiskPeerstore, PeerstoreBounds};
@@ -124,10 +125,18 @@ fn filled(path: &Path) {
 }
 
 #[test]
-fn a_file_of_something_else_is_kept_aside_and_the_node_starts() {
+fn a_damaged_file_is_kept_aside_and_the_node_starts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("peers.redb");
-    for (number, content) in [vec![b'x'; 100_000], b"short".to_vec()].iter().enumerate() {
+    filled(&path);
+    let sound = fs::read(&path).expect("there");
+    // All but the beginning; not even all of that; what a crash leaves of a file that is being made.
+    let contents = [
+        [&sound[..9], &[0xa5; 100_000]].concat(),
+        b"redb".to_vec(),
+        vec![0; 4096],
+    ];
+    for (number, content) in contents.iter().enumerate() {
         fs::write(&path, content).expect("written");
         let store = DiskPeerstore::open(&path).expect("opens all the same");
         let aside = store.set_aside().expect("it was damaged");
@@ -140,17 +149,56 @@ fn a_file_of_something_else_is_kept_aside_and_the_node_starts() {
 }
 
 #[test]
-fn who_only_reads_changes_nothing() {
+fn a_file_of_something_else_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("node.key");
-    DiskPeerstore::open_existing(&path).expect_err("it is not there");
-    assert!(!path.exists());
     fs::write(&path, b"a key").expect("written");
-    let error = DiskPeerstore::open_existing(&path).expect_err("no peerstore");
-    assert!(matches!(error, DiskError::Damaged { .. }), "{error}");
+    refused(&path);
     assert_eq!(fs::read(&path).expect("still there"), b"a key");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_database_of_somebody_else_gets_no_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("other.redb");
+    let made = redb::Database::create(&path).and_then(|database| {
+        let transaction = database.begin_write().expect("begins");
+        let table = redb::TableDefinition::<&str, u64>::new("accounts");
+        drop(transaction.open_table(table).expect("made"));
+        transaction.commit().expect("written");
+        Ok(())
+    });
+    made.expect("made");
+    refused(&path);
+    let database = redb::Database::open(&path).expect("sound");
+    let transaction = database.begin_read().expect("begins");
+    let tables = transaction.list_tables().expect("reads");
+    assert_eq!(
+        tables.map(|table| table.name().to_owned()).collect::<Vec<_>>(),
+        ["accounts"]
+    );
+}
+
+fn refused(path: &Path) {
+    for opened in [DiskPeerstore::open(path), DiskPeerstore::open_existing(path)] {
+        let error = opened.expect_err("no peerstore");
+        assert!(matches!(error, DiskError::Foreign(_)), "{error}");
+    }
+}
+
+#[test]
+fn who_only_reads_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("peers.redb");
+    DiskPeerstore::open_existing(&path).expect_err("it is not there");
+    assert!(!path.exists());
+    fs::write(&path, b"redb").expect("written");
+    let error = DiskPeerstore::open_existing(&path).expect_err("a piece of one");
+    assert!(matches!(error, DiskError::Damaged { .. }), "{error}");
+    assert_eq!(fs::read(&path).expect("still there"), b"redb");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    fs::remove_file(&path).expect("there");
     filled(&path);
     let store = DiskPeerstore::open_existing(&path).expect("sound");
     assert_eq!(store.peers().len(), 200);

@@ -306,8 +306,8 @@ impl NodeBuilder {
     /// ten seconds and when the node ends. Reads the whole file, which blocks.
     ///
     /// # Errors
-    /// [`DiskError`](sinew_peerstore::DiskError) when another process has the file open, or the system refuses it. A
-    /// damaged file is no error: it is kept aside, a new one takes its place, and that is logged.
+    /// [`DiskError`](sinew_peerstore::DiskError) when another process has the file open, the system refuses it, or it is
+    /// something else. A damaged peerstore is no error: it is kept aside, a new one takes its place, and that is logged.
     #[cfg(feature = "peerstore")]
     pub fn peerstore_at(
         mut self,

@@ -19,8 +19,11 @@ pub enum DiskError {
         #[source]
         source: io::Error,
     },
-    /// The file is damaged, or something else than a peerstore. For a node that is no error: it is kept aside.
-    #[error("{}: no peerstore, or a damaged one: {source}", path.display())]
+    /// The file is something else than a peerstore. It stays where and as it is.
+    #[error("{}: this file is no peerstore; name another one", .0.display())]
+    Foreign(PathBuf),
+    /// The file is damaged. For a node that is no error: it is kept aside.
+    #[error("{}: a damaged peerstore: {source}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -43,6 +46,7 @@ impl DiskError {
     pub(super) fn new(path: PathBuf, error: redb::Error) -> Self {
         match error {
             redb::Error::DatabaseAlreadyOpen => Self::InUse(path),
+            redb::Error::TableDoesNotExist(_) => Self::Foreign(path),
             redb::Error::Io(source) => Self::File { path, source },
             source => Self::Store {
                 path,

@@ -2,18 +2,21 @@
 
 use super::{error::DiskError, row, row::Clocks};
 use crate::{PeerstoreBounds, peers::Peer};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 use sinew_identity::PeerId;
 use std::{
     collections::HashSet,
     fs::{self, OpenOptions},
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Read},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
 /// Rows by the bytes of their peer id. Another form would be another table.
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("peers/1");
+
+/// How every file of redb begins. It is written last when one is made: until then zeros stand there.
+const MAGIC: [u8; 9] = *b"redb\x1a\n\xa9\r\n";
 
 /// The pages that redb keeps in memory, in bytes: all that is known is in our own tables already.
 const CACHE: usize = 1 << 20;
@@ -44,7 +47,8 @@ pub(super) struct Opened {
 }
 
 impl File {
-    /// Opens the file at `path`, or makes one. A damaged one is kept aside, and a new one takes its place.
+    /// Opens the file at `path`, or makes one. A damaged one is kept aside, and a new one takes its place; what is no
+    /// peerstore is left alone.
     pub(super) fn open(path: &Path, bounds: &PeerstoreBounds, clocks: Clocks) -> Result<Opened, DiskError> {
         let at = |source| DiskError::File {
             path: path.to_owned(),
@@ -54,6 +58,7 @@ impl File {
             fs::create_dir_all(folder).map_err(at)?;
         }
         make_private(path).map_err(at)?;
+        refuse_foreign(path)?;
         match read_whole(path, bounds, clocks) {
             Ok((file, peers)) => Ok(Opened {
                 file,
@@ -79,11 +84,7 @@ impl File {
         bounds: &PeerstoreBounds,
         clocks: Clocks,
     ) -> Result<Opened, DiskError> {
-        let at = |source| DiskError::File {
-            path: path.to_owned(),
-            source,
-        };
-        fs::metadata(path).map_err(at)?;
+        refuse_foreign(path)?;
         let (file, peers) = read_whole(path, bounds, clocks).map_err(|error| match error {
             error if is_damage(&error) => DiskError::Damaged {
                 path: path.to_owned(),
@@ -128,6 +129,21 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Looks at how the file at `path` begins: a new one is empty, and what begins in another way is no peerstore.
+fn refuse_foreign(path: &Path) -> Result<(), DiskError> {
+    let mut start = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
+    read.map_err(|source| DiskError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    if MAGIC.starts_with(&start) || start.iter().all(|byte| *byte == 0) {
+        Ok(())
+    } else {
+        Err(DiskError::Foreign(path.to_owned()))
+    }
+}
+
 /// Opens and reads. redb answers some kinds of damage with a panic, which is caught.
 fn read_whole(
     path: &Path,
@@ -154,6 +170,7 @@ fn rows(
     bounds: &PeerstoreBounds,
     clocks: Clocks,
 ) -> Result<Vec<(PeerId, Peer)>, redb::Error> {
+    refuse_other_tables(database)?;
     // The first transaction makes the table.
     let transaction = database.begin_write()?;
     transaction.open_table(ROWS)?;
@@ -170,6 +187,20 @@ fn rows(
     }
     found.sort_by_key(|(written, ..)| *written);
     Ok(found.into_iter().map(|(_, id, peer)| (id, peer)).collect())
+}
+
+/// A file of redb that has tables, but not ours, is somebody else's.
+fn refuse_other_tables(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_read()?;
+    let names: Vec<_> = transaction
+        .list_tables()?
+        .map(|table| table.name().to_owned())
+        .collect();
+    let has_others = !names.is_empty() || transaction.list_multimap_tables()?.next().is_some();
+    if has_others && !names.iter().any(|name| name == ROWS.name()) {
+        return Err(redb::Error::TableDoesNotExist(ROWS.name().to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether the file itself is at fault, and not the system around it.
