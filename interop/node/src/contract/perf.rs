@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sinew::{
-    Host, PeerId,
+    Host, PeerId, identify,
     perf::{self, Amount, Perf, PerfError, Request},
 };
 use tokio::task::block_in_place;
@@ -47,6 +47,8 @@ impl Plan {
 pub(super) async fn listen(environment: &Environment, args: &Args) -> Result<(), Failure> {
     let mut builder = builder(environment, args)?;
     builder.add(perf::Config::default());
+    // Who is known sends a whole exchange in one flight.
+    builder.add(identify::Config::default());
     let host = builder.start().await?;
     let addr = published(&host, environment).await?;
     block_in_place(|| coordination(environment)?.set(&addr))?;
@@ -57,7 +59,9 @@ pub(super) async fn listen(environment: &Environment, args: &Args) -> Result<(),
 /// Runs the three series and prints what came of them.
 pub(super) async fn dial(environment: &Environment, args: &Args) -> Result<(), Failure> {
     let plan = Plan::read(variable)?;
-    let host = builder(environment, args)?.start().await?;
+    let mut builder = builder(environment, args)?;
+    builder.add(identify::Config::default());
+    let host = builder.start().await?;
     let addr = block_in_place(|| coordination(environment)?.get())?;
     let peer = connect(&host, &addr).await?;
     let meter = Meter::probe(host, peer).await?;
