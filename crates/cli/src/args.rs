@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::commands::dial;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use sinew::{Multiaddr, PeerId, addr};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -17,6 +17,21 @@ pub(crate) struct Args {
     /// Say more on standard error: -v information, -vv debugging, -vvv everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Args {
+    /// Reads the command line; where it is wrong, says so and ends with 2.
+    pub(crate) fn read() -> Self {
+        let args = Self::parse();
+        if let Command::Key(KeyCommand::New { kind, bits, .. }) = &args.command
+            && bits.is_some()
+            && *kind != KeyKind::Rsa
+        {
+            let told = "--bits is for RSA keys, which --kind rsa makes; keys of other kinds have one size";
+            Self::command().error(ErrorKind::ArgumentConflict, told).exit();
+        }
+        args
+    }
 }
 
 const EXIT_CODES: &str = "\
@@ -137,7 +152,7 @@ metrics, watermarks (low, high, grace), access (allow, deny, file) and limits (b
   no_announce = [\"10.0.0.0/8\"]
   access = { deny = [\"203.0.113.0/24\"] }
 
-docs/configuration.md says what each of them means. On SIGHUP the node reads its certificate and its access file again.";
+docs/configuration.md says what each of them means. On SIGHUP the node reads its certificate and its access file again, and goes on if it has none.";
 
 /// A node that runs by itself.
 #[derive(ClapArgs, Debug)]
@@ -212,9 +227,9 @@ pub(crate) enum KeyCommand {
         /// The kind of key.
         #[arg(short, long, default_value = "ed25519")]
         kind: KeyKind,
-        /// Bits of an RSA key.
-        #[arg(long, default_value_t = 2048)]
-        bits: usize,
+        /// Bits of an RSA key, 2048 if not said; keys of other kinds have one size.
+        #[arg(long)]
+        bits: Option<usize>,
         /// The form of the file.
         #[arg(short, long, default_value = "libp2p")]
         format: Format,

@@ -228,6 +228,11 @@ pub(crate) fn announce(host: &Host, output: &Output) {
         .for_each(|addr| output.tell(&format!("listens  {addr}")));
 }
 
+/// A signal that no longer does by itself what it does to a process.
+pub(crate) fn watch(kind: SignalKind) -> Result<Signal, CliError> {
+    signal(kind).map_err(|error| CliError::io("waiting for signals", error))
+}
+
 /// Ctrl-C and SIGTERM. From its making on, they no longer end the process by themselves.
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -237,7 +242,6 @@ pub(crate) struct Signals {
 impl Signals {
     /// To be made before a command says that it is ready: who reads that may send a signal at once.
     pub(crate) fn watch() -> Result<Self, CliError> {
-        let watch = |kind| signal(kind).map_err(|error| CliError::io("waiting for signals", error));
         Ok(Self {
             interrupt: watch(SignalKind::interrupt())?,
             terminate: watch(SignalKind::terminate())?,

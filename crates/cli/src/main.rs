@@ -8,7 +8,6 @@ mod output;
 mod transfer;
 
 use args::Args;
-use clap::Parser;
 use output::Output;
 use std::process::ExitCode;
 
@@ -17,7 +16,7 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::read();
     output::start_tracing(args.verbose);
     let output = Output::new(args.json);
     let runtime = match tokio::runtime::Runtime::new() {

@@ -482,10 +482,12 @@ fn who_types_something_wrong_is_told_what_to_type() {
             "number of seconds",
         ),
         (&["node", "--wss-key", "cert.key"], "--wss-cert"),
+        (&["key", "new", "a.key", "--bits", "4096"], "--kind rsa"),
     ] {
         let (code, text) = complaint(here, args);
         assert!(code == 2 && text.contains(told), "{args:?}: {code} {text}");
     }
+    assert!(!here.join("a.key").exists());
     let (code, lines) = run(here, &["node", "--listen", "/ip4/127.0.0.1/udp/0"]);
     assert_eq!(code, 3);
     assert!(text(&lines[0], "hint").contains("/udp/PORT/quic-v1"), "{lines:?}");
@@ -529,15 +531,26 @@ fn a_command_that_fails_says_goodbye() {
 }
 
 #[test]
-fn listing_peers_of_another_file_leaves_it_alone() {
+fn a_file_that_is_no_peerstore_is_left_alone() {
     let folder = folder();
     let here = folder.path();
     assert_eq!(run(here, &["key", "new", "node.key"]).0, 0);
     let before = fs::read(here.join("node.key")).expect("made");
-    let (code, lines) = run(here, &["peers", "node.key"]);
-    assert_eq!((code, lines.len()), (3, 1), "{lines:?}");
-    assert!(text(&lines[0], "error").contains("no peerstore"), "{lines:?}");
-    assert_eq!(fs::read(here.join("node.key")).expect("still there"), before);
+    for args in [&["peers", "node.key"][..], &["node", "--peerstore", "node.key"]] {
+        let (code, lines) = run(here, args);
+        assert_eq!((code, lines.len()), (3, 1), "{lines:?}");
+        assert!(text(&lines[0], "error").contains("no peerstore"), "{lines:?}");
+        assert_eq!(fs::read(here.join("node.key")).expect("still there"), before);
+    }
+}
+
+#[test]
+fn a_hangup_ends_no_node() {
+    let folder = folder();
+    let node = Running::start(folder.path(), &["node"]);
+    node.tell(Signal::HUP);
+    node.event("nothing_to_reload");
+    assert_eq!(node.signal(Signal::TERM), 0);
 }
 
 /// A folder with a file to send and a folder for what arrives.

@@ -14,6 +14,9 @@ use sinew::{
 };
 use std::path::Path;
 
+/// Bits of an RSA key if nothing is said: what every libp2p stack takes.
+const RSA_BITS: usize = 2048;
+
 pub(crate) fn run(command: KeyCommand, output: &Output) -> Result<(), CliError> {
     match command {
         KeyCommand::New {
@@ -59,12 +62,12 @@ fn psk(command: PskCommand, output: &Output) -> Result<(), CliError> {
     Ok(())
 }
 
-fn generate(kind: KeyKind, bits: usize) -> Result<Keypair, CliError> {
+fn generate(kind: KeyKind, bits: Option<usize>) -> Result<Keypair, CliError> {
     Ok(match kind {
         KeyKind::Ed25519 => Keypair::generate(),
         KeyKind::Secp256k1 => Keypair::generate_secp256k1(),
         KeyKind::Ecdsa => Keypair::generate_ecdsa(),
-        KeyKind::Rsa => Keypair::generate_rsa(bits)
+        KeyKind::Rsa => Keypair::generate_rsa(bits.unwrap_or(RSA_BITS))
             .map_err(|error| CliError::new(Kind::Local, "making the key").because(error))?,
     })
 }

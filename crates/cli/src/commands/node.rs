@@ -11,14 +11,13 @@ use sinew::{
     AnnouncedAddrs, ConnectionEvent, Host, Limits, ListenEvent, NodeBuilder,
     config::{Config, Files, WssFiles},
 };
-use std::future::pending;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind};
 
 pub(crate) async fn run(args: &NodeArgs, output: &Output) -> Result<(), CliError> {
     let signals = local::Signals::watch()?;
+    let hangups = local::watch(SignalKind::hangup())?;
     let builder = builder(args)?;
     let (metrics, files) = (builder.metrics_addr(), builder.files());
-    let hangups = hangups(&files)?;
     let host = local::start(builder).await?;
     local::announce(&host, output);
     if let Some(addr) = metrics {
@@ -77,19 +76,15 @@ fn override_with(args: &NodeArgs, config: &mut Config) {
     config.limits = args.limits.map(limits).or(config.limits);
 }
 
-/// SIGHUP, if there is anything to read again; else it ends the node, as it does a terminal's other programs.
-fn hangups(files: &Files) -> Result<Option<Signal>, CliError> {
-    let watch = || signal(SignalKind::hangup());
-    let watched = (!files.is_empty()).then(watch).transpose();
-    watched.map_err(|error| CliError::io("waiting for signals", error))
-}
-
-/// Reads the files again whenever it is told to.
-async fn reload(files: &Files, hangups: Option<Signal>, output: &Output) {
-    let Some(mut hangups) = hangups else {
-        return pending().await;
-    };
+/// Reads the files again at each SIGHUP. A node that has none goes on as well: whoever sends it to all of his nodes means to
+/// end none.
+async fn reload(files: &Files, mut hangups: Signal, output: &Output) {
     while hangups.recv().await.is_some() {
+        if files.is_empty() {
+            let object = json!({ "event": "nothing_to_reload" });
+            output.say("nothing to reload: no certificate, no access file", &object);
+            continue;
+        }
         match tokio::task::block_in_place(|| files.reload()) {
             Ok(()) => output.say("reloaded", &json!({ "event": "reloaded" })),
             Err(error) => {
