@@ -131,7 +131,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         listening: Listening,
     },
-    /// Measure throughput between two of your own machines.
+    /// Measure throughput and latency between two of your own machines.
     #[command(subcommand)]
     Perf(PerfCommand),
     /// Print a completion script for a shell.
@@ -296,8 +296,8 @@ pub(crate) enum PerfCommand {
         /// Bytes in each direction and stream.
         #[arg(long, conflicts_with = "duration")]
         bytes: Option<u64>,
-        /// Streams side by side.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        /// Streams side by side; `sinew perf serve` takes 64 of one peer.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
         streams: u32,
         /// Seconds for each direction; 5 unless --bytes is given.
         #[arg(long, value_name = "SECONDS", value_parser = seconds)]

@@ -54,16 +54,20 @@ impl Output {
         self.tell(table(header, rows, self.colours).trim_end());
     }
 
-    /// A bar over `total` bytes; it is not drawn where nobody looks.
-    pub(crate) fn bar(&self, total: u64, what: &'static str) -> ProgressBar {
+    /// A bar over `total` bytes, or a count where that is not known; it is not drawn where nobody looks.
+    pub(crate) fn bar(&self, total: impl Into<Option<u64>>, what: &'static str) -> ProgressBar {
         let target = if self.json {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr()
         };
-        let form = "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}";
-        let style = ProgressStyle::with_template(form).expect("the form is a constant");
-        ProgressBar::with_draw_target(Some(total), target)
+        let total = total.into();
+        let form = match total {
+            Some(_) => "{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}",
+            None => "{msg} {bytes} {binary_bytes_per_sec} {elapsed}",
+        };
+        let style = ProgressStyle::with_template(form).expect("the forms are constants");
+        ProgressBar::with_draw_target(total, target)
             .with_style(style)
             .with_message(what)
     }
@@ -116,6 +120,11 @@ pub(crate) fn time(duration: Duration) -> String {
         seconds if seconds >= 1e-3 => format!("{:.2} ms", seconds * 1e3),
         seconds => format!("{:.0} µs", seconds * 1e6),
     }
+}
+
+/// A length of time as programs read it.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A number of bytes as people read it.

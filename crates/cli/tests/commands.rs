@@ -636,7 +636,7 @@ fn one_peer_is_admitted_within_the_limits() {
 }
 
 #[test]
-fn throughput_is_measured_in_both_directions() {
+fn throughput_is_measured_in_both_directions_and_latency() {
     let folder = folder();
     let here = folder.path();
     let server = Running::start(here, &["perf", "serve"]);
@@ -644,11 +644,15 @@ fn throughput_is_measured_in_both_directions() {
         here,
         &["perf", "run", &server.addr, "--bytes", "100000", "--streams", "3"],
     );
-    assert_eq!((code, done.len()), (0, 2), "{done:?}");
+    assert_eq!((code, done.len()), (0, 3), "{done:?}");
     for (line, direction) in done.iter().zip(["upload", "download"]) {
         assert_eq!(text(line, "direction"), direction);
         assert_eq!((&line["bytes"], &line["streams"]), (&300_000.into(), &3.into()));
     }
+    assert!(
+        done[2]["exchanges"].as_u64() > Some(0) && done[2]["p50_us"].as_u64() > Some(0),
+        "{done:?}"
+    );
     assert_eq!(server.signal(Signal::TERM), 0);
 }
 

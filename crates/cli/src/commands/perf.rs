@@ -1,21 +1,23 @@
-//! `sinew perf`: throughput between two of your own machines.
+//! `sinew perf`: throughput and latency between two of your own machines.
 
 use crate::{
     args::{KeyArgs, Listening, PerfCommand},
     error::{CliError, Kind},
     local,
-    output::{Output, bytes, time},
+    output::{Output, bytes, micros, rate, time},
 };
-use futures_util::future::try_join_all;
+use indicatif::ProgressBar;
 use serde_json::json;
 use sinew::{
     Connection, Multiaddr,
-    perf::{Amount, Config, Live, Perf, Report, Request, Transfer},
+    perf::{Amount, Config, Live, Perf, PerfError, Report, Request, Transfer},
 };
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Latency is that of so many exchanges, or of those that this time allows.
+const EXCHANGES: usize = 100;
+const LATENCY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(command: PerfCommand, output: &Output) -> Result<(), CliError> {
     match command {
@@ -54,81 +56,107 @@ async fn measure(
     output: &Output,
 ) -> Result<(), CliError> {
     local::visit(local::dialler(key)?, addr, async |host, connection| {
-        both_ways((&Perf::new(host.clone()), connection), amount, streams, output).await
+        let to = (&Perf::new(host.clone()), connection);
+        let upload = Request::default().upload(amount);
+        let moved = side_by_side(to, upload, streams, output.bar(total(amount, streams), "upload")).await?;
+        summary("upload", moved.iter().map(|report| report.upload), output);
+        let download = Request::default().download(amount);
+        let moved = side_by_side(
+            to,
+            download,
+            streams,
+            output.bar(total(amount, streams), "download"),
+        )
+        .await?;
+        summary("download", moved.iter().map(|report| report.download), output);
+        latency(to, output).await
     })
     .await
 }
 
-async fn both_ways(
-    to: (&Perf, &Connection),
-    amount: Amount,
-    streams: u32,
-    output: &Output,
-) -> Result<(), CliError> {
-    let nothing = Amount::Bytes(0);
-    for (name, up, down) in [("upload", amount, nothing), ("download", nothing, amount)] {
-        let request = Request::default().upload(up).download(down);
-        let reports = side_by_side(to, request, streams, name, output).await?;
-        let transfer = |report: &Report| {
-            if name == "upload" {
-                report.upload
-            } else {
-                report.download
-            }
-        };
-        summary(name, &reports.iter().map(transfer).collect::<Vec<_>>(), output);
+/// How many bytes go in one direction, if that is known beforehand.
+fn total(amount: Amount, streams: u32) -> Option<u64> {
+    match amount {
+        Amount::Bytes(bytes) => Some(bytes.saturating_mul(streams.into())),
+        _ => None,
     }
-    Ok(())
 }
 
-/// The same request on several streams at once, with a bar of them together.
+/// The same request on several streams at once, each with a task of its own, and a bar of them together.
 async fn side_by_side(
     (perf, connection): (&Perf, &Connection),
     request: Request,
     streams: u32,
-    name: &'static str,
-    output: &Output,
+    bar: ProgressBar,
 ) -> Result<Vec<Report>, CliError> {
-    let bar = output.bar(0, name);
-    let all = AtomicU64::new(0);
-    let one = || {
-        let (bar, all, mut before) = (&bar, &all, 0);
-        let live = move |live: Live| {
-            let now = live.uploaded + live.downloaded;
-            let moved = all.fetch_add(now - before, Ordering::Relaxed) + now - before;
-            before = now;
-            bar.set_length(moved);
-            bar.set_position(moved);
-        };
-        perf.run_over(connection, request, live)
-    };
-    let reports = try_join_all((0..streams).map(|_| one())).await;
+    let mut running = JoinSet::new();
+    for _ in 0..streams {
+        let (perf, connection, bar) = (perf.clone(), connection.clone(), bar.clone());
+        running.spawn(async move {
+            let mut before = 0;
+            let live = |live: Live| {
+                let now = live.uploaded + live.downloaded;
+                bar.inc(now - before);
+                before = now;
+            };
+            perf.run_over(&connection, request, live).await
+        });
+    }
+    let mut reports = Vec::new();
+    while let Some(done) = running.join_next().await {
+        let report = done.map_err(|error| CliError::new(Kind::Local, "measuring").because(error))?;
+        reports.push(report.map_err(failed)?);
+    }
     bar.finish_and_clear();
-    reports.map_err(|error| {
-        CliError::new(Kind::Remote, "measuring")
-            .because(error)
-            .hint("does the other node run `sinew perf serve`?")
-    })
+    Ok(reports)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-fn summary(name: &str, transfers: &[Transfer], output: &Output) {
-    let moved: u64 = transfers.iter().map(|transfer| transfer.bytes).sum();
-    let took = transfers
-        .iter()
-        .map(|transfer| transfer.time)
-        .max()
-        .unwrap_or_default();
-    let gigabits = moved as f64 * 8.0 / took.as_secs_f64().max(1e-9) / 1e9;
+fn failed(error: PerfError) -> CliError {
+    CliError::new(Kind::Remote, "measuring")
+        .because(error)
+        .hint("does the other node run `sinew perf serve`?")
+}
+
+/// What all streams moved, in the time of the one that took longest.
+fn summary(direction: &str, transfers: impl Iterator<Item = Transfer>, output: &Output) {
+    let (mut all, mut streams) = (Transfer::default(), 0);
+    for transfer in transfers {
+        all.bytes += transfer.bytes;
+        all.time = all.time.max(transfer.time);
+        streams += 1;
+    }
+    let gigabits = all.gigabits_per_second();
     let text = format!(
-        "{name:<8}  {} in {}, {gigabits:.2} Gbit/s over {} streams",
-        bytes(moved),
-        time(took),
-        transfers.len()
+        "{direction:<8}  {} in {}, {} or {gigabits:.2} Gbit/s over {streams} streams",
+        bytes(all.bytes),
+        time(all.time),
+        rate(all.bytes, all.time),
     );
-    let seconds = took.as_secs_f64();
+    let seconds = all.time.as_secs_f64();
     let object = json!({
-        "direction": name, "bytes": moved, "seconds": seconds, "gbit_per_s": gigabits, "streams": transfers.len(),
+        "direction": direction, "bytes": all.bytes, "seconds": seconds, "gbit_per_s": gigabits, "streams": streams,
     });
     output.say(&text, &object);
+}
+
+/// A stream a time: opened, a byte there, a byte back, ended.
+async fn latency((perf, connection): (&Perf, &Connection), output: &Output) -> Result<(), CliError> {
+    let byte = Amount::Bytes(1);
+    let (request, started) = (Request::default().upload(byte).download(byte), Instant::now());
+    let mut times = Vec::new();
+    while times.is_empty() || times.len() < EXCHANGES && started.elapsed() < LATENCY {
+        let report = perf.run_over(connection, request, |_| ()).await;
+        times.push(report.map_err(failed)?.total);
+    }
+    times.sort_unstable();
+    let count = times.len();
+    let (half, most) = (times[count / 2], times[count * 99 / 100]);
+    let text = format!(
+        "latency   {} for half of {count} exchanges, {} for 99 %",
+        time(half),
+        time(most)
+    );
+    let object = json!({ "exchanges": count, "p50_us": micros(half), "p99_us": micros(most) });
+    output.say(&text, &object);
+    Ok(())
 }

@@ -4,7 +4,7 @@ use crate::{
     args::KeyArgs,
     error::{CliError, Kind},
     local,
-    output::{Output, time},
+    output::{Output, micros, time},
 };
 use serde_json::json;
 use sinew::{Connection, Multiaddr, ping::Ping};
@@ -82,8 +82,4 @@ fn summary(count: u32, times: &mut [Duration], output: &Output) {
         "min_us": micros(*first), "median_us": micros(median), "max_us": micros(*last),
     });
     output.say(&text, &object);
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
