@@ -5,6 +5,7 @@ mod attack;
 mod bench;
 mod child;
 mod codegen;
+mod dialogue;
 mod fuzz;
 mod interop;
 mod test;

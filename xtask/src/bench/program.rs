@@ -1,26 +1,17 @@
 //! One running program and its lines (benches/README.md).
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Write},
-    path::Path,
-    process::{ChildStdin, ChildStdout, Command},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
-    thread::Scope,
-    time::{Duration, Instant},
+    fs::File, io, path::Path, process::Command, sync::mpsc::RecvTimeoutError, thread::Scope, time::Duration,
 };
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::proc;
-use crate::child::Child;
+use crate::dialogue::Dialogue;
 
 /// How long a program may take to end after its stdin has ended; what is still there then is killed.
 const STOP: Duration = Duration::from_secs(2);
-
-/// Between two looks at whether it has.
-const STOP_POLL: Duration = Duration::from_millis(5);
 
 /// What went wrong with a run.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +41,7 @@ pub(crate) enum RunError {
 /// A running program; dropping it ends it.
 pub(crate) struct Program {
     role: &'static str,
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
+    dialogue: Dialogue,
 }
 
 impl Program {
@@ -63,17 +52,12 @@ impl Program {
         command: Command,
         log: &Path,
     ) -> Result<Self, RunError> {
-        let failed = |source| RunError::Start { role, source };
-        let stderr = File::create(log).map_err(failed)?;
-        let (child, stdin, stdout) = Child::piped(command, stderr).map_err(failed)?;
-        let (sender, lines) = sync_channel(1);
-        scope.spawn(move || forward(stdout, &sender));
-        Ok(Self {
-            role,
-            stdin: Some(stdin),
-            child,
-            lines,
-        })
+        let stderr = File::create(log);
+        let started = stderr.and_then(|stderr| Dialogue::start(scope, command, stderr));
+        match started {
+            Ok(dialogue) => Ok(Self { role, dialogue }),
+            Err(source) => Err(RunError::Start { role, source }),
+        }
     }
 
     /// Waits for a line, an object with this one field.
@@ -83,7 +67,7 @@ impl Program {
         limit: Duration,
     ) -> Result<T, RunError> {
         let role = self.role;
-        let text = self.lines.recv_timeout(limit).map_err(|error| match error {
+        let text = self.dialogue.line(limit).map_err(|error| match error {
             RecvTimeoutError::Timeout => RunError::Late { role, line, limit },
             RecvTimeoutError::Disconnected => RunError::Ended { role, line },
         })?;
@@ -97,8 +81,7 @@ impl Program {
     /// Sends a line, which lets it go on.
     pub(crate) fn go_on(&mut self) -> Result<(), RunError> {
         let role = self.role;
-        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe.into());
-        let sent = stdin.and_then(|stdin| stdin.write_all(b"\n"));
+        let sent = self.dialogue.say("");
         sent.map_err(|source| RunError::Pipe { role, source })
     }
 
@@ -114,24 +97,12 @@ impl Program {
 
     fn of_system(&self, read: fn(u32) -> io::Result<f64>) -> Result<f64, RunError> {
         let role = self.role;
-        read(self.child.id()).map_err(|source| RunError::Pipe { role, source })
+        read(self.dialogue.id()).map_err(|source| RunError::Pipe { role, source })
     }
 
-    /// Ends its stdin, which asks it to end, and waits a little.
+    /// Asks it to end, and waits a little.
     pub(crate) fn stop(mut self) {
-        drop(self.stdin.take());
-        let deadline = Instant::now() + STOP;
-        while Instant::now() < deadline && self.child.ended().is_none() {
-            std::thread::sleep(STOP_POLL);
-        }
-    }
-}
-
-fn forward(stdout: ChildStdout, lines: &SyncSender<String>) {
-    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        if lines.send(line).is_err() {
-            return;
-        }
+        self.dialogue.stop(STOP);
     }
 }
 

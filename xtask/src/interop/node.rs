@@ -2,30 +2,24 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, Write},
     path::Path,
-    process::{ChildStdin, ChildStdout, Command},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    process::Command,
+    sync::mpsc::RecvTimeoutError,
     thread::Scope,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::child::Child;
+use crate::dialogue::Dialogue;
 
 /// How long a program may take to say who it is: node starts in about a second, more when both cores are busy.
 const START: Duration = Duration::from_secs(20);
 
 /// How long a program may take to end after its stdin has ended.
 const STOP: Duration = Duration::from_secs(5);
-
-/// Between two looks at whether a program has ended.
-const STOP_POLL: Duration = Duration::from_millis(10);
-
-/// Lines that a program may be ahead of us; it only answers, so one would do.
-const LINES_AHEAD: usize = 16;
 
 /// What went wrong with one step of a test.
 #[derive(Debug, thiserror::Error)]
@@ -95,9 +89,7 @@ struct Events {
 pub(crate) struct Node {
     role: &'static str,
     who: Who,
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
+    dialogue: Dialogue,
     transcript: File,
     next_id: u64,
 }
@@ -114,15 +106,11 @@ impl Node {
         fs::create_dir_all(folder).map_err(start)?;
         let transcript = File::create(folder.join(format!("{role}.control.log"))).map_err(start)?;
         let stderr = File::create(folder.join(format!("{role}.stderr.log"))).map_err(start)?;
-        let (child, stdin, stdout) = Child::piped(command, stderr).map_err(start)?;
-        let (sender, lines) = sync_channel(LINES_AHEAD);
-        scope.spawn(move || forward(stdout, &sender));
+        let dialogue = Dialogue::start(scope, command, stderr).map_err(start)?;
         let mut node = Self {
             role,
             who: Who::default(),
-            child,
-            stdin: Some(stdin),
-            lines,
+            dialogue,
             transcript,
             next_id: 1,
         };
@@ -239,27 +227,20 @@ impl Node {
 
     /// Ends its stdin, which asks the program to end, and waits until it has.
     pub(crate) fn stop(&mut self) -> Result<(), StepError> {
-        drop(self.stdin.take());
-        let deadline = Instant::now() + STOP;
-        while Instant::now() < deadline {
-            if self.child.ended().is_some() {
-                return Ok(());
-            }
-            std::thread::sleep(STOP_POLL);
+        if self.dialogue.stop(STOP) {
+            return Ok(());
         }
         Err(StepError::Stuck { role: self.role })
     }
 
     fn write(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.transcript, "> {line}")?;
-        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        writeln!(stdin, "{line}")?;
-        stdin.flush()
+        self.dialogue.say(line)
     }
 
     fn line(&mut self, step: &str, limit: Duration) -> Result<String, StepError> {
         let (role, step) = (self.role, step.to_owned());
-        let line = self.lines.recv_timeout(limit).map_err(|error| match error {
+        let line = self.dialogue.line(limit).map_err(|error| match error {
             RecvTimeoutError::Timeout => StepError::Late { role, step, limit },
             RecvTimeoutError::Disconnected => StepError::Ended { role, step },
         })?;
@@ -275,14 +256,6 @@ impl Node {
             line: line.to_owned(),
             source,
         })
-    }
-}
-
-fn forward(stdout: ChildStdout, lines: &SyncSender<String>) {
-    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        if lines.send(line).is_err() {
-            return;
-        }
     }
 }
 
@@ -323,20 +296,14 @@ mod tests {
     }
 
     #[test]
-    fn silence_ends_at_the_limit_and_the_whole_group_is_ended() {
-        // The grandchild holds stdout open: the reader's thread ends only if it is ended too.
-        let script = format!("{READY}; sleep 600 & wait");
-        with_script(&script, |node| {
-            let error = node
+    fn silence_and_an_early_end_are_told_apart() {
+        with_script(&format!("{READY}; cat >&2"), |node| {
+            let asked = node
                 .unwrap()
-                .ask::<Value>("ping", json!({}), Duration::from_millis(50))
-                .unwrap_err();
+                .ask::<Value>("ping", json!({}), Duration::from_millis(50));
+            let error = asked.unwrap_err();
             assert!(matches!(error, StepError::Late { .. }), "{error}");
         });
-    }
-
-    #[test]
-    fn an_early_end_is_no_wait() {
         with_script("exit 3", |node| {
             assert!(matches!(node, Err(StepError::Ended { .. })));
         });
