@@ -1,6 +1,7 @@
 //! The contracts of the official suites: a role and a stack in the environment, an address passed on through redis, results
 //! on stdout. Both spellings of the environment are known: that of the suites' programs and that of the older test plans.
 
+mod command_line;
 mod coordination;
 mod environment;
 mod perf;
@@ -12,6 +13,7 @@ use std::{error::Error, io, net::IpAddr, path::PathBuf, time::Duration};
 use sinew::{Host, HostBuilder, Keypair, Multiaddr, PeerId, websocket::WebSocketTransport};
 use tokio::time::timeout;
 
+pub(crate) use self::command_line::{CommandLine, command_line};
 use self::{
     coordination::Coordination,
     environment::{Environment, variable},
@@ -70,7 +72,12 @@ fn builder(environment: &Environment, args: &Args) -> Result<HostBuilder, Failur
         let transport = WebSocketTransport::new().with_insecure_any_certificate();
         Ok(transport.with_certificate(stack::certificate(args.tls.as_deref())?))
     };
-    stack::builder(&Keypair::generate(), &environment.stack, false, websockets)
+    stack::builder(
+        &Keypair::generate(),
+        &environment.stack,
+        stack::Muxing::default(),
+        websockets,
+    )
 }
 
 /// Listens where the environment says, and gives the address to tell the other side.

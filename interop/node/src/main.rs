@@ -16,12 +16,16 @@ use tracing_subscriber::EnvFilter;
 
 /// A Sinew node for the interop suites (interop/README.md).
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Args {
     #[command(subcommand)]
     mode: Option<Mode>,
+    #[command(flatten)]
+    command_line: contract::CommandLine,
 }
 
-/// Without one the environment says which of the official suites is running.
+/// Without one, and without a command line of the older test plans, the environment says which of the official suites is
+/// running.
 #[derive(Debug, Subcommand)]
 enum Mode {
     /// Do what the lines on stdin ask for, until stdin ends.
@@ -55,6 +59,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         Some(Mode::Control(args)) => node::Node::start(&args).await?.run().await,
         Some(Mode::Transport(args)) => contract::transport(&args).await,
         Some(Mode::Perf(args)) => contract::perf(&args).await,
+        None if args.command_line.is_given() => contract::command_line(&args.command_line).await,
         None if contract::is_perf() => contract::perf(&contract::Args::default()).await,
         None => contract::transport(&contract::Args::default()).await,
     }

@@ -44,12 +44,22 @@ pub(crate) struct Args {
     /// The certificates of secure WebSockets: `root.pem` is trusted, `cert.pem` with `key.pem` is shown.
     #[arg(long)]
     tls: Option<PathBuf>,
-    /// Offer no muxer in the handshake of the security: it is negotiated afterwards.
-    #[arg(long)]
-    late_muxer: bool,
+    #[command(flatten)]
+    muxing: Muxing,
     /// Keep the default limits, which some tests go beyond.
     #[arg(long)]
     pub(crate) default_limits: bool,
+}
+
+/// What of the muxers is not as the stack has it.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Muxing {
+    /// Offer no muxer in the handshake of the security: it is negotiated afterwards.
+    #[arg(long)]
+    late_muxer: bool,
+    /// Have both muxers, whichever the stack names.
+    #[arg(long)]
+    both_muxers: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -116,7 +126,7 @@ impl fmt::Display for Stack {
 
 /// A builder of the node that the arguments name, and its ping service.
 pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
-    let mut builder = builder(&keypair(args.key)?, &args.stack, args.late_muxer, || {
+    let mut builder = builder(&keypair(args.key)?, &args.stack, args.muxing, || {
         let folder = args.tls.as_deref().ok_or("--tls is missing")?;
         let root = CertificateDer::from_pem_file(folder.join("root.pem"))?;
         Ok(WebSocketTransport::new()
@@ -133,11 +143,11 @@ pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
     Ok((builder, ping))
 }
 
-/// A builder of a node with this stack, its muxer in or after the handshake of the security; `secure_websockets` makes the transport of `wss`.
+/// A builder of a node with this stack; `secure_websockets` makes the transport of `wss`.
 pub(crate) fn builder(
     key: &Keypair,
     stack: &Stack,
-    late_muxer: bool,
+    muxing: Muxing,
     secure_websockets: impl FnOnce() -> Result<WebSocketTransport, Error>,
 ) -> Result<HostBuilder, Error> {
     let builder = Node::bare(key.clone());
@@ -153,8 +163,11 @@ pub(crate) fn builder(
     };
     match &stack.upgrade {
         Some((security, muxer)) => {
-            let builder = add_security(builder, security, key, late_muxer)?;
-            add_muxer(builder, muxer)
+            let builder = add_security(builder, security, key, muxing.late_muxer)?;
+            match muxing.both_muxers {
+                true => Ok(builder.muxer(Yamux::default()).muxer(Mplex::default())),
+                false => add_muxer(builder, muxer),
+            }
         }
         None => Ok(builder),
     }

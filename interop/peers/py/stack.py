@@ -58,7 +58,9 @@ def _security(name, key):
 
 
 def _muxer(name):
-    return {"yamux": create_yamux_muxer_option, "mplex": create_mplex_muxer_option}[name]()
+    # The library's options have the other muxer behind it.
+    [(protocol, muxer), *_] = {"yamux": create_yamux_muxer_option, "mplex": create_mplex_muxer_option}[name]().items()
+    return {protocol: muxer}
 
 
 def _certificates(folder):

@@ -121,14 +121,20 @@ mod tests {
         ] {
             assert_eq!(
                 tests(pair),
-                [&["transport", "perf"], &steps[..], &keys, &["limits"]].concat()
+                [
+                    &["transport", "perf"],
+                    &steps[..],
+                    &keys,
+                    &["both-muxers", "limits"]
+                ]
+                .concat()
             );
         }
         let few_keys = ["key-secp256k1", "key-rsa"];
-        let own_setup = ["late-muxer", "limits"];
+        let own_setup = ["late-muxer", "both-muxers", "limits"];
         assert_eq!(
             tests("sinew x js (tcp, noise, yamux)"),
-            [&["transport"], &steps[..], &few_keys, &own_setup].concat()
+            [&["transport", "perf"], &steps[..], &few_keys, &own_setup].concat()
         );
         let codes = ["reset-code", "close-code"];
         assert_eq!(
@@ -145,7 +151,7 @@ mod tests {
         );
         assert_eq!(
             tests("sinew x sinew (quic-v1)"),
-            ["transport", "transport-legacy", "perf"]
+            ["transport", "transport-legacy", "perf", "perf-legacy"]
         );
     }
 

@@ -1,6 +1,7 @@
 //! Tests by the contracts of the official suites: two fresh processes, each told its role and its stack by the environment,
 //! that find each other through redis; the dialler's exit code and what it prints are the result.
 
+pub(super) mod command_line;
 mod result;
 
 use std::{
@@ -78,6 +79,8 @@ pub(crate) enum ContractError {
     Start { role: &'static str, source: io::Error },
     #[error("dialer: not done in {} s", .0.as_secs())]
     Late(Duration),
+    #[error("listener: said not where it listens in {} s", .0.as_secs())]
+    NoAddress(Duration),
     #[error("listener: ended before the dialer: {0}")]
     Listener(ExitStatus),
     #[error("dialer: {status}: {said}")]
@@ -98,7 +101,7 @@ pub(super) fn run(
 ) -> Result<(), ContractError> {
     fs::create_dir_all(folder).map_err(ContractError::Folder)?;
     let key = test_key(&folder.to_string_lossy());
-    thread::scope(|scope| {
+    let printed = thread::scope(|scope| {
         // The older test plans have one key for all tests: those have a redis of their own.
         let redis = match redis.filter(|_| kind != Kind::LegacyTransport) {
             Some(addr) => Redis::at(addr, &key),
@@ -114,15 +117,8 @@ pub(super) fn run(
         };
         let listener = test.start(LISTENER, case.listener)?;
         let dialer = test.start(DIALER, case.dialer)?;
-        match wait(dialer, listener, kind.limit())? {
-            status if status.success() => Ok(()),
-            status => Err(ContractError::Dialer {
-                status,
-                said: last_words(folder),
-            }),
-        }
+        printed(dialer, listener, kind.limit(), folder)
     })?;
-    let printed = fs::read_to_string(stdout(folder, DIALER)).map_err(ContractError::Folder)?;
     match kind {
         Kind::Transport => result::transport(&printed)?,
         Kind::LegacyTransport => result::legacy_transport(&printed)?,
@@ -255,6 +251,19 @@ fn stdout(folder: &Path, role: &str) -> PathBuf {
 fn last_words(folder: &Path) -> String {
     let said = fs::read_to_string(folder.join(format!("{DIALER}.stderr.log"))).unwrap_or_default();
     said.lines().last().unwrap_or("it does not say why").to_owned()
+}
+
+/// What the dialler has printed when it has ended well.
+fn printed(dialer: Child, listener: Child, limit: Duration, folder: &Path) -> Result<String, ContractError> {
+    match wait(dialer, listener, limit)? {
+        status if status.success() => {
+            fs::read_to_string(stdout(folder, DIALER)).map_err(ContractError::Folder)
+        }
+        status => Err(ContractError::Dialer {
+            status,
+            said: last_words(folder),
+        }),
+    }
 }
 
 /// Waits until the dialler has ended. The listener, which ends only when it is ended, ends here.

@@ -102,7 +102,9 @@ impl<'a> Pair<'a> {
             &peer,
         )?;
         let sides = [self.dialer.about, self.listener.about];
-        let early = !self.setup.late_muxer && self.stack.has_early_muxer(sides);
+        // Over Noise a listener with several muxers names none.
+        let names = !self.setup.both_muxers || !self.listener.about.is_ours() || !self.stack.is_over_noise();
+        let early = !self.setup.late_muxer && names && self.stack.has_early_muxer(sides);
         for (side, before) in [&mut self.dialer, &mut self.listener].into_iter().zip(before) {
             let event = side.node.event_after("connected", before, SHORT)?;
             side.check_connected(event, &self.stack, early)?;
@@ -198,6 +200,9 @@ fn command(case: &Case<'_>, about: &Peer, places: &Places) -> Command {
     }
     if about.is_ours() && case.test.setup.late_muxer {
         command.arg("--late-muxer");
+    }
+    if about.is_ours() && case.test.setup.both_muxers {
+        command.arg("--both-muxers");
     }
     if about.refuses_streams && case.test.setup.default_limits {
         command.arg("--default-limits");

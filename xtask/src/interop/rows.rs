@@ -51,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) spelling: Option<&'static str>,
     /// Whether ours leaves the muxer out of the handshake of the security.
     pub(crate) late_muxer: bool,
+    /// Whether ours has both muxers, and not the one of the stack alone.
+    pub(crate) both_muxers: bool,
     /// Whether the programs keep the default limits of their libraries.
     pub(crate) default_limits: bool,
 }
@@ -60,26 +62,30 @@ const PLAIN: Setup = Setup {
     key_type: "ed25519",
     spelling: None,
     late_muxer: false,
+    both_muxers: false,
     default_limits: false,
 };
 
 /// How a test goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Run {
-    /// As steps that two programs are asked to do; tests in a row share the programs.
+    /// As steps that two programs are asked to do.
     Control(Steps),
     /// By the contract of an official suite.
     Contract(Kind),
+    /// By the command line of the perf of the older test plans.
+    LegacyPerf,
 }
 
 /// What the two programs are asked to do.
 pub(crate) type Steps = fn(&mut Pair<'_>) -> Result<(), StepError>;
 
-/// In the order in which one pair of processes can run them: the connection starts with the first and ends with `leave`.
-pub(crate) static TESTS: [Test; 24] = [
+/// In the order of the tables.
+pub(crate) static TESTS: [Test; 26] = [
     contract("transport", in_public, Kind::Transport),
     contract("transport-legacy", in_public_by_us, Kind::LegacyTransport),
     contract("perf", in_public_with_a_common_dialect, Kind::Perf),
+    LEGACY_PERF,
     control("wrong-peer", always, wrong_peer),
     control("identify", always, identify),
     control("ping", always, ping),
@@ -100,8 +106,14 @@ pub(crate) static TESTS: [Test; 24] = [
     spelling("spelling-wss", "/wss"),
     spelling("spelling-tls-sni-ws", "/tls/sni/localhost/ws"),
     LATE_MUXER,
+    BOTH_MUXERS,
     LIMITS,
 ];
+
+const LEGACY_PERF: Test = Test {
+    run: Run::LegacyPerf,
+    ..contract("perf-legacy", by_us_as_by_default, Kind::Perf)
+};
 
 const LATE_MUXER: Test = Test {
     setup: Setup {
@@ -109,6 +121,14 @@ const LATE_MUXER: Test = Test {
         ..PLAIN
     },
     ..control("late-muxer", where_muxers_are_early, ping)
+};
+
+const BOTH_MUXERS: Test = Test {
+    setup: Setup {
+        both_muxers: true,
+        ..PLAIN
+    },
+    ..control("both-muxers", where_muxers_are_chosen, ping)
 };
 
 const LIMITS: Test = Test {
@@ -160,7 +180,7 @@ impl Test {
         match self.run {
             Run::Control(_) => Suite::Control,
             Run::Contract(Kind::Transport | Kind::LegacyTransport) => Suite::Transport,
-            Run::Contract(Kind::Perf) => Suite::Perf,
+            Run::Contract(Kind::Perf) | Run::LegacyPerf => Suite::Perf,
         }
     }
 
@@ -203,6 +223,11 @@ fn where_muxers_are_early(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool
     has_us && stack.transport == "tcp" && !stack.private && stack.has_early_muxer([dialer, listener])
 }
 
+/// Where the other side has only the muxer of the stack.
+fn where_muxers_are_chosen(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    (dialer.is_ours() || listener.is_ours()) && stack.transport == "tcp" && !stack.private
+}
+
 /// Where what is tested is the library above the stack.
 fn over_one(_: &Peer, _: &Peer, stack: &Stack) -> bool {
     stack.to_string() == "tcp, noise, yamux"
@@ -216,6 +241,12 @@ fn in_public(_: &Peer, _: &Peer, stack: &Stack) -> bool {
 /// The other programs know one spelling of the environment.
 fn in_public_by_us(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
     !stack.private && dialer.is_ours() && listener.is_ours()
+}
+
+/// The stacks of the older perf, whose programs choose the security themselves.
+fn by_us_as_by_default(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    let is_default = ["tcp, tls, yamux", "quic-v1"].contains(&stack.to_string().as_str());
+    is_default && in_public_by_us(dialer, listener, stack)
 }
 
 /// Two dialects of perf have the same name.

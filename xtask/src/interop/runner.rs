@@ -123,6 +123,8 @@ impl Runner<'_> {
         let result = match turn.case.test.run {
             Run::Contract(kind) => contract::run(kind, turn.case, self.places, self.redis, &turn.logs)
                 .map_err(|error| chain(&error)),
+            Run::LegacyPerf => contract::command_line::run(turn.case, self.places, &turn.logs)
+                .map_err(|error| chain(&error)),
             // What a known bug leaves behind must not meet another test.
             Run::Control(steps) if bug.is_some() => {
                 let turn = Turn {

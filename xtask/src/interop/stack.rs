@@ -72,6 +72,11 @@ impl Stack {
         })
     }
 
+    /// Whether the security is Noise.
+    pub(crate) fn is_over_noise(&self) -> bool {
+        self.security_id() == Some("/noise")
+    }
+
     /// The protocol id of the security.
     pub(crate) fn security_id(&self) -> Option<&'static str> {
         self.upgrade

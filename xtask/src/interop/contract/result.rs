@@ -12,6 +12,8 @@ pub(crate) enum ResultError {
     NoNumber(String),
     #[error("its result is no JSON of the older test plans")]
     NoJson,
+    #[error("its last line does not say that {0} bytes were moved in each direction")]
+    NoSum(u64),
     #[error("its result has {found} samples in `{section}`, not {expected}")]
     Samples {
         section: &'static str,
@@ -74,6 +76,37 @@ pub(super) fn perf(printed: &str) -> Result<(), ResultError> {
         unit(&section, unit_line)?;
     }
     Ok(())
+}
+
+/// The last line of the perf of the older test plans.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Moved {
+    #[serde(rename = "type")]
+    kind: String,
+    time_seconds: f64,
+    upload_bytes: u64,
+    download_bytes: u64,
+}
+
+/// The result of the perf of the older test plans, whose client was to move so many bytes in each direction.
+pub(super) fn legacy_perf(printed: &str, bytes: u64) -> Result<(), ResultError> {
+    let moved: Vec<Moved> = printed
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|_| ResultError::NoJson)?;
+    match &moved[..] {
+        [before @ .., last]
+            if before.iter().all(|line| line.kind == "intermediary")
+                && last.kind == "final"
+                && (last.upload_bytes, last.download_bytes) == (bytes, bytes)
+                && last.time_seconds > 0.0 =>
+        {
+            Ok(())
+        }
+        _ => Err(ResultError::NoSum(bytes)),
+    }
 }
 
 /// The lines below a heading, up to one that does not belong there.
@@ -152,6 +185,28 @@ mod tests {
             legacy_transport(&line.replace("Milllis", "Millis")),
             Err(ResultError::NoJson)
         );
+    }
+
+    #[test]
+    fn the_older_perf_ends_with_the_sum() {
+        let line = |kind: &str, up: u64| {
+            format!(r#"{{"type":"{kind}","timeSeconds":0.5,"uploadBytes":{up},"downloadBytes":9}}"#)
+        };
+        let sum = line("final", 9);
+        assert_eq!(legacy_perf(&sum, 9), Ok(()));
+        assert_eq!(
+            legacy_perf(&format!("{}\n{sum}\n", line("intermediary", 4)), 9),
+            Ok(())
+        );
+        for wrong in [
+            line("intermediary", 9),
+            line("final", 8),
+            format!("{sum}\n{sum}"),
+            String::new(),
+        ] {
+            assert_eq!(legacy_perf(&wrong, 9), Err(ResultError::NoSum(9)), "{wrong}");
+        }
+        assert_eq!(legacy_perf("ready", 9), Err(ResultError::NoJson));
     }
 
     #[test]
