@@ -1,7 +1,6 @@
 //! `cargo xtask interop`: Sinew against real peers, each a small program on another libp2p library (interop/README.md).
 
 mod args;
-mod batch;
 mod cases;
 mod certificates;
 mod contract;

@@ -2,7 +2,7 @@
 
 use super::{
     peers::Peer,
-    rows::{Run, Suite, TESTS, Test},
+    rows::{Suite, TESTS, Test},
     stack::{self, Stack},
 };
 
@@ -24,15 +24,6 @@ impl Case<'_> {
     /// The pair and the test.
     pub(crate) fn id(&self) -> String {
         format!("{} {}", self.pair(), self.test.name)
-    }
-
-    /// Whether the two tests can run in the same processes.
-    pub(crate) fn shares_processes(&self, other: &Self) -> bool {
-        let both_control = matches!(
-            (self.test.run, other.test.run),
-            (Run::Control(_), Run::Control(_))
-        );
-        both_control && self.pair() == other.pair() && self.test.setup == other.test.setup
     }
 }
 
@@ -185,18 +176,6 @@ mod tests {
         assert!(has("rust x rust (tcp, noise, yamux) key-rsa"));
         // They speak different dialects.
         assert!(has("go x py (tcp, noise, yamux) perf") && !has("go x rust (tcp, noise, yamux) perf"));
-    }
-
-    #[test]
-    fn only_control_tests_with_the_same_keys_share_processes() {
-        let peers = peers();
-        let cases = all(&peers);
-        let find = |id: &str| cases.iter().find(|case| case.id() == id).unwrap();
-        let ping = find("sinew x go (tcp, noise, yamux) ping");
-        assert!(ping.shares_processes(find("sinew x go (tcp, noise, yamux) echo")));
-        assert!(!ping.shares_processes(find("sinew x go (tcp, noise, yamux) key-rsa")));
-        assert!(!ping.shares_processes(find("go x sinew (tcp, noise, yamux) ping")));
-        assert!(!ping.shares_processes(find("sinew x go (tcp, noise, yamux) transport")));
     }
 
     #[test]

@@ -29,13 +29,7 @@ impl Progress {
         };
         let (count, total) = (self.0.position(), self.0.length().unwrap_or_default());
         let (word, id, seconds) = (test.word.text(), test.id(), test.seconds);
-        self.say(&format!(
-            "[{count}/{total}] {word:8} {id} in {seconds:.1} s  {remark}"
-        ));
-    }
-
-    /// Prints a line above the bar.
-    pub(super) fn say(&self, line: &str) {
+        let line = format!("[{count}/{total}] {word:8} {id} in {seconds:.1} s  {remark}");
         self.0.suspend(|| eprintln!("{line}"));
     }
 }

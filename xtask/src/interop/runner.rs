@@ -3,19 +3,20 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     error::Error,
+    fs,
     num::NonZero,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
-    thread::{self, Scope},
+    thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    batch::{Batch, Running, Turn, batches},
     cases::Case,
     contract,
     known::Known,
     node::StepError,
+    pair::Pair,
     peers::Places,
     progress::Progress,
     results::Record,
@@ -57,7 +58,7 @@ pub(crate) struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Runs each test `repeat` times, `jobs` batches at a time, and returns them in their order.
+    /// Runs each test `repeat` times, `jobs` at a time, and returns them in their order.
     pub(crate) fn run<'a>(
         &self,
         cases: &[Case<'a>],
@@ -67,18 +68,19 @@ impl Runner<'_> {
         let jobs = jobs
             .or_else(|| thread::available_parallelism().ok())
             .map_or(1, NonZero::get);
-        let waiting = Mutex::new(batches(cases, repeat));
+        let repeated = cases
+            .iter()
+            .flat_map(|case| std::iter::repeat_n(case, repeat.get()));
+        let waiting = Mutex::new(repeated.cloned().enumerate().collect());
         let done = Mutex::new(BTreeMap::new());
-        let finish = |number, finished: Done<'a>| {
-            let record = Record::of(&finished);
-            lock(&done).insert(number, finished);
-            self.progress.tell(&record);
-        };
         thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| {
-                    while let Some(batch) = next(&waiting) {
-                        self.run_batch(batch, &finish);
+                    while let Some((number, case)) = next(&waiting) {
+                        let finished = self.run_one(number, case);
+                        let record = Record::of(&finished);
+                        lock(&done).insert(number, finished);
+                        self.progress.tell(&record);
                     }
                 });
             }
@@ -89,54 +91,30 @@ impl Runner<'_> {
             .collect()
     }
 
-    fn run_batch<'a>(&self, batch: Batch<'a>, finish: &dyn Fn(usize, Done<'a>)) {
-        thread::scope(|scope| {
-            let mut running = None;
-            let mut cases = batch.cases.into_iter().zip(batch.first..).peekable();
-            while let Some((case, number)) = cases.next() {
-                let started = Instant::now();
-                let turn = Turn {
-                    case: &case,
-                    logs: self.logs(&case, number),
-                    is_last: cases.peek().is_none(),
-                };
-                let outcome = match reason_to_skip(&case, self.absent) {
-                    Some(reason) => Outcome::Skipped(reason),
-                    None => self.outcome(scope, &mut running, turn),
-                };
-                let took = started.elapsed();
-                finish(number, Done { case, outcome, took });
-            }
-            if let Some(running) = running {
-                running.discard();
-            }
-        });
+    fn run_one<'a>(&self, number: usize, case: Case<'a>) -> Done<'a> {
+        let started = Instant::now();
+        let outcome = match reason_to_skip(&case, self.absent) {
+            Some(reason) => Outcome::Skipped(reason),
+            None => self.outcome(&case, &self.logs(&case, number)),
+        };
+        Done {
+            case,
+            outcome,
+            took: started.elapsed(),
+        }
     }
 
-    fn outcome<'a, 'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        running: &mut Option<Running<'a>>,
-        turn: Turn<'_, 'a>,
-    ) -> Outcome {
-        let bug = self.known.bug(turn.case);
-        let result = match turn.case.test.run {
-            Run::Contract(kind) => contract::run(kind, turn.case, self.places, self.redis, &turn.logs)
-                .map_err(|error| chain(&error)),
-            Run::LegacyPerf => contract::command_line::run(turn.case, self.places, &turn.logs)
-                .map_err(|error| chain(&error)),
-            // What a known bug leaves behind must not meet another test.
-            Run::Control(steps) if bug.is_some() => {
-                let turn = Turn {
-                    is_last: true,
-                    ..turn
-                };
-                let fresh = self.in_processes(scope, &mut None, steps, &turn);
-                fresh.map_err(|error| chain(&error))
+    fn outcome(&self, case: &Case<'_>, logs: &Path) -> Outcome {
+        let result = match case.test.run {
+            Run::Contract(kind) => {
+                contract::run(kind, case, self.places, self.redis, logs).map_err(|error| chain(&error))
             }
-            Run::Control(steps) => self.in_shared_processes(scope, running, steps, &turn),
+            Run::LegacyPerf => {
+                contract::command_line::run(case, self.places, logs).map_err(|error| chain(&error))
+            }
+            Run::Control(steps) => self.run_steps(steps, case, logs).map_err(|error| chain(&error)),
         };
-        match (result, bug) {
+        match (result, self.known.bug(case)) {
             (Ok(()), Some(bug)) if !bug.sometimes => Outcome::Surprise,
             (Ok(()), _) => Outcome::Passed,
             (Err(_), Some(bug)) => Outcome::Known(bug.reason.clone()),
@@ -144,41 +122,18 @@ impl Runner<'_> {
         }
     }
 
-    /// Runs a test in processes that may have served others. If it fails there it is run again in fresh ones, and that
-    /// counts: earlier tests may have left something behind.
-    fn in_shared_processes<'a, 'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        running: &mut Option<Running<'a>>,
-        steps: Steps,
-        turn: &Turn<'_, 'a>,
-    ) -> Result<(), String> {
-        let shared = running.is_some();
-        let mut result = self.in_processes(scope, running, steps, turn);
-        if let (Err(error), true) = (&result, shared) {
-            self.progress.say(&format!(
-                "again in fresh processes: {}: {}",
-                turn.case.id(),
-                chain(error)
-            ));
-            result = self.in_processes(scope, running, steps, turn);
-        }
-        result.map_err(|error| chain(&error))
-    }
-
-    /// Runs a test in these processes, or in fresh ones where there are none, and leaves those that can be used on.
-    fn in_processes<'a, 'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        running: &mut Option<Running<'a>>,
-        steps: Steps,
-        turn: &Turn<'_, 'a>,
-    ) -> Result<(), StepError> {
-        let ready = match running.take() {
-            Some(running) => running,
-            None => Running::start(scope, turn, self.places)?,
-        };
-        *running = ready.run_test(steps, turn)?;
+    /// Runs a test in two processes of its own: what one leaves behind must not meet another.
+    fn run_steps(&self, steps: Steps, case: &Case<'_>, logs: &Path) -> Result<(), StepError> {
+        thread::scope(|scope| {
+            let mut pair = Pair::start(scope, case, self.places, logs)?;
+            steps(&mut pair)?;
+            if pair.is_over() {
+                return Ok(());
+            }
+            pair.stop()
+        })?;
+        // Logs that stay do no harm.
+        let _ = fs::remove_dir_all(logs);
         Ok(())
     }
 
