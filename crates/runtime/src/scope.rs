@@ -246,18 +246,19 @@ mod tests {
         let scope = TaskScope::new("test");
         let (late, runtime) = (scope.clone(), tokio::runtime::Handle::current());
         let shard = super::lock(&scope.shared.shards[0]);
-        let spawner = std::thread::spawn(move || {
-            let _inside = runtime.enter();
-            late.spawn("late", pending());
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let _inside = runtime.enter();
+                late.spawn("late", pending());
+            });
+            let begun = std::time::Instant::now();
+            while scope.alive() == 0 && begun.elapsed() < Duration::from_secs(10) {
+                std::thread::yield_now();
+            }
+            scope.close();
+            assert_eq!(scope.alive(), 1, "counted before it looks");
+            drop(shard);
         });
-        let begun = std::time::Instant::now();
-        while scope.alive() == 0 && begun.elapsed() < Duration::from_secs(10) {
-            std::thread::yield_now();
-        }
-        scope.close();
-        assert_eq!(scope.alive(), 1, "counted before it looks");
-        drop(shard);
-        spawner.join().expect("no panic");
         assert_eq!((scope.alive(), scope.names().len()), (0, 0), "it saw the end");
     }
 

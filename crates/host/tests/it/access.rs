@@ -75,8 +75,8 @@ impl ConnectionGater for Fickle {
         match self.questions.fetch_add(1, Ordering::SeqCst) {
             0 => Verdict::Allow,
             1 => {
-                let changes = self.changes.clone();
-                thread::spawn(move || changes.send_replace(()));
+                // Who is woken from here would wait for this very thread.
+                thread::scope(|threads| drop(threads.spawn(|| self.changes.send_replace(()))));
                 self.asked_again.wait();
                 Verdict::Allow
             }

@@ -63,7 +63,7 @@ impl Drop for Buffer {
     }
 }
 
-/// Gives back the buffers that lie ready: a connection has become idle, and those that are not take them anew.
+/// Gives back the buffers that lie ready: a connection is idle or over, and those that are not take them anew.
 pub(crate) fn give_back() {
     mem::take(&mut *spare());
 }

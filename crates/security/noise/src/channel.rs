@@ -68,12 +68,9 @@ impl AsyncRead for Channel {
                 this.inbound.rest();
                 return Poll::Pending;
             };
-            match received? {
-                0 => {
-                    this.inbound.end()?;
-                    break;
-                }
-                _ => {}
+            if received? == 0 {
+                this.inbound.end()?;
+                break;
             }
         }
         Poll::Ready(Ok(()))

@@ -63,7 +63,7 @@ impl Busy {
         self.turn += 1;
         self.rig.machine.transmit(self.rig.now, BATCH, &mut self.batch);
         let sent = self.batch.copy_to_bytes(self.batch.remaining());
-        self.rig.machine.written(self.rig.now, sent.len());
+        self.rig.machine.written(sent.len());
         parse(sent).into_iter().for_each(|frame| self.hear(&frame));
     }
 
