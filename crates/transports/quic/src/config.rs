@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 
+use crate::congestion;
+
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
@@ -112,6 +114,7 @@ impl Config {
             .receive_window(self.connection_window.into())
             .send_window(self.send_window.into())
             .initial_rtt(FIRST_RTT)
+            .congestion_controller_factory(Arc::new(congestion::Factory::default()))
             .max_concurrent_bidi_streams(self.max_streams.min(FIRST_STREAMS).into())
             // spec: quic: libp2p's streams are those of two directions.
             .max_concurrent_uni_streams(0_u32.into())

@@ -36,6 +36,7 @@
 //! the future.
 
 mod config;
+mod congestion;
 mod endpoint;
 mod error;
 mod handshake;

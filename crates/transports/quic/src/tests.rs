@@ -3,6 +3,7 @@
 mod bare;
 mod codes;
 mod conformance;
+mod congestion;
 mod flights;
 mod hostile;
 mod hosts;

@@ -25,7 +25,7 @@ use super::{
     window::SLOW,
     windows::Windows,
 };
-use crate::{Config, config::FIRST_STREAMS};
+use crate::{Config, config::FIRST_STREAMS, congestion::Turn};
 
 /// Streams whose end may still be on its way when the connection closes; of more, the oldest are taken as arrived.
 const MAX_FINISHED: usize = 32;
@@ -45,6 +45,7 @@ type Delivered = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
 /// What the handle, the streams and the driver of a connection share.
 pub(crate) struct Shared {
     pub(crate) connection: Connection,
+    turn: Turn,
     max_streams: u32,
     /// Why this side closes, once it does.
     closing: OnceLock<CloseReason>,
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(connection: Connection, config: &Config, scope: Arc<dyn ResourceScope>) -> Self {
         Self {
+            turn: Turn::of(&connection).unwrap_or_default(),
             connection,
             max_streams: config.max_streams,
             closing: OnceLock::new(),
@@ -84,12 +86,17 @@ impl Shared {
     pub(crate) fn ended(&self) -> Option<CloseReason> {
         match self.connection.close_reason() {
             Some(error) => Some(self.reason(error)),
-            None => self.closing.get().cloned(),
+            None => self.closing(),
         }
     }
 
+    /// Why this side is ending the connection, if it is.
+    pub(crate) fn closing(&self) -> Option<CloseReason> {
+        self.closing.get().cloned()
+    }
+
     pub(crate) fn reason(&self, error: ConnectionError) -> CloseReason {
-        close_reason(error, self.closing.get().cloned())
+        close_reason(error, self.closing())
     }
 
     /// Closes at once, unless the end of a stream has still to arrive: then the driver does. Only the first call
@@ -128,6 +135,7 @@ impl Shared {
                 _ => code::connection::PROTOCOL_VIOLATION,
             };
             self.sent.get_or_init(|| self.sent_now());
+            self.turn.close();
             self.connection.close(to_wire(code), b"");
         }
         self.windows().release();
@@ -164,6 +172,10 @@ impl Shared {
     pub(crate) fn received(&self, bytes: usize) {
         if self.payload.add_read(bytes) >= self.worth_a_look.load(Ordering::Relaxed) {
             self.fit_windows();
+        }
+        if self.turn.lend() {
+            // Nothing changes; the sender looks again.
+            self.connection.set_send_window(self.windows().send.size());
         }
     }
 

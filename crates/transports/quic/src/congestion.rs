@@ -1,0 +1,139 @@
+//! Congestion control that keeps no acknowledgement back.
+//!
+//! Acknowledgements are free of congestion control (RFC 9002, section 7), but quinn sends none while data waits for room in
+//! the window. Two sides that send at once then wait for each other: each has filled its window, and holds the
+//! acknowledgement that would empty the other's, until a probe is due, 25 ms and more after the round trip. So a reader that
+//! finds the sender held up lends it room for the packet that the acknowledgement leaves with.
+
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Instant,
+};
+
+use quinn::{
+    Connection,
+    congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig},
+};
+use quinn_proto::RttEstimator;
+
+/// Datagrams that may be in flight beyond the window. quinn wants room for more than one to send one.
+const LENT: u64 = 2;
+
+/// Something has been sent since the window was last looked at.
+const SENT: u8 = 0;
+/// The window was looked at and nothing was sent: it may be full.
+const HELD: u8 = 1;
+/// It is full, and something has been read since: room is lent until something is sent.
+const LENDING: u8 = 2;
+/// The connection says goodbye, which quinn keeps back too.
+const CLOSING: u8 = 3;
+
+/// Whether the sender of a connection is held up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turn(Arc<AtomicU8>);
+
+impl Turn {
+    /// That of `connection`, if its controller is one of these.
+    pub(crate) fn of(connection: &Connection) -> Option<Self> {
+        let controller = connection.congestion_state().into_any();
+        controller.downcast::<Lending>().ok().map(|lending| lending.turn)
+    }
+
+    /// Something was read. Whether room is lent from now on because of that: the sender has to look again.
+    pub(crate) fn lend(&self) -> bool {
+        self.step(HELD, LENDING)
+    }
+
+    /// Only a goodbye leaves from now on: no window holds for it.
+    pub(crate) fn close(&self) {
+        self.0.store(CLOSING, Ordering::Relaxed);
+    }
+
+    /// Whether it was `from`, and is `to` now.
+    fn step(&self, from: u8, to: u8) -> bool {
+        let relaxed = Ordering::Relaxed;
+        self.0.load(relaxed) == from && self.0.compare_exchange(from, to, relaxed, relaxed).is_ok()
+    }
+}
+
+/// Makes the controllers of connections: CUBIC, as quinn does by itself.
+#[derive(Default)]
+pub(crate) struct Factory(Arc<CubicConfig>);
+
+impl ControllerFactory for Factory {
+    fn build(self: Arc<Self>, now: Instant, mtu: u16) -> Box<dyn Controller> {
+        Box::new(Lending {
+            inner: self.0.clone().build(now, mtu),
+            mtu,
+            turn: Turn::default(),
+        })
+    }
+}
+
+/// A controller whose window is larger while room is lent.
+struct Lending {
+    inner: Box<dyn Controller>,
+    mtu: u16,
+    turn: Turn,
+}
+
+impl Controller for Lending {
+    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        for from in [HELD, LENDING] {
+            self.turn.step(from, SENT);
+        }
+        self.inner.on_sent(now, bytes, last_packet_number);
+    }
+
+    fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+        self.inner.on_ack(now, sent, bytes, app_limited, rtt);
+    }
+
+    fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest: Option<u64>) {
+        self.inner.on_end_acks(now, in_flight, app_limited, largest);
+    }
+
+    fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
+        self.inner.on_congestion_event(now, sent, persistent, lost_bytes);
+    }
+
+    fn on_mtu_update(&mut self, new_mtu: u16) {
+        self.mtu = new_mtu;
+        self.inner.on_mtu_update(new_mtu);
+    }
+
+    fn window(&self) -> u64 {
+        let window = self.inner.window();
+        match self.turn.0.load(Ordering::Relaxed) {
+            CLOSING => return u64::MAX,
+            LENDING => return window + LENT * u64::from(self.mtu),
+            _ => self.turn.step(SENT, HELD),
+        };
+        window
+    }
+
+    fn metrics(&self) -> ControllerMetrics {
+        self.inner.metrics()
+    }
+
+    /// The clone is of the same connection.
+    fn clone_box(&self) -> Box<dyn Controller> {
+        Box::new(Self {
+            inner: self.inner.clone_box(),
+            mtu: self.mtu,
+            turn: self.turn.clone(),
+        })
+    }
+
+    fn initial_window(&self) -> u64 {
+        self.inner.initial_window()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -1,0 +1,63 @@
+//! What leaves although the congestion window is full.
+
+use std::time::Duration;
+
+use sinew_core::{CloseReason, code};
+use sinew_runtime::{now, sleep};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::rig::{Pair, Stream};
+use crate::Config;
+
+const LATENCY: Duration = Duration::from_millis(1);
+
+/// How long quinn may keep an acknowledgement back, which a probe waits for.
+const DELAY: Duration = Duration::from_millis(25);
+
+/// More than the windows of some round trips take.
+const LENGTH: usize = 512 * 1024;
+
+async fn send(stream: &mut (impl AsyncWriteExt + Unpin)) {
+    stream.write_all(&[7; LENGTH]).await.expect("written");
+    stream.shutdown().await.expect("finished");
+}
+
+async fn receive(stream: &mut (impl AsyncReadExt + Unpin)) {
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).await.expect("read");
+    assert_eq!(all.len(), LENGTH);
+}
+
+async fn exchange(stream: Stream) {
+    let (mut read, mut write) = tokio::io::split(stream);
+    tokio::join!(send(&mut write), receive(&mut read));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_that_send_at_once_do_not_wait_for_each_other() {
+    let mut pair = Pair::new(Config::default(), LATENCY).await;
+    let (ours, theirs) = pair.stream().await;
+    // Nothing of the handshake is on its way any more.
+    sleep(Duration::from_secs(1)).await;
+    let begun = now();
+    tokio::join!(exchange(ours), exchange(theirs));
+    let took = now() - begun;
+    assert!(took < DELAY, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_leaves_in_the_middle_of_a_transfer() {
+    let mut pair = Pair::new(Config::default(), LATENCY).await;
+    let (mut ours, _theirs) = pair.stream().await;
+    ours.write_all(&[7; LENGTH]).await.expect("written");
+    // As much has left as the window lets.
+    sleep(LATENCY).await;
+    pair.ours.muxed.handle.close(code::connection::GARBAGE_COLLECTED);
+    let begun = now();
+    let (_, reason) = tokio::join!(pair.ours.muxed.driver, pair.theirs.muxed.driver);
+    assert!(
+        matches!(reason, CloseReason::Remote(code::connection::GARBAGE_COLLECTED)),
+        "{reason}"
+    );
+    assert!(now() - begun < 3 * LATENCY);
+}
