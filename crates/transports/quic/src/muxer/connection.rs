@@ -23,7 +23,7 @@ impl MuxedConnection for Handle {
     fn open(&self) -> BoxFuture<'static, Result<Box<dyn MuxedStream>, MuxError>> {
         let shared = self.0.clone();
         Box::pin(async move {
-            if let Some(reason) = shared.ended() {
+            if let Some(reason) = shared.closing() {
                 return Err(MuxError::Closed(reason));
             }
             let opened = shared.connection.open_bi().await;

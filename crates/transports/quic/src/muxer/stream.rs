@@ -20,11 +20,17 @@ use super::{
     worth::Worth,
 };
 
+/// What is read at least where less is asked for: a datagram carries no more. Every read takes the lock of the connection,
+/// and a negotiation reads a few bytes at a time.
+const AHEAD: usize = 1500;
+
 /// A stream of a QUIC connection.
 pub(crate) struct QuicStream {
     shared: Arc<Shared>,
     send: SendStream,
     recv: RecvStream,
+    /// Read and not yet asked for.
+    ahead: Bytes,
     /// Our direction has ended well.
     finished: bool,
     /// The remote's direction has ended well, or we refused the rest of it.
@@ -64,6 +70,7 @@ impl QuicStream {
             shared,
             send,
             recv,
+            ahead: Bytes::new(),
             finished: false,
             read_to_end: false,
             abandoned: None,
@@ -101,6 +108,15 @@ impl QuicStream {
             }
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// The first `max` bytes of a chunk. The rest is copied, because a slice of it would hold all that was received with it.
+    fn keep_ahead(&mut self, mut chunk: Bytes, max: usize) -> Bytes {
+        if chunk.len() > max {
+            self.ahead = Bytes::copy_from_slice(&chunk[max..]);
+            chunk.truncate(max);
+        }
+        chunk
     }
 
     fn read_failed(&mut self, error: quinn::ReadError) -> io::Error {
@@ -177,6 +193,7 @@ impl MuxedStream for QuicStream {
     }
 
     fn stop(&mut self, code: CloseCode) {
+        self.ahead.clear();
         // Nothing to refuse if the remote's direction is over.
         if self.recv.stop(to_wire(code)).is_ok() {
             self.read_to_end = true;
@@ -187,11 +204,17 @@ impl MuxedStream for QuicStream {
         if max == 0 {
             return Poll::Ready(Ok(Some(Bytes::new())));
         }
-        let read = |recv: &mut RecvStream, cx: &mut Context<'_>| pin!(recv.read_chunk(max, true)).poll(cx);
+        if !self.ahead.is_empty() && self.abandoned.is_none() {
+            let most = max.min(self.ahead.len());
+            return Poll::Ready(Ok(Some(self.ahead.split_to(most))));
+        }
+        let read = |recv: &mut RecvStream, cx: &mut Context<'_>| {
+            pin!(recv.read_chunk(max.max(AHEAD), true)).poll(cx)
+        };
         let chunk = ready!(self.poll_read_with(cx, read, |chunk| {
             chunk.as_ref().map_or(0, |chunk| chunk.bytes.len())
         }))?;
-        Poll::Ready(Ok(chunk.map(|chunk| chunk.bytes)))
+        Poll::Ready(Ok(chunk.map(|chunk| self.keep_ahead(chunk.bytes, max))))
     }
 
     fn poll_write_chunk(&mut self, cx: &mut Context<'_>, chunk: &mut Bytes) -> Poll<io::Result<()>> {
@@ -238,6 +261,11 @@ impl AsyncRead for QuicStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if buf.remaining() < AHEAD || !self.ahead.is_empty() {
+            let chunk = ready!(self.poll_chunk(cx, buf.remaining()))?;
+            buf.put_slice(&chunk.unwrap_or_default());
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
