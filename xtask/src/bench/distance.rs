@@ -120,7 +120,7 @@ fn measure(path: &Path, runners: &[Runner], report: &mut Report) {
                 "{}, round {round}: {} {}",
                 path.name, runner.subject, runner.stack
             );
-            match run_once(path, runner, report.seconds) {
+            match run_once(path, runner, report.seconds, round) {
                 Ok((ready, sample, of_link)) => {
                     samples.push(sample);
                     carried.push(of_link);
@@ -152,8 +152,9 @@ fn measure(path: &Path, runners: &[Runner], report: &mut Report) {
     report.lines.extend(lines);
 }
 
-/// Once, over networks that are new: the system remembers what a path was like.
-fn run_once(path: &Path, runner: &Runner, seconds: f64) -> Result<(Ready, Sample, [Carried; 2]), RunError> {
+/// Once, over networks that are new: the system remembers what a path was like. In each round other packets get lost, for which
+/// ones do so in the first round trips decides much.
+fn run_once(path: &Path, runner: &Runner, seconds: f64, round: usize) -> Result<(Ready, Sample, [Carried; 2]), RunError> {
     let row = Row {
         case: Case::BulkUp,
         stack: runner.stack,
@@ -161,7 +162,7 @@ fn run_once(path: &Path, runner: &Runner, seconds: f64) -> Result<(Ready, Sample
     };
     let logs = run::logs(&row, runner.subject);
     thread::scope(|scope| {
-        let mut network = Network::lay(scope, path, &logs)?;
+        let mut network = Network::lay(scope, path, round, &logs)?;
         let pair = Pair {
             row: &row,
             server: runner.subject,

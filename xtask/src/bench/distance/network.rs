@@ -26,10 +26,11 @@ const MTU: &str = "1500";
 /// one go at once, and what the system drops here the link never sees.
 const WAITING: &str = "20000";
 
-/// The buffers of TCP, which must be larger than what the path holds: the system's own maximum for sending often is not.
+/// The buffers of TCP: for receiving those of a system that changed nothing, for sending as large ones, because of the usual 4 MiB
+/// no long path is full. Half of a receive buffer is window, and that is 16 MiB: as much as yamux allows itself.
 pub(super) const BUFFERS: [(&str, &str); 2] = [
-    ("net.ipv4.tcp_rmem", "4096 131072 67108864"),
-    ("net.ipv4.tcp_wmem", "4096 65536 67108864"),
+    ("net.ipv4.tcp_rmem", "4096 131072 33554432"),
+    ("net.ipv4.tcp_wmem", "4096 65536 33554432"),
 ];
 
 /// How long the link may take to answer.
@@ -89,6 +90,7 @@ impl Network {
     pub(super) fn lay<'scope>(
         scope: &'scope Scope<'scope, '_>,
         path: &Path,
+        seed: usize,
         logs: &File,
     ) -> Result<Self, RunError> {
         drop(Removed);
@@ -97,7 +99,7 @@ impl Network {
             ip(&["netns", "add", network])?;
         }
         fs::create_dir_all(logs).map_err(|source| RunError::Start { role: "log", source })?;
-        let link = Program::start(scope, "link", link(path), &logs.join("link.log"))?;
+        let link = Program::start(scope, "link", link(path, seed), &logs.join("link.log"))?;
         link.line::<bool>("ready", ANSWER)?;
         for side in 0..2 {
             connect(side, path)?;
@@ -123,7 +125,7 @@ impl Network {
     }
 }
 
-fn link(path: &Path) -> Command {
+fn link(path: &Path, seed: usize) -> Command {
     let mut command = Command::new(programs::link());
     command.arg("--devices").args(DEVICES);
     let numbers = [
@@ -131,6 +133,7 @@ fn link(path: &Path) -> Command {
         ("--delay", path.rtt / 2),
         ("--queue", path.holds() >> 10),
         ("--loss", path.loss),
+        ("--seed", seed as u64),
     ];
     for (name, number) in numbers {
         command.args([name, &number.to_string()]);
