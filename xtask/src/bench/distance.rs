@@ -154,7 +154,12 @@ fn measure(path: &Path, runners: &[Runner], report: &mut Report) {
 
 /// Once, over networks that are new: the system remembers what a path was like. In each round other packets get lost, for which
 /// ones do so in the first round trips decides much.
-fn run_once(path: &Path, runner: &Runner, seconds: f64, round: usize) -> Result<(Ready, Sample, [Carried; 2]), RunError> {
+fn run_once(
+    path: &Path,
+    runner: &Runner,
+    seconds: f64,
+    round: usize,
+) -> Result<(Ready, Sample, [Carried; 2]), RunError> {
     let row = Row {
         case: Case::BulkUp,
         stack: runner.stack,

@@ -25,17 +25,19 @@ pub(crate) fn markdown(report: &Report) -> String {
     let rows = report.lines.iter().map(row).collect::<Vec<_>>();
     let verdicts = report.lines.iter().flat_map(verdicts).collect::<Vec<_>>();
     let head = ["case", "stack", "target", "reached", "met"].map(str::to_owned);
-    [
+    paragraphs([
         preamble(report),
         aligned(&HEAD.map(str::to_owned), &rows),
         "Targets:".to_owned(),
         aligned(&head, &verdicts),
         failures(report),
-    ]
-    .into_iter()
-    .filter(|part| !part.is_empty())
-    .collect::<Vec<_>>()
-    .join("\n\n")
+    ])
+}
+
+/// The parts of a page that are not empty.
+pub(super) fn paragraphs<const N: usize>(parts: [String; N]) -> String {
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 fn preamble(report: &Report) -> String {

@@ -3,7 +3,7 @@
 use super::{Line, Report, network::Carried};
 use crate::bench::{
     report::Cell,
-    table::{aligned, number},
+    table::{aligned, number, paragraphs},
 };
 
 const HEAD: [&str; 9] = [
@@ -21,15 +21,11 @@ const HEAD: [&str; 9] = [
 /// The table, with what it was measured on above and what failed below.
 pub(super) fn markdown(report: &Report) -> String {
     let rows: Vec<_> = report.lines.iter().flat_map(rows).collect();
-    [
+    paragraphs([
         preamble(report),
         aligned(&HEAD.map(str::to_owned), &rows),
         failures(report),
-    ]
-    .into_iter()
-    .filter(|part| !part.is_empty())
-    .collect::<Vec<_>>()
-    .join("\n\n")
+    ])
 }
 
 fn preamble(report: &Report) -> String {
@@ -40,8 +36,8 @@ fn preamble(report: &Report) -> String {
     let versions = report.versions.values().cloned().collect::<Vec<_>>().join(", ");
     format!(
         "{} {versions}. Medians of {} runs of {} s each, with min and max; 1 Gbit/s, packets of 1,500 bytes, a queue of what the \
-         path holds. {buffers}; at 100 ms TCP has {}. Link: packets that a full queue dropped, that got lost, and the share that came out more than \
-         1 ms late, in all runs and on the way from the client to the server.",
+         path holds. {buffers}; at 100 ms TCP has {}. Link: packets that a full queue dropped, that got lost, and the share that came \
+         out more than 1 ms late, in all runs and on the way from the client to the server.",
         report.machine.summary(),
         report.rounds,
         report.seconds,

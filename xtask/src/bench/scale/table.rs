@@ -3,7 +3,7 @@
 use super::{Held, Outcome, Report};
 use crate::bench::{
     rows::Subject,
-    table::{aligned, number},
+    table::{aligned, number, paragraphs},
 };
 
 /// A row: its name, how it is taken from what a node held, and whether nodes are compared by it.
@@ -36,11 +36,7 @@ pub(super) fn markdown(report: &Report) -> String {
     ]
     .map(str::to_owned);
     let rows: Vec<_> = ROWS.iter().map(|of| row(report, of)).collect();
-    [preamble(report), aligned(&head, &rows), failures(report)]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n\n")
+    paragraphs([preamble(report), aligned(&head, &rows), failures(report)])
 }
 
 fn preamble(report: &Report) -> String {
