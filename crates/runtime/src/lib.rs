@@ -18,16 +18,18 @@
 //! # });
 //! ```
 //!
-//! It deliberately knows nothing of peers and protocols. The driver that runs protocol machines comes with the
-//! first of them.
+//! [`Driver`] runs a machine across peers (`sinew_machine::PeerMachine`) as a service: it moves frames, runs jobs and tells
+//! the time. It deliberately knows no protocol: what frames mean and what jobs do is for its [`Shell`].
 
 mod clock;
+mod driver;
 mod scope;
 mod timer;
 mod wake;
 mod write_deadline;
 
 pub use clock::{now, wall_now};
+pub use driver::{Caller, Driver, Ended, Malformed, Shell};
 pub use scope::TaskScope;
 pub use timer::{Elapsed, Timer, sleep, sleep_until, timeout};
 pub use wake::wake_later;

@@ -1,4 +1,4 @@
-//! Ids of connections and streams, and which side opened them.
+//! Ids of connections, streams, calls and requests, and which side opened something.
 
 use std::fmt;
 
@@ -9,6 +9,18 @@ pub struct ConnectionId(pub u64);
 /// A stream of one connection, as its muxer numbers it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct StreamId(pub u64);
+
+/// A stream between a driver and its machine. Never used again while the driver lives.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StreamKey(pub u64);
+
+/// A call of a handle, which the driver numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CallId(pub u64);
+
+/// Something that a machine asked for and will hear of again. The machine numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Token(pub u64);
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
-//! The vocabulary that protocol logic shares with whatever runs it: ids, codes, instants and blame; and the budget that
-//! muxers and transports have for useless frames.
+//! The vocabulary that protocol logic shares with whatever runs it: ids, codes, instants and blame; the contract of
+//! machines across peers; and the budget that muxers, transports and machines have for useless frames.
 //!
 //! A *machine* is protocol logic without input and output: bytes or messages go in, decisions come out, and
 //! time is an argument. This crate holds the words for that and nothing else: it has no clock, no entropy and
@@ -15,19 +15,26 @@
 //! assert_eq!(ProtocolId::from("/ipfs/ping/1.0.0").as_str(), "/ipfs/ping/1.0.0");
 //! ```
 //!
-//! It deliberately does not hold the contract of peer machines (inputs and effects) before the first of them
-//! exists.
+//! [`PeerMachine`] is the contract of those whose decisions go across peers: inputs come in with the time, effects go out,
+//! and a driver (that of `sinew-runtime`, or a simulator) carries them out. Its streams go one way: inbound ones are read,
+//! outbound ones written, as pubsub has it. Exchanges (a request and its answer) come with the first machine that has any.
 
 mod blame;
 mod budget;
 pub mod code;
+mod contract;
 mod id;
 mod protocol;
+mod rng;
 mod time;
+mod timers;
 
 pub use blame::{Blame, Culpable};
 pub use budget::{BUDGET, Budget, Spent};
 pub use code::CloseCode;
-pub use id::{ConnectionId, Direction, StreamId};
+pub use contract::{Effect, EffectsOf, Failure, Input, InputOf, PeerMachine, PeerState, StreamInput};
+pub use id::{CallId, ConnectionId, Direction, StreamId, StreamKey, Token};
 pub use protocol::ProtocolId;
+pub use rng::Rng;
 pub use time::{Instant, WallTime};
+pub use timers::Timers;

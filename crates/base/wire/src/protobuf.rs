@@ -212,6 +212,12 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// What was not read yet.
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     fn field(&mut self) -> Result<Field<'a>, WireError> {
         let key = self.varint()?;
         let number = u32::try_from(key).map_err(|_| WireError::FieldNumber)? >> 3;
