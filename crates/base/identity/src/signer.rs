@@ -8,7 +8,8 @@ use crate::{PublicKey, SigningError};
 ///
 /// The call blocks until there is a signature. A key in the process takes microseconds (RSA: a millisecond); what asks
 /// another process should answer within a few milliseconds and fail with [`SigningError::Holder`] rather than wait,
-/// because handshakes call it from async tasks. Handshakes, records and certificates ask for one signature each, never one a message.
+/// because handshakes call it from async tasks. Handshakes, records and certificates ask for one signature each; pubsub asks
+/// for one a message that this node publishes, and nothing asks for one a message that is sent or received.
 pub trait Signer: Send + Sync + Debug {
     /// The public key of the identity.
     fn public(&self) -> &PublicKey;

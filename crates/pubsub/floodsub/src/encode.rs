@@ -1,0 +1,126 @@
+//! Writing RPCs.
+
+use crate::{
+    Control, Extensions, IHave, Message, MessageId, OtherPeer, PartialMessage, Prune, Rpc, SubOpts, Topic,
+    generated::rpc as wire,
+};
+use bytes::{Bytes, BytesMut};
+use prost::Message as _;
+use sinew_wire::Frames;
+
+impl Rpc {
+    /// Writes the RPC behind its length. How long it may be is for the caller to see to.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let control = (!self.control.is_empty()).then(|| control(&self.control));
+        framed(&wire::Rpc {
+            subscriptions: self.subscriptions.iter().map(sub_opts).collect(),
+            publish: self
+                .publish
+                .iter()
+                .map(|message| message.as_bytes().clone())
+                .collect(),
+            control,
+            partial: self.partial.as_ref().map(partial),
+            test_extension: self.test_extension.then(wire::TestExtension::default),
+        })
+    }
+}
+
+impl Message {
+    /// An RPC with this message alone, behind its length: made once, and sent to as many as want it.
+    #[must_use]
+    pub fn rpc(&self) -> Bytes {
+        framed(&self.alone())
+    }
+
+    /// How long that RPC is, without the length in front of it.
+    #[must_use]
+    pub fn rpc_len(&self) -> usize {
+        self.alone().encoded_len()
+    }
+
+    fn alone(&self) -> wire::Rpc {
+        wire::Rpc {
+            publish: vec![self.as_bytes().clone()],
+            ..wire::Rpc::default()
+        }
+    }
+}
+
+fn framed(rpc: &wire::Rpc) -> Bytes {
+    let mut out = BytesMut::new();
+    Frames::new(usize::MAX)
+        .encode_message(rpc, &mut out)
+        .expect("no frame is longer");
+    out.freeze()
+}
+
+fn text(topic: &Topic) -> Option<String> {
+    Some(topic.as_str().to_owned())
+}
+
+fn sub_opts(sub: &SubOpts) -> wire::rpc::SubOpts {
+    wire::rpc::SubOpts {
+        subscribe: Some(sub.subscribe),
+        topicid: text(&sub.topic),
+        requests_partial: sub.requests_partial.then_some(true),
+        supports_sending_partial: sub.supports_sending_partial.then_some(true),
+    }
+}
+
+fn control(control: &Control) -> wire::ControlMessage {
+    let iwant = |message_ids| wire::ControlIWant { message_ids };
+    let idontwant = |message_ids| wire::ControlIDontWant { message_ids };
+    let graft = |topic: &Topic| wire::ControlGraft {
+        topic_id: text(topic),
+    };
+    wire::ControlMessage {
+        ihave: control.ihave.iter().map(ihave).collect(),
+        iwant: ids(&control.iwant).map(iwant).into_iter().collect(),
+        graft: control.graft.iter().map(graft).collect(),
+        prune: control.prune.iter().map(prune).collect(),
+        idontwant: ids(&control.idontwant).map(idontwant).into_iter().collect(),
+        extensions: control.extensions.as_ref().map(extensions),
+    }
+}
+
+/// `None` if there are none: an empty list is not written.
+fn ids(ids: &[MessageId]) -> Option<Vec<Bytes>> {
+    (!ids.is_empty()).then(|| ids.iter().map(MessageId::shared).collect())
+}
+
+fn ihave(ihave: &IHave) -> wire::ControlIHave {
+    wire::ControlIHave {
+        topic_id: text(&ihave.topic),
+        message_ids: ihave.ids.iter().map(MessageId::shared).collect(),
+    }
+}
+
+fn prune(prune: &Prune) -> wire::ControlPrune {
+    let other = |other: &OtherPeer| wire::PeerInfo {
+        peer_id: Some(other.peer.to_bytes().into()),
+        signed_peer_record: other.record.clone(),
+    };
+    wire::ControlPrune {
+        topic_id: text(&prune.topic),
+        peers: prune.peers.iter().map(other).collect(),
+        backoff: prune.backoff,
+    }
+}
+
+fn extensions(extensions: &Extensions) -> wire::ControlExtensions {
+    wire::ControlExtensions {
+        partial_messages: extensions.partial_messages.then_some(true),
+        test_extension: extensions.test_extension.then_some(true),
+    }
+}
+
+fn partial(partial: &PartialMessage) -> wire::PartialMessagesExtension {
+    wire::PartialMessagesExtension {
+        topic_id: text(&partial.topic),
+        group_id: Some(partial.group.clone()),
+        partial_message: partial.message.clone(),
+        parts_metadata: partial.metadata.clone(),
+    }
+}

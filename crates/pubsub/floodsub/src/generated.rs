@@ -1,0 +1,3 @@
+//! Code generated from the schemas in `proto/` (`cargo xtask codegen`).
+
+pub(crate) mod rpc;

@@ -1,0 +1,190 @@
+//! The topics that the application follows: a fact that the machine is told of, however often it changes.
+
+use crate::{
+    Event, MAX_TOPICS, News, Received, SignatureError, SignaturePolicy, SubscribeError, Subscription, Topic,
+    Validation, Validator,
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use sinew_core::ServiceError;
+use sinew_runtime::timeout;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, broadcast};
+
+/// Events that are kept for a subscription; the oldest are lost first.
+const EVENTS: usize = 256;
+
+/// What the application follows, and how it judges: what a handle, its subscriptions and the service share.
+#[derive(Default)]
+pub struct Topics {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    followed: BTreeMap<Topic, Followed>,
+    validators: BTreeMap<Topic, Arc<dyn Validator>>,
+    ended: bool,
+}
+
+struct Followed {
+    subscriptions: usize,
+    events: broadcast::Sender<Event>,
+}
+
+impl Topics {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a subscription.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when too many topics are followed, or the service has ended.
+    pub fn subscribe(self: &Arc<Self>, topic: &Topic) -> Result<Subscription, SubscribeError> {
+        let events = self.join(topic)?;
+        Ok(Subscription::new(topic.clone(), events, self.clone()))
+    }
+
+    fn join(&self, topic: &Topic) -> Result<broadcast::Receiver<Event>, SubscribeError> {
+        let mut inner = self.lock();
+        if inner.ended {
+            return Err(SubscribeError::Ended);
+        }
+        if inner.followed.len() >= MAX_TOPICS && !inner.followed.contains_key(topic) {
+            return Err(SubscribeError::TooMany);
+        }
+        let new = || Followed {
+            subscriptions: 0,
+            events: broadcast::Sender::new(EVENTS),
+        };
+        let followed = inner.followed.entry(topic.clone()).or_insert_with(new);
+        followed.subscriptions += 1;
+        self.changed.notify_one();
+        Ok(followed.events.subscribe())
+    }
+
+    /// Ends a subscription.
+    pub(crate) fn leave(&self, topic: &Topic) {
+        let mut inner = self.lock();
+        if let Some(followed) = inner.followed.get_mut(topic) {
+            followed.subscriptions -= 1;
+            if followed.subscriptions == 0 {
+                inner.followed.remove(topic);
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    /// Waits until the topics may have changed, and says which they are.
+    async fn next(&self) -> BTreeSet<Topic> {
+        self.changed.notified().await;
+        self.lock().followed.keys().cloned().collect()
+    }
+
+    /// Tells the subscriptions of news.
+    pub fn emit(&self, news: News) {
+        let (topic, event) = match news {
+            News::Message(received) => (
+                Topic::read(received.message.topic().as_bytes()),
+                Event::Message(received),
+            ),
+            News::Joined(topic, peer) => (Some(topic), Event::Joined(peer)),
+            News::Left(topic, peer) => (Some(topic), Event::Left(peer)),
+        };
+        let inner = self.lock();
+        if let Some(followed) = topic.and_then(|topic| inner.followed.get(&topic)) {
+            // The last subscription may be leaving: nobody is there to miss it.
+            let _ = followed.events.send(event);
+        }
+    }
+
+    fn validator(&self, topic: &str) -> Option<Arc<dyn Validator>> {
+        self.lock().validators.get(topic).cloned()
+    }
+
+    /// Has the messages of a topic judged from now on, in place of what judged them before.
+    pub fn set_validator(&self, topic: &Topic, validator: Arc<dyn Validator>) {
+        self.lock().validators.insert(topic.clone(), validator);
+    }
+
+    /// Has the messages of a topic accepted without being judged; `false` if they were.
+    pub fn remove_validator(&self, topic: &Topic) -> bool {
+        self.lock().validators.remove(topic).is_some()
+    }
+
+    /// Ends all subscriptions, and takes no more.
+    fn end(&self) {
+        let mut inner = self.lock();
+        inner.ended = true;
+        inner.followed.clear();
+    }
+
+    /// Runs a service, and tells it of the topics whenever they change, until it ends or `tell` says that it has. All
+    /// subscriptions end with it.
+    ///
+    /// # Errors
+    /// That of the service.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the service and all subscriptions.
+    pub async fn serve<T: Future<Output = bool>>(
+        self: Arc<Self>,
+        service: BoxFuture<'static, Result<(), ServiceError>>,
+        tell: impl Fn(BTreeSet<Topic>) -> T,
+    ) -> Result<(), ServiceError> {
+        let ended = End(self);
+        let follow = async { while tell(ended.0.next().await).await {} };
+        tokio::select! {
+            outcome = service => outcome,
+            () = follow => Ok(()),
+        }
+    }
+
+    /// Verifies the signature of a message, if it has one, and has the application judge it, for a time.
+    #[must_use]
+    pub fn judge(
+        &self,
+        received: Arc<Received>,
+        policy: SignaturePolicy,
+        within: Duration,
+    ) -> BoxFuture<'static, Result<Validation, SignatureError>> {
+        let validator = self.validator(received.message.topic());
+        async move {
+            policy.check(&received.message).inspect_err(|error| {
+                tracing::debug!(peer = %received.peer, %error, "a message is refused");
+            })?;
+            let Some(validator) = validator else {
+                return Ok(Validation::Accept);
+            };
+            let judged = timeout(within, validator.validate(received.clone())).await;
+            Ok(judged.unwrap_or_else(|_| too_late(&received)))
+        }
+        .boxed()
+    }
+}
+
+/// Ends all subscriptions with the service.
+struct End(Arc<Topics>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+fn too_late(received: &Received) -> Validation {
+    tracing::debug!(topic = received.message.topic(), id = %received.id, "a message was not validated in time");
+    Validation::Ignore
+}
+
+impl fmt::Debug for Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topics").finish_non_exhaustive()
+    }
+}
