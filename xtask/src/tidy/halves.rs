@@ -53,7 +53,8 @@ fn package(package: &Package) -> impl Iterator<Item = Finding> {
 
 fn is_above(edge: &Dependency) -> bool {
     match &edge.member {
-        Some(folder) => !folder.starts_with("crates/base/"),
+        // Pure as well without its service: gossipsub has the same wire, and a machine of the same parts.
+        Some(folder) => !folder.starts_with("crates/base/") && folder != "crates/pubsub/floodsub",
         None => ASYNC.contains(&edge.name.as_str()),
     }
 }
@@ -85,6 +86,7 @@ mod tests {
 
     const KAD: &str = "crates/routing/kad";
     const MACHINE: &str = "crates/routing/kad/src/machine/query.rs";
+    const MACHINE_OF_GOSSIPSUB: &str = "crates/pubsub/gossipsub/src/machine.rs";
 
     #[test]
     fn a_machine_stands_on_the_base_alone() {
@@ -96,6 +98,11 @@ mod tests {
             0
         );
         assert_eq!(found(KAD, MACHINE, ("bytes", None, false)), 0);
+        let floodsub = ("sinew-floodsub", Some("crates/pubsub/floodsub"), false);
+        assert_eq!(
+            found("crates/pubsub/gossipsub", MACHINE_OF_GOSSIPSUB, floodsub),
+            0
+        );
     }
 
     #[test]

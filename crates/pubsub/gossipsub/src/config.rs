@@ -1,0 +1,119 @@
+//! How gossipsub is added to a node.
+
+use crate::{
+    Gossipsub, Machine, Params, ParamsError,
+    service::{Gossiping, Works},
+};
+use sinew_core::{Host, Registrar, Service, ServiceConfig};
+use sinew_floodsub::{MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, Topics};
+use sinew_runtime::Driver;
+use std::{fmt, sync::Arc, time::Duration};
+
+/// How gossipsub is done. All nodes of a network have to agree on the policy and the message ids.
+///
+/// Not to be added beside floodsub: it speaks that as well.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Whether messages are signed, and have to be. [`SignaturePolicy::StrictSign`] unless told.
+    pub policy: SignaturePolicy,
+    /// By what messages are known again. [`MessageId::of`] unless told.
+    pub message_id: MessageIdFn,
+    /// The longest RPC, in bytes, that is read and sent. [`MAX_RPC`] unless told, as in go-libp2p.
+    pub max_rpc: usize,
+    /// How long a validator may take. 5 s unless told, as in py-libp2p.
+    pub validation_timeout: Duration,
+    params: Params,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            policy: SignaturePolicy::default(),
+            message_id: Arc::new(MessageId::of),
+            max_rpc: MAX_RPC,
+            validation_timeout: Duration::from_secs(5),
+            params: Params::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Sets [`Config::policy`].
+    #[must_use]
+    pub fn policy(mut self, policy: SignaturePolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets [`Config::message_id`].
+    #[must_use]
+    pub fn message_id(mut self, id: impl Fn(&Message) -> MessageId + Send + Sync + 'static) -> Self {
+        self.message_id = Arc::new(id);
+        self
+    }
+
+    /// Sets [`Config::max_rpc`].
+    #[must_use]
+    pub fn max_rpc(mut self, bytes: usize) -> Self {
+        self.max_rpc = bytes;
+        self
+    }
+
+    /// Sets [`Config::validation_timeout`].
+    #[must_use]
+    pub fn validation_timeout(mut self, timeout: Duration) -> Self {
+        self.validation_timeout = timeout;
+        self
+    }
+
+    /// Sets the numbers of the protocol.
+    ///
+    /// # Errors
+    /// [`ParamsError`] when they make no sense together.
+    pub fn params(mut self, params: Params) -> Result<Self, ParamsError> {
+        params.check()?;
+        self.params = params;
+        Ok(self)
+    }
+}
+
+impl ServiceConfig for Config {
+    type Handle = Gossipsub;
+
+    fn build(self, host: Host, register: &mut Registrar) -> (Gossipsub, Box<dyn Service>) {
+        let topics = Arc::new(Topics::default());
+        let mut seed = [0; 8];
+        sinew_crypto::random(&mut seed);
+        let machine = Machine::new(
+            host.peer_id(),
+            self.policy,
+            self.message_id.clone(),
+            self.params.clone(),
+            u64::from_ne_bytes(seed),
+        );
+        let works = Works {
+            topics: topics.clone(),
+            host: host.clone(),
+            config: self.clone(),
+        };
+        let (caller, driver) = Driver::new(machine, works, register);
+        let service = Gossiping {
+            driver: Box::new(driver),
+            caller: caller.clone(),
+            topics: topics.clone(),
+        };
+        (Gossipsub::new(host, self, caller, topics), Box::new(service))
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("policy", &self.policy)
+            .field("max_rpc", &self.max_rpc)
+            .field("validation_timeout", &self.validation_timeout)
+            .field("params", &self.params)
+            .finish_non_exhaustive()
+    }
+}

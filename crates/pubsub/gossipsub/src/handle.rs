@@ -1,0 +1,162 @@
+//! The handle: following topics, publishing, and looking at peers.
+
+use crate::{Command, Config, Counts, Machine, Reply};
+use bytes::Bytes;
+use sinew_core::{Host, PeerId};
+use sinew_floodsub::{
+    Author, PublishError, Published, SubscribeError, Subscription, Topic, Topics, Validator,
+};
+use sinew_runtime::Caller;
+use std::{fmt, sync::Arc};
+
+/// Follows topics and publishes. Cheap to clone.
+#[derive(Clone)]
+pub struct Gossipsub {
+    author: Arc<Author>,
+    config: Arc<Config>,
+    caller: Caller<Machine>,
+    topics: Arc<Topics>,
+}
+
+impl Gossipsub {
+    pub(crate) fn new(host: Host, config: Config, caller: Caller<Machine>, topics: Arc<Topics>) -> Self {
+        Self {
+            author: Arc::new(Author::new(host, config.policy)),
+            config: Arc::new(config),
+            caller,
+            topics,
+        }
+    }
+
+    /// Follows a topic from now on, also before the node runs. Several subscriptions to one topic have the same events, each
+    /// from its own beginning.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when too many topics are followed, or the node has ended.
+    pub fn subscribe(&self, topic: &Topic) -> Result<Subscription, SubscribeError> {
+        self.topics.subscribe(topic)
+    }
+
+    /// Publishes to a topic. It need not be followed here, and our own subscriptions do not hear of it.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future may or may not undo it.
+    pub async fn publish(
+        &self,
+        topic: &Topic,
+        data: impl Into<Bytes> + Send,
+    ) -> Result<Published, PublishError> {
+        let message = self.author.message(topic, data.into())?;
+        let (len, max) = (message.rpc_len(), self.config.max_rpc);
+        if len > max {
+            return Err(PublishError::TooLong { len, max });
+        }
+        let id = (self.config.message_id)(&message);
+        match self.caller.call(Command::Publish(message)).await? {
+            Reply::Published(Some(peers)) => Ok(Published::new(id, peers)),
+            _ => Err(PublishError::Duplicate(id)),
+        }
+    }
+
+    /// Has the messages of a topic judged from now on, in place of what judged them before.
+    pub fn set_validator(&self, topic: &Topic, validator: impl Validator) {
+        self.topics.set_validator(topic, Arc::new(validator));
+    }
+
+    /// Has the messages of a topic accepted without being judged; `false` if they were.
+    pub fn remove_validator(&self, topic: &Topic) -> bool {
+        self.topics.remove_validator(topic)
+    }
+
+    /// The connected peers that follow a topic, in order; none if the node has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn peers(&self, topic: &Topic) -> Vec<PeerId> {
+        self.list(Command::Followers(topic.clone())).await
+    }
+
+    /// The peers in the mesh of a topic, in order; none if it is not followed, or the node has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn mesh(&self, topic: &Topic) -> Vec<PeerId> {
+        self.list(Command::Mesh(topic.clone())).await
+    }
+
+    async fn list(&self, command: Command) -> Vec<PeerId> {
+        match self.caller.call(command).await {
+            Ok(Reply::Peers(peers)) => peers,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Follows a topic until at least `count` connected peers follow it.
+    ///
+    /// # Errors
+    /// As [`Gossipsub::subscribe`], also when the node ends meanwhile.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn wait_for_peers(&self, topic: &Topic, count: usize) -> Result<(), SubscribeError> {
+        let mut subscription = self.subscribe(topic)?;
+        while self.peers(topic).await.len() < count {
+            if let Ok(None) = subscription.next().await {
+                return Err(SubscribeError::Ended);
+            }
+        }
+        Ok(())
+    }
+
+    /// The scores of the connected peers, in order; all zero unless [`Params::score`](crate::Params) is set.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn scores(&self) -> Vec<(PeerId, f64)> {
+        match self.caller.call(Command::Scores).await {
+            Ok(Reply::Scores(scores)) => scores,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Sets what the application thinks of a peer (P5), until it is forgotten; `false` if it is unknown or nobody is judged.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may or may not undo it.
+    pub async fn judge(&self, peer: PeerId, value: f64) -> bool {
+        let judged = self.caller.call(Command::Judge(peer, value)).await;
+        matches!(judged, Ok(Reply::Judged(true)))
+    }
+
+    /// Takes nothing from a peer from now on, nor what it wrote and others bring; or does again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may or may not undo it.
+    pub async fn block(&self, peer: PeerId, on: bool) {
+        // A node that has ended takes nothing from anybody.
+        let _ = self.caller.call(Command::Block(peer, on)).await;
+    }
+
+    /// What was counted since the node started; `None` if it has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn counts(&self) -> Option<Counts> {
+        match self.caller.call(Command::Counts).await {
+            Ok(Reply::Counts(counts)) => Some(counts),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Gossipsub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gossipsub")
+            .field("author", &self.author)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+//! Gossipsub, the publish/subscribe protocol of libp2p for large networks: each message goes to a few peers of its topic, and
+//! the others are told that there is one.
+//!
+//! Specifications: [gossipsub](https://github.com/libp2p/specs/tree/master/pubsub/gossipsub) 1.0 (r4), 1.1 (r8: scores,
+//! back-off, flood publishing, outbound quotas, opportunistic grafting, exchanged and explicit peers), 1.2 (r1: IDONTWANT) and
+//! 1.3 (r0: extensions, of which the test extension is there). Peers that speak floodsub alone are sent every message.
+//!
+//! ```
+//! # #[cfg(feature = "service")]
+//! use sinew_gossipsub::{Event, Gossipsub, Topic};
+//!
+//! # #[cfg(feature = "service")]
+//! async fn chat(gossipsub: &Gossipsub) -> Result<(), Box<dyn std::error::Error>> {
+//!     let topic = Topic::new("chat")?;
+//!     let mut subscription = gossipsub.subscribe(&topic)?;
+//!     gossipsub.wait_for_peers(&topic, 1).await?;
+//!     gossipsub.publish(&topic, "hello").await?;
+//!     while let Some(event) = subscription.next().await? {
+//!         if let Event::Message(received) = event {
+//!             println!("{:?}", received.message.data());
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Without the default feature `service` the crate is the machine: no clock, no entropy, no runtime.
+//!
+//! It deliberately does not look for peers beyond those that others tell it of, and keeps no message for longer than a few
+//! heartbeats.
+
+mod machine;
+mod params;
+mod score_params;
+
+#[cfg(feature = "service")]
+mod config;
+#[cfg(feature = "service")]
+mod handle;
+#[cfg(feature = "service")]
+mod service;
+
+pub use machine::{Command, Counts, Job, MAX_QUEUED, Machine, Output, Reply};
+pub use params::{Mesh, Params, ParamsError, TopicParams};
+pub use score_params::{ScoreParams, Thresholds, TopicScore};
+pub use sinew_floodsub::{
+    Message, MessageId, MessageIdFn, News, Received, SignatureError, SignaturePolicy, Topic, TopicError,
+    Validation,
+};
+
+#[cfg(feature = "service")]
+pub use {
+    config::Config,
+    handle::Gossipsub,
+    sinew_floodsub::{Event, PublishError, Published, SubscribeError, Subscription, Validator},
+};
+
+use sinew_machine::ProtocolId;
+
+/// The names of the protocol, newest first; floodsub's is the last.
+// spec: gossipsub 1.1, 1.2 and 1.3: each version is announced beside those before it
+pub const PROTOCOLS: [ProtocolId; 5] = [
+    ProtocolId::from_static("/meshsub/1.3.0"),
+    ProtocolId::from_static("/meshsub/1.2.0"),
+    ProtocolId::from_static("/meshsub/1.1.0"),
+    ProtocolId::from_static("/meshsub/1.0.0"),
+    ProtocolId::from_static("/floodsub/1.0.0"),
+];

@@ -1,0 +1,271 @@
+//! Messages: how they are taken in, judged and handed on.
+
+use super::{Effects, Machine, Output, Version};
+use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
+use sinew_identity::PeerId;
+use sinew_machine::{Effect, Instant, Token};
+use std::collections::BTreeSet;
+
+/// What became of a message that was seen.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It was accepted then; who brought it within the window is noted.
+    Accepted(Instant, BTreeSet<PeerId>),
+    Rejected,
+    Ignored,
+}
+
+/// Who is sent a message.
+struct Audience {
+    peers: Vec<PeerId>,
+    /// Whether the message is our own.
+    own: bool,
+}
+
+impl Machine {
+    /// Takes in what a peer says over its newest stream.
+    pub(super) fn rpc(&mut self, now: Instant, id: PeerId, mut rpc: Rpc, out: &mut Effects) {
+        if self.blocked.contains(&id) {
+            return self.charge(now, id, out);
+        }
+        for subscription in std::mem::take(&mut rpc.subscriptions) {
+            self.subscription(id, subscription, out);
+        }
+        self.hear_extensions(id, &rpc);
+        let is_explicit = self.params.explicit.contains(&id);
+        // spec: gossipsub 1.1, Score Thresholds: what a graylisted peer says is ignored
+        if !is_explicit && self.scores.of(&id) < self.thresholds().graylist {
+            self.counts.graylisted += 1;
+            return;
+        }
+        for message in std::mem::take(&mut rpc.publish) {
+            self.message(now, id, message, out);
+        }
+        self.control(now, id, rpc.control, out);
+        self.write(now, &id, out);
+    }
+
+    pub(super) fn publish(&mut self, now: Instant, message: &Message, out: &mut Effects) -> Option<usize> {
+        let id = (self.message_id)(message);
+        if self.seen.contains(now, &id) {
+            return None;
+        }
+        let topic = message.topic().parse::<Topic>().ok()?;
+        let fate = Fate::Accepted(now, BTreeSet::new());
+        self.seen.insert(now, id.clone(), fate);
+        self.cache.put(topic.clone(), id.clone(), message.clone());
+        let peers = self.publish_to(now, &topic);
+        let audience = Audience { peers, own: true };
+        Some(self.send(now, (&id, message), &audience, out))
+    }
+
+    fn message(&mut self, now: Instant, peer: PeerId, message: Message, out: &mut Effects) {
+        let Some((topic, _)) = self.mesh.get_key_value(message.topic()) else {
+            self.counts.unwanted += 1;
+            return self.charge(now, peer, out);
+        };
+        let topic = topic.clone();
+        let max = self.params.topics.get(&topic).and_then(|topic| topic.max_data);
+        let is_long = max.is_some_and(|max| message.data().len() > max);
+        if is_long || self.policy.admit(&message).is_err() {
+            self.counts.unwanted += 1;
+            self.scores.delivered_invalid(&peer, &topic);
+            return self.charge(now, peer, out);
+        }
+        if self.is_blocked(message.from()) {
+            self.counts.unwanted += 1;
+            return;
+        }
+        let id = (self.message_id)(&message);
+        // What is known is known before its signature is looked at, and before it is copied. An echo of ours is no news
+        // either, however late it comes.
+        let is_ours = message.from() == Some(self.local.as_bytes());
+        if is_ours || self.is_duplicate(now, peer, &topic, (&id, &message)) {
+            self.counts.duplicates += 1;
+            return;
+        }
+        if message.signature().is_none() {
+            // The id is what it says and cannot be another's: others need not send it.
+            self.promises.fulfilled(&id);
+            self.tell_idontwant(now, (&id, &message), &[peer], out);
+        }
+        let token = self.token();
+        let message = message.detached();
+        if !self.checks.add(token, Received { peer, id, message }) {
+            self.counts.dropped += 1;
+        }
+    }
+
+    fn is_blocked(&self, author: Option<&[u8]>) -> bool {
+        let author = author.and_then(|bytes| PeerId::from_bytes(bytes).ok());
+        author.is_some_and(|author| self.blocked.contains(&author))
+    }
+
+    fn is_duplicate(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        topic: &Topic,
+        (id, message): (&MessageId, &Message),
+    ) -> bool {
+        let Some(fate) = self.seen.get_mut(now, id) else {
+            return self.checks.is_duplicate(peer, id, message.as_bytes());
+        };
+        match fate {
+            Fate::Accepted(since, brought) => {
+                let params = self.params.score_of(topic);
+                let window = params.map(|params| params.mesh_message_deliveries_window);
+                if window.is_some_and(|window| now - *since <= window) && brought.insert(peer) {
+                    self.scores.delivered(&peer, topic);
+                }
+            }
+            Fate::Rejected => self.scores.delivered_invalid(&peer, topic),
+            Fate::Ignored => {}
+        }
+        true
+    }
+
+    pub(super) fn ran(&mut self, now: Instant, token: Token, output: Option<Output>, out: &mut Effects) {
+        if self.connecting.remove(&token) {
+            return;
+        }
+        match output {
+            Some(Output::Records { to, topic, peers }) => self.tell_pruned(now, (&topic, to), peers, out),
+            Some(Output::Checked(Err(_))) => self.forged(now, token, out),
+            Some(Output::Checked(Ok(validation))) => self.settled(now, token, validation, out),
+            // A validator that panicked has said nothing.
+            Some(Output::Done) | None => self.settled(now, token, Validation::Ignore, out),
+        }
+    }
+
+    fn forged(&mut self, now: Instant, token: Token, out: &mut Effects) {
+        let Some(candidate) = self.checks.forged(token) else {
+            return;
+        };
+        self.counts.forged += 1;
+        self.blame(now, &candidate, out);
+    }
+
+    /// P4, and the budget, of all who sent a message that is none.
+    fn blame(&mut self, now: Instant, candidate: &Candidate, out: &mut Effects) {
+        let Ok(topic) = candidate.received.message.topic().parse() else {
+            return;
+        };
+        for peer in &candidate.senders {
+            self.scores.delivered_invalid(peer, &topic);
+            self.charge(now, *peer, out);
+        }
+    }
+
+    fn settled(&mut self, now: Instant, token: Token, validation: Validation, out: &mut Effects) {
+        let Some(candidate) = self.checks.settled(token) else {
+            return;
+        };
+        let id = candidate.received.id.clone();
+        self.promises.fulfilled(&id);
+        match validation {
+            Validation::Accept => self.accept(now, candidate, out),
+            Validation::Reject => {
+                self.counts.rejected += 1;
+                self.seen.insert(now, id, Fate::Rejected);
+                self.blame(now, &candidate, out);
+            }
+            Validation::Ignore => {
+                self.counts.ignored += 1;
+                self.seen.insert(now, id, Fate::Ignored);
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant, candidate: Candidate, out: &mut Effects) {
+        self.counts.accepted += 1;
+        let Candidate { received, senders } = candidate;
+        let (id, message) = (&received.id, &received.message);
+        let brought = senders.iter().copied().collect();
+        self.seen.insert(now, id.clone(), Fate::Accepted(now, brought));
+        if let Some(peer) = self.links.get_mut(&received.peer) {
+            peer.budget.useful(message.as_bytes().len());
+        }
+        if let Ok(topic) = message.topic().parse::<Topic>() {
+            self.scores.delivered_first(&received.peer, &topic);
+            for peer in senders.iter().filter(|peer| **peer != received.peer) {
+                self.scores.delivered(peer, &topic);
+            }
+            self.cache.put(topic.clone(), id.clone(), message.clone());
+            if message.signature().is_some() {
+                self.tell_idontwant(now, (id, message), &senders, out);
+            }
+            let mut peers = self.forward_to(&topic);
+            peers.retain(|peer| !senders.contains(peer));
+            let audience = Audience { peers, own: false };
+            self.send(now, (id, message), &audience, out);
+        }
+        out.push(Effect::Emit(News::Message(received)));
+    }
+
+    /// Sends a message to peers, except its author and those who do not want it. To how many it goes.
+    fn send(
+        &mut self,
+        now: Instant,
+        (id, message): (&MessageId, &Message),
+        audience: &Audience,
+        out: &mut Effects,
+    ) -> usize {
+        let author = message.from().unwrap_or_default();
+        let mut frame = None;
+        let mut sent = 0;
+        for to in audience.peers.iter().filter(|peer| peer.as_bytes() != author) {
+            let is_reachable = self.links.is_reachable(to);
+            let Some(peer) = self.links.get_mut(to).filter(|_| is_reachable) else {
+                self.counts.unsent += 1;
+                continue;
+            };
+            // spec: gossipsub 1.2, IDONTWANT: the message is not relayed to who does not want it
+            if peer.unwanted.contains_key(id) {
+                continue;
+            }
+            let (lane, wait) = if audience.own {
+                (&mut peer.outbox.own, self.params.publish_expiry)
+            } else {
+                (&mut peer.outbox.forwarded, self.params.forward_expiry)
+            };
+            let frame = frame.get_or_insert_with(|| message.rpc()).clone();
+            if lane.push(now, id.clone(), frame, now + wait) {
+                sent += 1;
+                self.write(now, to, out);
+            } else {
+                self.counts.unsent += 1;
+            }
+        }
+        sent
+    }
+
+    /// Tells the peers of a mesh that they need not send a message any more.
+    // spec: gossipsub 1.2, Basic scenario
+    fn tell_idontwant(
+        &mut self,
+        now: Instant,
+        (id, message): (&MessageId, &Message),
+        except: &[PeerId],
+        out: &mut Effects,
+    ) {
+        if message.data().len() < self.params.idontwant_threshold {
+            return;
+        }
+        let peers: Vec<_> = self
+            .mesh
+            .get(message.topic())
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
+        for to in peers.iter().filter(|peer| !except.contains(peer)) {
+            if let Some(peer) = self.links.get_mut(to)
+                && peer.version >= Some(Version::V12)
+            {
+                peer.outbox.idontwant(id.clone());
+                self.write(now, to, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What waits to be sent to one peer, by priority: control before our own messages, those before messages of others, those before
+//! gossip. Each has a bound; messages of others and our own are of no use after a while.
+
+use bytes::Bytes;
+use sinew_floodsub::{Control, Extensions, IHave, MessageId, OtherPeer, Prune, Rpc, Told, Topic};
+use sinew_machine::Instant;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Bytes of messages of one kind that wait for one peer.
+pub const MAX_QUEUED: usize = 4 << 20;
+
+/// Ids that wait for one peer, of each kind; more are not told.
+const MAX_IDS: usize = 5000;
+
+/// The most that one RPC of gossip or control holds, so that it stays below what all implementations read.
+const MAX_RPC: usize = 512 << 10;
+
+/// What a message that waits costs besides its bytes.
+const OVERHEAD: usize = 128;
+
+/// What waits to be sent to one peer.
+#[derive(Default, Debug)]
+pub(super) struct Outbox {
+    /// What is said once at the beginning.
+    pub(super) extensions: Option<Extensions>,
+    pub(super) told: Told,
+    /// The last word on each topic's mesh.
+    links: BTreeMap<Topic, Link>,
+    idontwant: VecDeque<MessageId>,
+    pub(super) test_extension: bool,
+    pub(super) own: Lane,
+    pub(super) forwarded: Lane,
+    iwant: VecDeque<MessageId>,
+    ihave: VecDeque<(Topic, MessageId)>,
+}
+
+/// The peer is in a mesh of ours, or was taken out of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Link {
+    Graft,
+    Prune {
+        peers: Vec<OtherPeer>,
+        /// In seconds.
+        backoff: Option<u64>,
+    },
+}
+
+/// Messages of one kind, oldest first.
+#[derive(Default, Debug)]
+pub(super) struct Lane {
+    queue: VecDeque<Queued>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Queued {
+    id: MessageId,
+    frame: Bytes,
+    expires: Instant,
+}
+
+impl Outbox {
+    /// Tells the peer whether it is in a mesh; a word before that was not sent is void.
+    pub(super) fn link(&mut self, topic: Topic, link: Link) {
+        self.links.insert(topic, link);
+    }
+
+    pub(super) fn iwant(&mut self, ids: impl IntoIterator<Item = MessageId>) {
+        fill(&mut self.iwant, ids);
+    }
+
+    pub(super) fn idontwant(&mut self, id: MessageId) {
+        fill(&mut self.idontwant, [id]);
+    }
+
+    /// Announces messages. What was to be announced before is old by now.
+    pub(super) fn ihave(&mut self, topic: &Topic, ids: Vec<MessageId>) {
+        self.ihave.retain(|(other, _)| other != topic);
+        fill(&mut self.ihave, ids.into_iter().map(|id| (topic.clone(), id)));
+    }
+
+    /// The next frame to send.
+    pub(super) fn next(&mut self, now: Instant, is_ours: impl Fn(&Topic) -> bool) -> Option<Bytes> {
+        self.control(is_ours)
+            .or_else(|| self.own.pop(now))
+            .or_else(|| self.forwarded.pop(now))
+            .or_else(|| self.gossip())
+    }
+
+    fn control(&mut self, is_ours: impl Fn(&Topic) -> bool) -> Option<Bytes> {
+        let subscriptions = self.told.next(is_ours);
+        let told = subscriptions.iter().map(|sub| sub.topic.as_str().len() + 8);
+        let mut room = MAX_RPC.saturating_sub(told.sum());
+        let mut control = Control {
+            // spec: gossipsub 1.3: in the first RPC of a stream, and in no other
+            extensions: self.extensions.take(),
+            ..Control::default()
+        };
+        while room > 0
+            && let Some((topic, link)) = self.links.pop_first()
+        {
+            room = room.saturating_sub(topic.as_str().len() + 16);
+            match link {
+                Link::Graft => control.graft.push(topic),
+                Link::Prune { peers, backoff } => {
+                    let records = peers
+                        .iter()
+                        .map(|other| other.record.as_ref().map_or(0, Bytes::len) + 64);
+                    room = room.saturating_sub(records.sum());
+                    control.prune.push(Prune {
+                        topic,
+                        peers,
+                        backoff,
+                    });
+                }
+            }
+        }
+        control.idontwant = take(&mut self.idontwant, &mut room, |id| id.as_bytes().len());
+        let rpc = Rpc {
+            subscriptions,
+            control,
+            test_extension: std::mem::take(&mut self.test_extension),
+            ..Rpc::default()
+        };
+        (rpc != Rpc::default()).then(|| rpc.encode())
+    }
+
+    fn gossip(&mut self) -> Option<Bytes> {
+        let mut room = MAX_RPC;
+        let iwant = take(&mut self.iwant, &mut room, |id| id.as_bytes().len());
+        let pairs = take(&mut self.ihave, &mut room, |(_, id)| id.as_bytes().len());
+        let mut ihave: Vec<IHave> = Vec::new();
+        for (topic, id) in pairs {
+            match ihave.last_mut().filter(|last| last.topic == topic) {
+                Some(last) => last.ids.push(id),
+                None => ihave.push(IHave { topic, ids: vec![id] }),
+            }
+        }
+        let control = Control {
+            ihave,
+            iwant,
+            ..Control::default()
+        };
+        let rpc = Rpc {
+            control,
+            ..Rpc::default()
+        };
+        (rpc != Rpc::default()).then(|| rpc.encode())
+    }
+}
+
+/// Adds what there is room for.
+fn fill<T>(list: &mut VecDeque<T>, more: impl IntoIterator<Item = T>) {
+    let room = MAX_IDS.saturating_sub(list.len());
+    list.extend(more.into_iter().take(room));
+}
+
+/// Takes what there is room for in an RPC.
+fn take<T>(list: &mut VecDeque<T>, room: &mut usize, len: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut taken = Vec::new();
+    while *room > 0
+        && let Some(one) = list.pop_front()
+    {
+        *room = room.saturating_sub(len(&one) + 4);
+        taken.push(one);
+    }
+    taken
+}
+
+impl Lane {
+    /// Adds a message, if there is room.
+    pub(super) fn push(&mut self, now: Instant, id: MessageId, frame: Bytes, expires: Instant) -> bool {
+        self.expire(now);
+        let cost = frame.len() + OVERHEAD;
+        if self.bytes + cost > MAX_QUEUED {
+            return false;
+        }
+        self.bytes += cost;
+        self.queue.push_back(Queued { id, frame, expires });
+        true
+    }
+
+    /// Takes a message out that the peer does not want; how many copies there were.
+    pub(super) fn remove(&mut self, id: &MessageId) -> usize {
+        let before = self.queue.len();
+        self.queue.retain(|queued| queued.id != *id);
+        self.bytes = self
+            .queue
+            .iter()
+            .map(|queued| queued.frame.len() + OVERHEAD)
+            .sum();
+        before - self.queue.len()
+    }
+
+    fn pop(&mut self, now: Instant) -> Option<Bytes> {
+        self.expire(now);
+        let queued = self.queue.pop_front()?;
+        self.bytes -= queued.frame.len() + OVERHEAD;
+        Some(queued.frame)
+    }
+
+    /// Drops what is of no use any more. All of a lane wait equally long.
+    fn expire(&mut self, now: Instant) {
+        while let Some(queued) = self.queue.front().filter(|queued| queued.expires <= now) {
+            self.bytes -= queued.frame.len() + OVERHEAD;
+            self.queue.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lane, Link, MAX_QUEUED, OVERHEAD, Outbox};
+    use bytes::Bytes;
+    use sinew_floodsub::{Extensions, MessageId, Rpc, Topic};
+    use sinew_machine::Instant;
+    use sinew_wire::varint;
+
+    fn topic(text: &str) -> Topic {
+        text.parse().expect("a topic")
+    }
+
+    fn id(n: u32) -> MessageId {
+        n.to_be_bytes().to_vec().into()
+    }
+
+    fn read(frame: &Bytes) -> Rpc {
+        let (_, prefix) = varint::decode(frame).expect("sound").expect("whole");
+        Rpc::decode(&frame.slice(prefix..)).expect("an RPC")
+    }
+
+    #[test]
+    fn priorities() {
+        let (mut outbox, now) = (Outbox::default(), Instant(0));
+        let ours = |text: &Topic| *text == topic("a");
+        outbox.ihave(&topic("a"), vec![id(1)]);
+        outbox.iwant([id(2)]);
+        let later = Instant(9);
+        assert!(
+            outbox
+                .forwarded
+                .push(now, id(3), Bytes::from_static(b"forwarded"), later)
+        );
+        assert!(outbox.own.push(now, id(4), Bytes::from_static(b"own"), later));
+        outbox.idontwant(id(5));
+        let backoff = Some(1);
+        outbox.link(
+            topic("a"),
+            Link::Prune {
+                peers: vec![],
+                backoff,
+            },
+        );
+        outbox.link(topic("a"), Link::Graft);
+        outbox.told.begin([topic("a")]);
+        outbox.extensions = Some(Extensions::default());
+        let first = read(&outbox.next(now, ours).expect("control"));
+        assert_eq!(first.subscriptions.len(), 1);
+        assert!(first.control.extensions.is_some() && first.control.prune.is_empty());
+        assert_eq!(
+            (first.control.graft, first.control.idontwant),
+            (vec![topic("a")], vec![id(5)])
+        );
+        assert_eq!(outbox.next(now, ours).as_deref(), Some(&b"own"[..]));
+        assert_eq!(outbox.next(now, ours).as_deref(), Some(&b"forwarded"[..]));
+        let last = read(&outbox.next(now, ours).expect("gossip")).control;
+        assert_eq!((last.ihave[0].ids[0].clone(), last.iwant), (id(1), vec![id(2)]));
+        assert_eq!(outbox.next(now, ours), None);
+    }
+
+    #[test]
+    fn much_gossip_goes_in_several_rpcs() {
+        let mut outbox = Outbox::default();
+        let long = |n: u32| MessageId::from([&n.to_be_bytes()[..], &[0; 250]].concat());
+        outbox.ihave(&topic("a"), (0..6000).map(long).collect());
+        let mut ids = Vec::new();
+        let mut rpcs = 0;
+        while let Some(frame) = outbox.next(Instant(0), |_| false) {
+            assert!(frame.len() < 1 << 20);
+            ids.extend(read(&frame).control.ihave.remove(0).ids);
+            rpcs += 1;
+        }
+        assert_eq!((ids.len(), rpcs), (5000, 3));
+    }
+
+    #[test]
+    fn messages_wait_within_a_bound_and_for_a_time() {
+        let mut lane = Lane::default();
+        let frame = Bytes::from(vec![0; MAX_QUEUED / 2 - OVERHEAD]);
+        assert!(lane.push(Instant(0), id(1), frame.clone(), Instant(5)));
+        assert!(lane.push(Instant(1), id(2), frame.clone(), Instant(6)));
+        assert!(!lane.push(Instant(2), id(3), Bytes::new(), Instant(7)));
+        assert!(
+            lane.push(Instant(5), id(3), Bytes::new(), Instant(9)),
+            "one is too old"
+        );
+        assert_eq!((lane.remove(&id(2)), lane.remove(&id(2))), (1, 0));
+        assert_eq!(lane.pop(Instant(8)), Some(Bytes::new()));
+        assert_eq!((lane.pop(Instant(8)), lane.bytes), (None, 0));
+    }
+}

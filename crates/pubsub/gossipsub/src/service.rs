@@ -1,0 +1,114 @@
+//! The service: the driver, what it does for the machine, and the topics that it tells it of.
+
+use crate::{Command, Config, Job, Machine, Output, PROTOCOLS};
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use sinew_core::{
+    DialOptions, Host, Learned, PeerId, ProtocolId, Service, ServiceContext, ServiceError, Source,
+};
+use sinew_floodsub::{News, OtherPeer, Rpc, Topics};
+use sinew_record::PeerRecord;
+use sinew_runtime::{Caller, Driver, Malformed, Shell, now, timeout};
+use std::{sync::Arc, time::Duration};
+
+/// How long a connection to a peer that we were told of may take: as in go-libp2p.
+const CONNECT: Duration = Duration::from_secs(30);
+
+/// Runs the machine, and tells it which topics are followed.
+pub(crate) struct Gossiping {
+    pub(crate) driver: Box<Driver<Machine, Works>>,
+    pub(crate) caller: Caller<Machine>,
+    pub(crate) topics: Arc<Topics>,
+}
+
+impl Service for Gossiping {
+    fn name(&self) -> &'static str {
+        "gossipsub"
+    }
+
+    fn run(self: Box<Self>, context: ServiceContext) -> BoxFuture<'static, Result<(), ServiceError>> {
+        let Self {
+            driver,
+            caller,
+            topics,
+        } = *self;
+        let tell = move |topics| {
+            let caller = caller.clone();
+            async move { caller.call(Command::Follow(topics)).await.is_ok() }
+        };
+        topics.serve(driver.run(context), tell).boxed()
+    }
+}
+
+/// What the driver does for the machine.
+pub(crate) struct Works {
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) host: Host,
+    pub(crate) config: Config,
+}
+
+impl Shell<Machine> for Works {
+    fn name(&self) -> &'static str {
+        "gossipsub"
+    }
+
+    fn protocols(&self) -> Vec<ProtocolId> {
+        PROTOCOLS.to_vec()
+    }
+
+    fn max_frame(&self) -> usize {
+        self.config.max_rpc
+    }
+
+    fn decode(&self, frame: Bytes) -> Result<Rpc, Malformed> {
+        Rpc::decode(&frame).map_err(|error| {
+            tracing::debug!(%error, "an RPC is malformed");
+            Malformed
+        })
+    }
+
+    fn run(&self, job: Job) -> BoxFuture<'static, Output> {
+        let (host, within) = (self.host.clone(), self.config.validation_timeout);
+        match job {
+            Job::Check(received) => {
+                let judged = self.topics.judge(received, self.config.policy, within);
+                judged.map(Output::Checked).boxed()
+            }
+            Job::Connect(other) => connect(host, other).map(|()| Output::Done).boxed(),
+            Job::Records { to, topic, peers } => {
+                let peers = peers.into_iter().map(|peer| with_record(&host, peer)).collect();
+                async move { Output::Records { to, topic, peers } }.boxed()
+            }
+        }
+    }
+
+    fn emit(&self, news: News) {
+        self.topics.emit(news);
+    }
+}
+
+fn with_record(host: &Host, peer: PeerId) -> OtherPeer {
+    let info = host.peerstore().info(&peer, now());
+    let record = info.and_then(|info| info.record);
+    OtherPeer { peer, record }
+}
+
+/// Connects to a peer that somebody told us of.
+async fn connect(host: Host, other: OtherPeer) {
+    if let Some(sealed) = other.record {
+        match PeerRecord::open(&sealed) {
+            Ok(record) if record.peer() == other.peer => {
+                let mut learned = Learned::default();
+                learned.addrs = record.addrs().to_vec();
+                learned.record = Some(sealed);
+                host.learn(&other.peer, learned, Source::Discovery("gossipsub"));
+            }
+            // Whoever signs for another peer, or not at all, is not believed.
+            Ok(_) | Err(_) => return tracing::debug!(peer = %other.peer, "a record of a peer is none"),
+        }
+    }
+    let dialled = timeout(CONNECT, host.dial(other.peer, DialOptions::default())).await;
+    if !matches!(dialled, Ok(Ok(_))) {
+        tracing::debug!(peer = %other.peer, "a peer that we were told of is not reached");
+    }
+}

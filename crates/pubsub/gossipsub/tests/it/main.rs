@@ -1,0 +1,4 @@
+//! Gossipsub on hosts over the memory transport, with a paused clock.
+
+mod hosts;
+mod rig;
