@@ -96,6 +96,7 @@
 //! | offer several versions of a protocol | [`Host::new_stream`] takes a list, best first |
 //! | know who comes and goes | [`Host::membership`], [`Host::subscribe`] with [`ConnectionEvent`] |
 //! | send typed requests and get typed answers | the module `request_response` (feature `request-response`) |
+//! | publish to whoever follows a topic | the module `gossipsub` (feature `gossipsub`), or `floodsub` |
 //! | bound what strangers can do | [`Limits`], [`Timeouts`], [`HandlerOptions`], [`ConnectionGater`] |
 //! | say whose connections are worth keeping | [`Host::tag_peer`], [`Host::protect`], [`Watermarks`] |
 //! | allow and deny addresses and peers while the node runs | [`access::AccessList`], given to [`NodeBuilder::gater`] |
@@ -117,6 +118,8 @@
 //! | `identify` | yes | identify and identify/push |
 //! | `ping` | yes | ping |
 //! | `request-response` | yes | typed requests with prost, CBOR and JSON codecs |
+//! | `floodsub` | no | publish and subscribe, every message to every peer of its topic; in no preset |
+//! | `gossipsub` | no | publish and subscribe in large networks, versions 1.0 to 1.3; in no preset |
 //! | `peerstore` | no | a peerstore on disk, for [`NodeBuilder::peerstore_at`] |
 //! | `perf` | no | throughput between two of your own machines; in no preset |
 //! | `mplex` | no | the mplex muxer, for peers that have nothing else; in no preset |
@@ -170,6 +173,10 @@ pub use sinew_record as record;
 
 #[cfg(feature = "dns")]
 pub use sinew_dns as dns;
+#[cfg(feature = "floodsub")]
+pub use sinew_floodsub as floodsub;
+#[cfg(feature = "gossipsub")]
+pub use sinew_gossipsub as gossipsub;
 #[cfg(feature = "identify")]
 pub use sinew_identify as identify;
 #[cfg(feature = "memory")]

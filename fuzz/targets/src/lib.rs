@@ -17,6 +17,7 @@ mod identify;
 mod identity;
 mod mplex;
 mod multistream;
+mod pubsub;
 mod record;
 mod request_response;
 mod security;
@@ -64,6 +65,10 @@ pub const TARGETS: &[Target] = &[
     target("identify", identify::message),
     target("request_response", request_response::message),
     target("config", config::text),
+    target("pubsub_rpc", pubsub::rpc),
+    target("pubsub_message", pubsub::message),
+    target("floodsub", pubsub::floodsub),
+    target("gossipsub", pubsub::gossipsub),
 ];
 
 /// The target of that name.
