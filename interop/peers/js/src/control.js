@@ -16,7 +16,8 @@ export async function control (args) {
   const values = parse(args)
   const node = await createLibp2p({
     ...await options(values),
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() }
+    // js does not wait for our end of a ping's stream, and would refuse to open the next one before it has come.
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping({ maxOutboundStreams: 16 }) }
   })
   const actions = await serving(node, values['default-limits'] ? {} : LIMITS)
   print({ ready: { peer: node.peerId.toString(), library: 'js-libp2p', version: manifest.dependencies.libp2p } })
