@@ -283,6 +283,17 @@ impl From<StreamReset> for io::Error {
     }
 }
 
+/// This side reset a stream: found inside the `io::Error` of a read or write that comes after.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("stream reset by this side ({0})")]
+pub struct StreamAbandoned(pub CloseCode);
+
+impl From<StreamAbandoned> for io::Error {
+    fn from(abandoned: StreamAbandoned) -> Self {
+        Self::new(io::ErrorKind::ConnectionAborted, abandoned)
+    }
+}
+
 /// The connection of a stream ended: found inside the `io::Error` of a read or write.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the connection of the stream ended: {0}")]

@@ -58,8 +58,8 @@ pub use bus::{Bus, Event, Fact, Lagged, Observer, Subscription};
 pub use connection::{Connection, ConnectionBackend, ConnectionInfo, OpenOptions};
 pub use dial::{Attempt, AttemptError, DialError, DialOptions, DialReport, DialStage, DialTarget, Purpose};
 pub use error::{
-    CloseReason, HandlerError, Layer, ListenError, NegotiationError, OpenError, SecurityError, StreamClosed,
-    StreamReset, TransportError, UpgradeError,
+    CloseReason, HandlerError, Layer, ListenError, NegotiationError, OpenError, SecurityError,
+    StreamAbandoned, StreamClosed, StreamReset, TransportError, UpgradeError,
 };
 pub use event::{
     AnnouncedAddrs, ConfirmedAddrs, ConnectionEvent, HandledProtocols, ListenAddrs, ListenEvent,

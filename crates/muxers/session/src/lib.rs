@@ -12,12 +12,10 @@
 
 mod buffers;
 mod driver;
-mod error;
 mod handle;
 pub mod machine;
 mod output;
 mod shared;
 mod stream;
 
-pub use error::Abandoned;
 pub use handle::mux;

@@ -1,11 +1,10 @@
 //! The machine behind its lock, and whom to wake when it was touched.
 
 use crate::{
-    Abandoned,
     buffers::Gauge,
     machine::{End, Fault, Machine, Refused, StreamError, Unread},
 };
-use sinew_core::{CloseReason, MuxError, ResourceScope, StreamClosed, StreamReset};
+use sinew_core::{CloseReason, MuxError, ResourceScope, StreamAbandoned, StreamClosed, StreamReset};
 use sinew_machine::Instant;
 use sinew_runtime::{now, wake_later};
 use std::{
@@ -153,7 +152,7 @@ impl<M: Machine> State<M> {
     pub(crate) fn stream_error(&self, error: StreamError<M::Fault>) -> io::Error {
         match error {
             StreamError::Reset(code) => StreamReset(code).into(),
-            StreamError::Abandoned(code) => Abandoned(code).into(),
+            StreamError::Abandoned(code) => StreamAbandoned(code).into(),
             StreamError::Ended(end) => StreamClosed(self.reason(end)).into(),
             StreamError::Finished => io::ErrorKind::BrokenPipe.into(),
         }

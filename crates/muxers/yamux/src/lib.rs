@@ -44,5 +44,4 @@ mod upgrade;
 
 pub use config::Config;
 pub use error::Fault;
-pub use sinew_session::Abandoned;
 pub use upgrade::{PROTOCOL, Yamux};

@@ -44,6 +44,14 @@ struct Sockets {
     dialling: BTreeMap<bool, Arc<Socket>>,
 }
 
+impl Sockets {
+    /// A socket that is listened on and reaches `remote`.
+    fn nearest(&self, remote: SocketAddr) -> Option<Arc<Socket>> {
+        let addr = sinew_socket::nearest(self.listening.keys().copied(), remote)?;
+        self.listening.get(&addr).cloned()
+    }
+}
+
 /// A socket that is listened on until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Listening {
@@ -81,8 +89,8 @@ impl Endpoints {
             return self.open(any, None);
         }
         let mut sockets = self.lock();
-        if let Some(socket) = choose(&sockets.listening, remote) {
-            return Ok(socket.clone());
+        if let Some(socket) = sockets.nearest(remote) {
+            return Ok(socket);
         }
         if let Some(socket) = sockets.dialling.get(&remote.is_ipv4()) {
             return Ok(socket.clone());
@@ -94,7 +102,7 @@ impl Endpoints {
 
     /// A socket that is listened on and reaches `remote`.
     pub(crate) fn for_punch(&self, remote: SocketAddr) -> Option<Arc<Socket>> {
-        choose(&self.lock().listening, remote).cloned()
+        self.lock().nearest(remote)
     }
 
     fn open(&self, addr: SocketAddr, server: Option<ServerConfig>) -> io::Result<Arc<Socket>> {
@@ -117,16 +125,4 @@ impl Drop for Listening {
             incoming.refuse();
         }
     }
-}
-
-/// Wildcards first: the system then picks the interface. A concrete address does where it can reach the remote at all.
-fn choose(listening: &BTreeMap<SocketAddr, Arc<Socket>>, remote: SocketAddr) -> Option<&Arc<Socket>> {
-    let reaches = |local: &SocketAddr| {
-        let (ours, theirs) = (local.ip(), remote.ip());
-        let near = ours.is_unspecified() || ours.is_loopback() == theirs.is_loopback();
-        ours.is_ipv4() == theirs.is_ipv4() && near
-    };
-    let fit = listening.iter().filter(|(local, _)| reaches(local));
-    fit.min_by_key(|(local, _)| !local.ip().is_unspecified())
-        .map(|(_, socket)| socket)
 }

@@ -53,6 +53,5 @@ mod tests;
 
 pub use config::Config;
 pub use error::{Cause, Failure};
-pub use muxer::Abandoned;
 pub use sinew_tls::Certificate;
 pub use transport::QuicTransport;

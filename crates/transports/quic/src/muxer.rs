@@ -16,7 +16,6 @@ use sinew_core::{Muxed, ResourceScope};
 
 use crate::Config;
 use connection::{Accept, Handle};
-pub use reason::Abandoned;
 use shared::Shared;
 
 /// Takes over a connection whose handshake is done.

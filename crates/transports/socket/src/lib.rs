@@ -30,7 +30,7 @@ mod udp;
 
 pub use addr::{quic_addr, quic_multiaddr, tcp_addr, tcp_multiaddr};
 pub use interfaces::{Change, Interfaces};
-pub use sockets::{Accept, Accepted, NotShared, TcpSockets};
+pub use sockets::{Accept, Accepted, NotShared, TcpSockets, nearest};
 pub use start::{Start, UnknownStart};
 pub use tcp::{TcpDial, listen_tcp};
 pub use udp::{bind_udp, source_ip};

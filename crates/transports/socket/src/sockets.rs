@@ -148,7 +148,7 @@ impl TcpSockets {
         let tcp = open
             .iter()
             .filter(|(_, open)| open.served.has(Start::Multistream));
-        choose(tcp.map(|(addr, _)| *addr), remote)
+        nearest(tcp.map(|(addr, _)| *addr), remote)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Open>> {
@@ -207,8 +207,9 @@ impl Drop for Part {
     }
 }
 
-/// Wildcards first: the system then picks the interface. A concrete address does where it can reach the remote at all.
-fn choose(listening: impl Iterator<Item = SocketAddr>, remote: SocketAddr) -> Option<SocketAddr> {
+/// Of the addresses that are listened on, the one to dial `remote` from. Wildcards first: the system then picks the interface. A
+/// concrete address does where it can reach the remote at all.
+pub fn nearest(listening: impl Iterator<Item = SocketAddr>, remote: SocketAddr) -> Option<SocketAddr> {
     let reaches = |local: &SocketAddr| {
         let (ours, theirs) = (local.ip(), remote.ip());
         let near = ours.is_unspecified() || ours.is_loopback() == theirs.is_loopback();
@@ -224,7 +225,7 @@ mod tests {
 
     fn chosen(listening: &[&str], remote: &str) -> Option<String> {
         let listening = listening.iter().map(|addr| addr.parse().expect("a socket"));
-        choose(listening, remote.parse().expect("a socket")).map(|addr| addr.to_string())
+        nearest(listening, remote.parse().expect("a socket")).map(|addr| addr.to_string())
     }
 
     #[test]

@@ -5,17 +5,6 @@ use std::io;
 use quinn::{ConnectionError, ReadError, TransportErrorCode, VarInt, WriteError};
 use sinew_core::{CloseCode, CloseReason};
 
-/// This side reset a stream: found inside the `io::Error` of a read or write that comes after.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("stream reset by this side ({0})")]
-pub struct Abandoned(pub CloseCode);
-
-impl From<Abandoned> for io::Error {
-    fn from(abandoned: Abandoned) -> Self {
-        Self::new(io::ErrorKind::ConnectionAborted, abandoned)
-    }
-}
-
 /// What ended a direction of a stream.
 #[derive(Debug)]
 pub(crate) enum StreamEnd {

@@ -11,11 +11,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use quinn::{RecvStream, SendStream, StoppedError, VarInt};
-use sinew_core::{CloseCode, CloseReason, MuxedStream, StreamClosed, StreamId, StreamReset};
+use sinew_core::{CloseCode, CloseReason, MuxedStream, StreamAbandoned, StreamClosed, StreamId, StreamReset};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    reason::{Abandoned, StreamEnd, from_wire, to_wire},
+    reason::{StreamEnd, from_wire, to_wire},
     shared::Shared,
     worth::Worth,
 };
@@ -88,7 +88,7 @@ impl QuicStream {
         len: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
         if let Some(code) = self.abandoned {
-            return Poll::Ready(Err(Abandoned(code).into()));
+            return Poll::Ready(Err(StreamAbandoned(code).into()));
         }
         if let Some(code) = self.reset {
             return Poll::Ready(Err(StreamReset(code).into()));
@@ -146,7 +146,7 @@ impl QuicStream {
         mut write: impl FnMut(&mut SendStream, &mut Context<'_>) -> Poll<Result<usize, quinn::WriteError>>,
     ) -> Poll<io::Result<usize>> {
         if let Some(code) = self.abandoned {
-            return Poll::Ready(Err(Abandoned(code).into()));
+            return Poll::Ready(Err(StreamAbandoned(code).into()));
         }
         let mut written = write(&mut self.send, cx);
         if written.is_pending() && self.shared.makes_room() {
@@ -289,7 +289,7 @@ impl AsyncWrite for QuicStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(code) = self.abandoned {
-            return Poll::Ready(Err(Abandoned(code).into()));
+            return Poll::Ready(Err(StreamAbandoned(code).into()));
         }
         if self.finished {
             return Poll::Ready(Ok(()));

@@ -3,12 +3,12 @@
 use std::{future::poll_fn, io, time::Duration};
 
 use bytes::Bytes;
-use sinew_core::{CloseCode, CloseReason, MuxError, StreamClosed, StreamReset, code};
+use sinew_core::{CloseCode, CloseReason, MuxError, StreamAbandoned, StreamClosed, StreamReset, code};
 use sinew_runtime::timeout;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::rig::{Pair, Stream};
-use crate::{Abandoned, Config};
+use crate::Config;
 
 const LATENCY: Duration = Duration::from_millis(1);
 
@@ -67,8 +67,10 @@ async fn codes_of_streams_arrive_in_both_directions() {
         assert_eq!(poll_fn(|cx| ours.poll_reset(cx)).await, code);
         assert_eq!(reset_code(&write_error(&mut ours).await), Some(code));
         let own = read_error(&mut theirs).await;
-        let abandoned = own.get_ref().and_then(|error| error.downcast_ref::<Abandoned>());
-        assert_eq!(abandoned, Some(&Abandoned(code)));
+        let abandoned = own
+            .get_ref()
+            .and_then(|error| error.downcast_ref::<StreamAbandoned>());
+        assert_eq!(abandoned, Some(&StreamAbandoned(code)));
     }
 }
 
