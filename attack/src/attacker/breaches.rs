@@ -25,11 +25,11 @@ pub(super) enum Kind {
     Giant,
 }
 
-/// Tries it on several connections.
+/// Tries it on several connections, while the attack lasts: a target that does not cut them has each for that long.
 pub(super) async fn run(aim: &Aim, kind: Kind) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
-    for number in 0..TRIES {
-        outcomes.push(one(aim, kind, number).await.unwrap_or_default());
+    let (start, mut outcomes) = (Instant::now(), Vec::new());
+    while outcomes.len() < TRIES && start.elapsed() < aim.lasting {
+        outcomes.push(one(aim, kind, outcomes.len()).await.unwrap_or_default());
     }
     outcomes
 }
