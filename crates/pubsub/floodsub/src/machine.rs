@@ -126,7 +126,7 @@ pub struct Counts {
     pub accepted: u64,
     /// Copies of messages that were known already.
     pub duplicates: u64,
-    /// Messages of topics that are not ours, or against the signature policy.
+    /// Messages of topics that are not ours, malformed, or against the signature policy.
     pub unwanted: u64,
     /// Messages whose signature was none.
     pub forged: u64,
@@ -306,6 +306,10 @@ impl Machine {
     fn rpc(&mut self, now: Instant, peer: PeerId, rpc: Rpc, out: &mut Effects) {
         for subscription in rpc.subscriptions {
             self.subscription(peer, subscription, out);
+        }
+        for _ in 0..rpc.malformed {
+            self.counts.unwanted += 1;
+            self.charge(now, peer, out);
         }
         for message in rpc.publish {
             self.message(now, peer, message, out);

@@ -146,7 +146,7 @@ pub struct Counts {
     pub accepted: u64,
     /// Copies of messages that were known already.
     pub duplicates: u64,
-    /// Messages of topics that are not ours, too long, or against the signature policy.
+    /// Messages of topics that are not ours, too long, malformed, or against the signature policy.
     pub unwanted: u64,
     /// Messages whose signature was none.
     pub forged: u64,

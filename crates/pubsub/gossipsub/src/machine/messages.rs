@@ -38,6 +38,10 @@ impl Machine {
             self.counts.graylisted += 1;
             return;
         }
+        for _ in 0..rpc.malformed {
+            self.counts.unwanted += 1;
+            self.charge(now, id, out);
+        }
         for message in std::mem::take(&mut rpc.publish) {
             self.message(now, id, message, out);
         }
