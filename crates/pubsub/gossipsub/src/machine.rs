@@ -323,9 +323,11 @@ impl Machine {
     fn peer(&mut self, now: Instant, state: PeerState, out: &mut Effects) {
         let (id, outbound) = (state.peer, state.outbound);
         self.links.peer(&state, || Peer::new(now), out);
-        if let Some(peer) = self.links.get_mut(&id) {
+        let is_judged = self.links.has_stream(&id);
+        // Of one that is gone the addresses that it had count.
+        if let Some(peer) = self.links.get_mut(&id).filter(|_| state.connected) {
             (peer.outbound, peer.ips) = (outbound, state.ips);
-            if peer.version.is_some() {
+            if is_judged {
                 self.scores.set_addrs(id, &peer.ips);
             }
         }
@@ -334,18 +336,30 @@ impl Machine {
 
     fn link(&mut self, now: Instant, event: LinkEvent<Rpc>, out: &mut Effects) {
         match event {
-            LinkEvent::Opened(id, protocol) => self.opened(now, id, protocol, out),
+            LinkEvent::Opened(id, protocol) => {
+                self.meet(now, id);
+                self.opened(now, id, protocol, out);
+            }
             LinkEvent::Writable(id) => self.write(now, &id, out),
             LinkEvent::Lost(id) => {
-                self.lost(now, id);
-                self.links.forget(id);
+                self.lost(id);
+                self.meet(now, id);
             }
             LinkEvent::Void(id) => {
                 self.void(id, out);
-                self.links.forget(id);
+                self.meet(now, id);
             }
             LinkEvent::Message(id, rpc) => self.rpc(now, id, rpc, out),
         }
+    }
+
+    /// A stream of a peer was opened or has ended. It is judged while there is one: also who takes no frames from us.
+    fn meet(&mut self, now: Instant, id: PeerId) {
+        match self.links.get(&id) {
+            Some(peer) if self.links.has_stream(&id) => self.scores.connected(id, &peer.ips),
+            _ => self.scores.disconnected(now, id),
+        }
+        self.links.forget(id);
     }
 
     fn opened(&mut self, now: Instant, id: PeerId, protocol: usize, out: &mut Effects) {
@@ -363,26 +377,25 @@ impl Machine {
         if version >= Version::V13 && ours.test_extension {
             peer.outbox.extensions = Some(ours);
         }
-        self.scores.connected(id, &peer.ips);
         self.meet_extensions(id);
         self.write(now, &id, out);
     }
 
     /// A peer takes no more frames: it is in no mesh any more.
-    fn lost(&mut self, now: Instant, id: PeerId) {
+    fn lost(&mut self, id: PeerId) {
         if let Some(peer) = self.links.get_mut(&id) {
             peer.version = None;
             peer.outbox = outbox::Outbox::default();
             peer.unwanted.clear();
         }
-        let topics: Vec<_> = self.mesh.keys().cloned().collect();
+        let meshes = self.mesh.iter().filter(|(_, mesh)| mesh.contains(&id));
+        let topics: Vec<_> = meshes.map(|(topic, _)| topic.clone()).collect();
         for topic in topics {
             self.remove(&topic, &id);
         }
         for fanout in self.fanout.values_mut() {
             fanout.peers.remove(&id);
         }
-        self.scores.disconnected(now, id);
     }
 
     /// What a peer said is void.

@@ -1,7 +1,7 @@
 //! What peers tell each other besides messages: announcements, requests, meshes, and what they can.
 
 use super::{Effects, Job, Machine, Version, outbox::Link};
-use sinew_floodsub::{Control, IHave, MessageId, OtherPeer, Prune, Rpc, Topic};
+use sinew_floodsub::{Control, IHave, MessageId, OtherPeer, Prune, Rpc, SubOpts, Topic};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant};
 use std::{collections::BTreeSet, time::Duration};
@@ -131,15 +131,26 @@ impl Machine {
         let Some(peer) = self.links.get(&id) else { return };
         // spec: gossipsub 1.1, Outbound Mesh Quotas: a full mesh takes only those that we dialled
         let no_room = is_full && !peer.outbound;
-        let is_early = self.punish_early(now, id, topic);
         // spec: gossipsub 1.1, Explicit Peering Agreements: an explicit peer is in no mesh
-        let is_explicit = self.params.explicit.contains(&id);
+        let is_unfit = self.params.explicit.contains(&id) || !peer.has_mesh();
+        let is_early = !is_unfit && self.punish_early(now, id, topic);
         let is_bad = self.scores.of(&id) < 0.0;
-        if is_early || is_explicit || is_bad || no_room {
-            let others = !is_early && !is_explicit && !is_bad;
-            self.expel(now, (topic, id), others, out);
-        } else {
+        if is_early || is_unfit {
+            self.charge(now, id, out);
+        }
+        if is_unfit || is_early || is_bad || no_room {
+            let others = !is_unfit && !is_early && !is_bad;
+            return self.expel(now, (topic, id), others, out);
+        }
+        // Who takes us into its mesh follows the topic, told or not (rust): a mesh is of followers alone.
+        if !self.followers.contains(topic.as_str(), &id) {
+            self.subscription(id, SubOpts::new(topic.clone(), true), out);
+        }
+        if self.followers.contains(topic.as_str(), &id) {
             self.insert(now, topic, id);
+        } else {
+            // It follows too many.
+            self.expel(now, (topic, id), false, out);
         }
     }
 
