@@ -81,6 +81,7 @@ impl Machine {
             return;
         }
         let id = (self.message_id)(&message);
+        self.promises.brought(&id, &peer);
         // What is known is known before its signature is looked at, and before it is copied. An echo of ours is no news
         // either, however late it comes.
         let is_ours = message.from() == Some(self.local.as_bytes());
@@ -95,8 +96,11 @@ impl Machine {
         }
         let token = self.token();
         let message = message.detached();
-        if !self.checks.add(token, Received { peer, id, message }) {
+        let received = Received { peer, id, message };
+        let (id, is_added) = (received.id.clone(), self.checks.add(token, received));
+        if !is_added {
             self.counts.dropped += 1;
+            self.promises.released(&id, &peer);
         }
     }
 
@@ -147,6 +151,8 @@ impl Machine {
             return;
         };
         self.counts.forged += 1;
+        self.promises
+            .unkept(now, &candidate.received.id, &candidate.senders);
         self.blame(now, &candidate, out);
     }
 
