@@ -149,14 +149,13 @@ impl Subject for sinew_gossipsub::Machine {
         match job {
             Job::Check(received) => Output::Checked(judged(&received, argument)),
             Job::Connect(_) => Output::Done,
-            Job::Records { to, topic, peers } => {
+            Job::Records(peers) => {
                 let record = (argument & 1 == 0).then(|| vec![argument; 9].into());
                 let with = |peer| OtherPeer {
                     peer,
                     record: record.clone(),
                 };
-                let peers = peers.into_iter().map(with).collect();
-                Output::Records { to, topic, peers }
+                Output::Records(peers.into_iter().map(with).collect())
             }
         }
     }

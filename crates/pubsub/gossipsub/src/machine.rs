@@ -57,6 +57,8 @@ pub struct Machine {
     scores: Scores,
     blocked: BTreeSet<PeerId>,
     connecting: BTreeSet<Token>,
+    /// Who is told that it was pruned once the records of others are there.
+    pruning: BTreeMap<Token, (Topic, PeerId)>,
     /// The first is due at once.
     next_heartbeat: Instant,
     ticks: u64,
@@ -110,14 +112,7 @@ pub enum Job {
     /// Connect to a peer; a record of it, not verified, may say where. Gives [`Output::Done`].
     Connect(OtherPeer),
     /// Find the signed records of peers, to tell another of them. Gives [`Output::Records`].
-    Records {
-        /// Who is to be told.
-        to: PeerId,
-        /// The topic of whose mesh it was taken out.
-        topic: Topic,
-        /// The peers.
-        peers: Vec<PeerId>,
-    },
+    Records(Vec<PeerId>),
 }
 
 /// What a job came to.
@@ -127,15 +122,8 @@ pub enum Output {
     Checked(Result<Validation, SignatureError>),
     /// Of [`Job::Connect`].
     Done,
-    /// Of [`Job::Records`].
-    Records {
-        /// Who is to be told.
-        to: PeerId,
-        /// The topic.
-        topic: Topic,
-        /// The peers, with their records where those are known.
-        peers: Vec<OtherPeer>,
-    },
+    /// Of [`Job::Records`]: the peers, with their records where those are known.
+    Records(Vec<OtherPeer>),
 }
 
 /// What was counted since the beginning.
@@ -246,6 +234,7 @@ impl Machine {
             scores: Scores::new(params.clone()),
             blocked: BTreeSet::new(),
             connecting: BTreeSet::new(),
+            pruning: BTreeMap::new(),
             next_heartbeat: Instant::ZERO,
             ticks: 0,
             next_token: 0,

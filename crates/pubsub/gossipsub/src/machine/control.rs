@@ -190,12 +190,9 @@ impl Machine {
         if others.is_empty() {
             return self.tell_pruned(now, (topic, id), Vec::new(), out);
         }
-        let job = Job::Records {
-            to: id,
-            topic: topic.clone(),
-            peers: others,
-        };
+        let job = Job::Records(others);
         let token = self.token();
+        self.pruning.insert(token, (topic.clone(), id));
         out.push(Effect::Run { token, job });
     }
 

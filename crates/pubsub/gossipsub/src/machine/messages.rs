@@ -137,12 +137,18 @@ impl Machine {
         if self.connecting.remove(&token) {
             return;
         }
+        if let Some((topic, to)) = self.pruning.remove(&token) {
+            let peers = match output {
+                Some(Output::Records(peers)) => peers,
+                _ => Vec::new(),
+            };
+            return self.tell_pruned(now, (&topic, to), peers, out);
+        }
         match output {
-            Some(Output::Records { to, topic, peers }) => self.tell_pruned(now, (&topic, to), peers, out),
             Some(Output::Checked(Err(_))) => self.forged(now, token, out),
             Some(Output::Checked(Ok(validation))) => self.settled(now, token, validation, out),
             // A validator that panicked has said nothing.
-            Some(Output::Done) | None => self.settled(now, token, Validation::Ignore, out),
+            _ => self.settled(now, token, Validation::Ignore, out),
         }
     }
 
