@@ -255,19 +255,18 @@ impl Machine {
     fn connect(&mut self, mut peers: Vec<OtherPeer>, out: &mut Effects) {
         peers.retain(|other| other.peer != self.local && !self.links.is_reachable(&other.peer));
         self.rng.shuffle(&mut peers);
-        peers.truncate(self.params.prune_peers);
+        let room = MAX_CONNECTING.saturating_sub(self.connecting.len());
+        peers.truncate(self.params.prune_peers.min(room));
         for other in peers {
             self.dial(other, out);
         }
     }
 
     pub(super) fn dial(&mut self, other: OtherPeer, out: &mut Effects) {
-        if self.connecting.len() < MAX_CONNECTING {
-            let token = self.token();
-            self.connecting.insert(token);
-            let job = Job::Connect(other);
-            out.push(Effect::Run { token, job });
-        }
+        let token = self.token();
+        self.connecting.insert(token);
+        let job = Job::Connect(other);
+        out.push(Effect::Run { token, job });
     }
 
     pub(super) fn set_backoff(&mut self, now: Instant, topic: &Topic, id: PeerId, backoff: Duration) {
