@@ -283,9 +283,9 @@ impl Machine {
     fn follow(&mut self, now: Instant, topics: BTreeSet<Topic>, out: &mut Effects) {
         let topics: BTreeSet<_> = topics.into_iter().take(MAX_TOPICS).collect();
         let ours: BTreeSet<_> = self.mesh.keys().cloned().collect();
+        let changed: Vec<_> = ours.symmetric_difference(&topics).collect();
         for (_, peer) in self.links.iter_mut() {
-            let changed = ours.symmetric_difference(&topics);
-            changed.for_each(|topic| peer.outbox.told.changed(topic));
+            changed.iter().for_each(|topic| peer.outbox.told.changed(topic));
         }
         for topic in ours.difference(&topics) {
             self.leave(now, topic);
