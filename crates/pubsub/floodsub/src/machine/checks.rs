@@ -77,6 +77,14 @@ impl Checks {
         true
     }
 
+    /// Whether a message of that id is here that nobody signed. Its id is what it says, so there is no other to wait for.
+    #[must_use]
+    pub fn has_unsigned(&self, id: &MessageId) -> bool {
+        let tokens = self.by_id.get(id).into_iter().flatten();
+        let mut known = tokens.filter_map(|token| self.candidates.get(token));
+        known.any(|candidate| candidate.received.message.signature().is_none())
+    }
+
     /// Adds a message that is not here yet, if there is room.
     pub fn add(&mut self, token: Token, received: Received) -> bool {
         let (peer, id) = (received.peer, received.id.clone());

@@ -45,7 +45,7 @@ impl Machine {
         let mut wanted = BTreeSet::new();
         for ihave in ihaves.iter().filter(|ihave| self.mesh.contains_key(&ihave.topic)) {
             for message in &ihave.ids {
-                if !self.seen.contains(now, message) {
+                if !self.seen.contains(now, message) && !self.checks.has_unsigned(message) {
                     wanted.insert(message.clone());
                 }
             }
