@@ -304,6 +304,9 @@ impl Machine {
 
     /// Takes in what a peer says over its newest stream.
     fn rpc(&mut self, now: Instant, peer: PeerId, rpc: Rpc, out: &mut Effects) {
+        if rpc == Rpc::default() {
+            return self.charge(now, peer, out);
+        }
         for subscription in rpc.subscriptions {
             self.subscription(peer, subscription, out);
         }

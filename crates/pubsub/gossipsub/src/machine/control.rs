@@ -122,7 +122,7 @@ impl Machine {
     fn grafted_by(&mut self, now: Instant, id: PeerId, topic: &Topic, out: &mut Effects) {
         let Some(mesh) = self.mesh.get(topic) else {
             // spec: gossipsub 1.1, Spam Protection Measures: for unknown topics it is ignored
-            return;
+            return self.charge(now, id, out);
         };
         if mesh.contains(&id) {
             return;

@@ -25,7 +25,7 @@ struct Audience {
 impl Machine {
     /// Takes in what a peer says over its newest stream.
     pub(super) fn rpc(&mut self, now: Instant, id: PeerId, mut rpc: Rpc, out: &mut Effects) {
-        if self.blocked.contains(&id) {
+        if self.blocked.contains(&id) || rpc == Rpc::default() {
             return self.charge(now, id, out);
         }
         for subscription in std::mem::take(&mut rpc.subscriptions) {
