@@ -40,7 +40,7 @@ const CALLS: usize = 128;
 /// Inputs that are taken from the inbox before calls, peers and the clock have their turn again.
 const BATCH: usize = 64;
 
-/// Inbound streams of one peer at once: the one in use, and the one that takes its place.
+/// Inbound streams of one peer and protocol at once: the one in use, and the one that takes its place.
 const STREAMS_PER_PEER: usize = 2;
 
 /// What a machine cannot do by itself: reading frames, doing work, telling news. Called from many tasks.

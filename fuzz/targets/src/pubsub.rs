@@ -19,10 +19,11 @@ use crate::identity::fixed_key;
 /// Lists are bounded, what was read can be written and read again, and every message goes on as it came.
 pub(crate) fn rpc(data: &[u8]) {
     let frame = Bytes::copy_from_slice(data);
-    let Ok(rpc) = Rpc::decode(&frame) else { return };
+    let Ok(mut rpc) = Rpc::decode(&frame) else { return };
+    assert!(rpc.publish.len() + std::mem::take(&mut rpc.malformed) <= MAX_MESSAGES);
     let control = &rpc.control;
     let ids = control.ihave.iter().map(|ihave| ihave.ids.len()).sum::<usize>();
-    assert!(rpc.subscriptions.len() <= MAX_SUBSCRIPTIONS && rpc.publish.len() <= MAX_MESSAGES);
+    assert!(rpc.subscriptions.len() <= MAX_SUBSCRIPTIONS);
     assert!(ids + control.iwant.len() + control.idontwant.len() <= MAX_IDS);
     assert!(
         control
@@ -45,7 +46,8 @@ pub(crate) fn rpc(data: &[u8]) {
 /// Any bytes are judged without harm, and what is signed is part of what came.
 pub(crate) fn message(data: &[u8]) {
     if let Ok(message) = Message::decode(Bytes::copy_from_slice(data)) {
-        assert_eq!(message.as_bytes(), data);
+        assert!(message.as_bytes().len() <= data.len());
+        assert_eq!(Message::decode(message.as_bytes().clone()).as_ref(), Ok(&message));
         judge(&message);
     }
 }
@@ -147,14 +149,13 @@ impl Subject for sinew_gossipsub::Machine {
         match job {
             Job::Check(received) => Output::Checked(judged(&received, argument)),
             Job::Connect(_) => Output::Done,
-            Job::Records { to, topic, peers } => {
+            Job::Records(peers) => {
                 let record = (argument & 1 == 0).then(|| vec![argument; 9].into());
                 let with = |peer| OtherPeer {
                     peer,
                     record: record.clone(),
                 };
-                let peers = peers.into_iter().map(with).collect();
-                Output::Records { to, topic, peers }
+                Output::Records(peers.into_iter().map(with).collect())
             }
         }
     }

@@ -50,7 +50,7 @@ pub enum Input<C, M, O> {
         /// What it asks.
         command: C,
     },
-    /// How a peer is now. Several changes may come as one.
+    /// How a peer is now. Several changes may come as one. Streams tell of their ends by themselves, before that or after it.
     Peer(PeerState),
     /// Something about a stream.
     Stream(StreamInput<M>),

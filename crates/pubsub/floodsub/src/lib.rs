@@ -61,8 +61,9 @@ mod validator;
 
 pub use control::{Control, Extensions, IHave, MAX_CONTROL, MAX_IDS, MAX_PEERS, OtherPeer, Prune};
 pub use machine::{
-    Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING, MAX_SEEN,
-    MAX_TOPICS, MAX_VERSIONS, MAX_WAITING, Machine, News, Received, Reply, SEEN_FOR, Seen, Told, Validation,
+    Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING,
+    MAX_RUNNING_BYTES, MAX_SEEN, MAX_TOPICS, MAX_VERSIONS, MAX_WAITING, Machine, News, Received, Reply,
+    SEEN_FOR, Seen, Told, Validation,
 };
 pub use message::{Message, MessageError};
 pub use message_id::{MAX_MESSAGE_ID, MessageId, MessageIdFn};

@@ -11,7 +11,7 @@ mod outbox;
 mod seen;
 mod told;
 
-pub use checks::{Candidate, Checks, MAX_RUNNING, MAX_VERSIONS, MAX_WAITING};
+pub use checks::{Candidate, Checks, MAX_RUNNING, MAX_RUNNING_BYTES, MAX_VERSIONS, MAX_WAITING};
 pub use followers::{Followers, MAX_TOPICS};
 pub use links::{LinkEvent, Links};
 pub use outbox::MAX_QUEUED;
@@ -126,7 +126,7 @@ pub struct Counts {
     pub accepted: u64,
     /// Copies of messages that were known already.
     pub duplicates: u64,
-    /// Messages of topics that are not ours, or against the signature policy.
+    /// Messages of topics that are not ours, malformed, or against the signature policy.
     pub unwanted: u64,
     /// Messages whose signature was none.
     pub forged: u64,
@@ -304,8 +304,15 @@ impl Machine {
 
     /// Takes in what a peer says over its newest stream.
     fn rpc(&mut self, now: Instant, peer: PeerId, rpc: Rpc, out: &mut Effects) {
+        if rpc == Rpc::default() {
+            return self.charge(now, peer, out);
+        }
         for subscription in rpc.subscriptions {
             self.subscription(peer, subscription, out);
+        }
+        for _ in 0..rpc.malformed {
+            self.counts.unwanted += 1;
+            self.charge(now, peer, out);
         }
         for message in rpc.publish {
             self.message(now, peer, message, out);

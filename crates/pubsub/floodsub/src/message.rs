@@ -49,13 +49,14 @@ impl Culpable for MessageError {
 }
 
 impl Message {
-    /// Reads a message. It shares the memory of `wire`.
+    /// Reads a message. It shares the memory of `wire`, unless fields come again in it: of those the last alone is kept.
     ///
     /// # Errors
     /// [`MessageError`] when the bytes are something else. Whether the message is signed and complete is another question:
     /// see [`SignaturePolicy`](crate::SignaturePolicy).
     pub fn decode(wire: Bytes) -> Result<Self, MessageError> {
         let mut fields = [const { None }; FIELDS];
+        let mut is_repeated = false;
         let mut rest = protobuf::fields(&wire);
         while let Some(field) = rest.next() {
             let field = field?;
@@ -66,9 +67,12 @@ impl Message {
                 return Err(MessageError::Field(field.number));
             };
             let end = wire.len() - rest.rest().len();
-            fields[index] = Some(end - value.len()..end);
+            is_repeated |= fields[index].replace(end - value.len()..end).is_some();
         }
         let message = Self { wire, fields };
+        if is_repeated {
+            return Self::decode(message.without_repetitions());
+        }
         match std::str::from_utf8(message.field(4).unwrap_or_default()) {
             Ok(_) => Ok(message),
             Err(_) => Err(MessageError::Topic),
@@ -166,6 +170,30 @@ impl Message {
         self
     }
 
+    /// Its bytes without fields that do not count because they come again: anybody can repeat the fields of a message of somebody
+    /// else, and make it longer for all to whom it goes.
+    fn without_repetitions(&self) -> Bytes {
+        let mut kept = Vec::with_capacity(self.wire.len());
+        for (number, span) in self.spans() {
+            let value = index(number).and_then(|index| self.fields[index].as_ref());
+            if value.is_none_or(|value| value.end == span.end) {
+                kept.extend_from_slice(&self.wire[span]);
+            }
+        }
+        kept.into()
+    }
+
+    /// Number and place of each field, as they stand.
+    fn spans(&self) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let mut rest = protobuf::fields(&self.wire);
+        let mut end = 0;
+        std::iter::from_fn(move || {
+            let field = rest.next()?.ok()?;
+            let start = std::mem::replace(&mut end, self.wire.len() - rest.rest().len());
+            Some((field.number, start..end))
+        })
+    }
+
     /// The bytes that its author signed: the values as they were received, in the order of their numbers, then the fields
     /// that nobody here knows as they stand.
     // spec: pubsub, Message Signing: over the marshalled message without the signature, unknown fields included. All
@@ -181,13 +209,9 @@ impl Message {
                 signed.extend_from_slice(value);
             }
         }
-        let mut rest = protobuf::fields(&self.wire);
-        let mut before = self.wire.len();
-        while let Some(Ok(field)) = rest.next() {
-            let start = self.wire.len() - before;
-            before = rest.rest().len();
-            if index(field.number).is_none() {
-                signed.extend_from_slice(&self.wire[start..self.wire.len() - before]);
+        for (number, span) in self.spans() {
+            if index(number).is_none() {
+                signed.extend_from_slice(&self.wire[span]);
             }
         }
         signed

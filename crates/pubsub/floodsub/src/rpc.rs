@@ -1,6 +1,6 @@
 //! The RPC: what peers of pubsub send each other, read within bounds.
 
-use crate::{Control, Message, MessageError, Topic, control::Room};
+use crate::{Control, Message, Topic, control::Room};
 use bytes::Bytes;
 use sinew_machine::{Blame, Culpable};
 use sinew_wire::protobuf::{self, Value, WireError};
@@ -26,6 +26,9 @@ pub struct Rpc {
     pub subscriptions: Vec<SubOpts>,
     /// Messages, of the sender or of others.
     pub publish: Vec<Message>,
+    /// How many messages more it carries that are none. They are passed over, since who hands a message on need not have seen
+    /// what is wrong with it: go-libp2p takes unknown fields that others cannot read.
+    pub malformed: usize,
     /// What gossipsub peers tell each other.
     pub control: Control,
     /// A part of a message. Experimental: as go-libp2p-pubsub has it, the specification does not.
@@ -70,9 +73,6 @@ pub enum RpcError {
     /// A field has a value of the wrong kind.
     #[error("field {0} of a pubsub RPC is of the wrong kind")]
     Field(u32),
-    /// A message in it is none.
-    #[error(transparent)]
-    Message(#[from] MessageError),
 }
 
 impl Culpable for RpcError {
@@ -97,8 +97,8 @@ impl SubOpts {
 impl Rpc {
     /// Reads an RPC without the length in front of it. Messages and ids share the memory of `frame`.
     ///
-    /// Unknown fields are passed over, and so are topics and ids that are too long or no text, and what exceeds
-    /// [`MAX_SUBSCRIPTIONS`], [`MAX_MESSAGES`] and the bounds of [`Control`].
+    /// Unknown fields are passed over, and so are messages that are malformed, topics and ids that are too long or no text, and
+    /// what exceeds [`MAX_SUBSCRIPTIONS`], [`MAX_MESSAGES`] and the bounds of [`Control`].
     ///
     /// # Errors
     /// [`RpcError`] when the bytes are something else.
@@ -109,8 +109,11 @@ impl Rpc {
             let field = field?;
             match (field.number, field.value) {
                 (1, Value::Bytes(value)) => rpc.subscription(value)?,
-                (2, Value::Bytes(value)) if rpc.publish.len() < MAX_MESSAGES => {
-                    rpc.publish.push(Message::decode(frame.slice_ref(value))?);
+                (2, Value::Bytes(value)) if rpc.publish.len() + rpc.malformed < MAX_MESSAGES => {
+                    match Message::decode(frame.slice_ref(value)) {
+                        Ok(message) => rpc.publish.push(message),
+                        Err(_) => rpc.malformed += 1,
+                    }
                 }
                 (2, Value::Bytes(_)) => {}
                 (3, Value::Bytes(value)) => rpc.control.merge(frame, value, &mut room)?,

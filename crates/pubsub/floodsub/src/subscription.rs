@@ -5,15 +5,22 @@ use sinew_core::Lagged;
 use std::{fmt, sync::Arc};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-/// What happens on a topic, in order. The topic is left when its last subscription is dropped.
+/// What happens on a topic: messages in order, and who joins and leaves in order. The topic is left when its last subscription is
+/// dropped.
 pub struct Subscription {
     topic: Topic,
-    events: Receiver<Event>,
+    events: Events,
     topics: Arc<Topics>,
 }
 
+/// Messages, and news of peers: in queues of their own, so that a peer which comes and goes displaces no message.
+pub(crate) struct Events {
+    pub(crate) messages: Receiver<Event>,
+    pub(crate) peers: Receiver<Event>,
+}
+
 impl Subscription {
-    pub(crate) fn new(topic: Topic, events: Receiver<Event>, topics: Arc<Topics>) -> Self {
+    pub(crate) fn new(topic: Topic, events: Events, topics: Arc<Topics>) -> Self {
         Self {
             topic,
             events,
@@ -27,19 +34,30 @@ impl Subscription {
         &self.topic
     }
 
-    /// Waits for the next event. `Ok(None)` when the node has ended.
+    /// Waits for the next event. `Ok(None)` when the node has ended. Of peers that join and leave the newest 256 are told of; the
+    /// handle says who follows the topic now.
     ///
     /// # Errors
-    /// The number of events that were lost because they were not fetched in time (256 are kept); the next call goes on after
+    /// The number of messages that were lost because they were not fetched in time (256 are kept); the next call goes on after
     /// them.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Option<Event>, Lagged> {
-        match self.events.recv().await {
-            Ok(event) => Ok(Some(event)),
-            Err(RecvError::Closed) => Ok(None),
-            Err(RecvError::Lagged(lost)) => Err(Lagged(lost)),
+        loop {
+            let next = tokio::select! {
+                biased;
+                message = self.events.messages.recv() => message,
+                peer = self.events.peers.recv() => match peer {
+                    Err(RecvError::Lagged(_)) => continue,
+                    other => other,
+                },
+            };
+            return match next {
+                Ok(event) => Ok(Some(event)),
+                Err(RecvError::Closed) => Ok(None),
+                Err(RecvError::Lagged(lost)) => Err(Lagged(lost)),
+            };
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Event, MAX_TOPICS, News, Received, SignatureError, SignaturePolicy, SubscribeError, Subscription, Topic,
-    Validation, Validator,
+    Validation, Validator, subscription::Events,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sinew_core::ServiceError;
@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast};
 
-/// Events that are kept for a subscription; the oldest are lost first.
+/// Events of each kind that are kept for a subscription; the oldest are lost first.
 const EVENTS: usize = 256;
 
 /// What the application follows, and how it judges: what a handle, its subscriptions and the service share.
@@ -34,7 +34,8 @@ struct Inner {
 
 struct Followed {
     subscriptions: usize,
-    events: broadcast::Sender<Event>,
+    messages: broadcast::Sender<Event>,
+    peers: broadcast::Sender<Event>,
 }
 
 impl Topics {
@@ -51,7 +52,7 @@ impl Topics {
         Ok(Subscription::new(topic.clone(), events, self.clone()))
     }
 
-    fn join(&self, topic: &Topic) -> Result<broadcast::Receiver<Event>, SubscribeError> {
+    fn join(&self, topic: &Topic) -> Result<Events, SubscribeError> {
         let mut inner = self.lock();
         if inner.ended {
             return Err(SubscribeError::Ended);
@@ -61,12 +62,16 @@ impl Topics {
         }
         let new = || Followed {
             subscriptions: 0,
-            events: broadcast::Sender::new(EVENTS),
+            messages: broadcast::Sender::new(EVENTS),
+            peers: broadcast::Sender::new(EVENTS),
         };
         let followed = inner.followed.entry(topic.clone()).or_insert_with(new);
         followed.subscriptions += 1;
         self.changed.notify_one();
-        Ok(followed.events.subscribe())
+        Ok(Events {
+            messages: followed.messages.subscribe(),
+            peers: followed.peers.subscribe(),
+        })
     }
 
     /// Ends a subscription.
@@ -99,8 +104,12 @@ impl Topics {
         };
         let inner = self.lock();
         if let Some(followed) = topic.and_then(|topic| inner.followed.get(&topic)) {
+            let queue = match event {
+                Event::Message(_) => &followed.messages,
+                Event::Joined(_) | Event::Left(_) => &followed.peers,
+            };
             // The last subscription may be leaving: nobody is there to miss it.
-            let _ = followed.events.send(event);
+            let _ = queue.send(event);
         }
     }
 

@@ -103,8 +103,33 @@ fn refusals() {
         Err(RpcError::Field(1)),
         "an IHAVE that is a number"
     );
-    assert_eq!(decode("12020801"), Err(RpcError::Message(MessageError::Field(1))));
-    assert_eq!(decode("12032201ff"), Err(RpcError::Message(MessageError::Topic)));
+    let message = |hex: &str| Message::decode(hex::decode(hex).unwrap().into()).map(drop);
+    assert_eq!(message("0801"), Err(MessageError::Field(1)));
+    assert_eq!(message("2201ff"), Err(MessageError::Topic));
+}
+
+#[test]
+fn a_malformed_message_does_not_spoil_the_others() {
+    let good = Message::anonymous(&topic("t"), "good");
+    // An unknown field that is a group: go-libp2p takes it, and hands it on.
+    let odd = [good.as_bytes(), &[0x3b, 0x3c][..]].concat();
+    let frame = [&odd[..], good.as_bytes()].map(|message| [&[0x12][..], &prefixed(message)].concat());
+    let rpc = Rpc::decode(&frame.concat().into()).unwrap();
+    assert_eq!((rpc.publish, rpc.malformed), (vec![good], 1));
+}
+
+#[test]
+fn of_fields_that_come_again_the_last_alone_is_kept() {
+    let key = Keypair::generate();
+    let signed = Message::signed(&key, 1 << 60, &topic("t"), "data").unwrap();
+    // Another data, topic and signature in front, which do not count, and so are not signed.
+    let padding = [&[0x12][..], &prefixed(&[0; 9000]), &[0x22, 1, b'u', 0x2a, 0]].concat();
+    let padded = Message::decode([&padding, &signed.as_bytes()[..]].concat().into()).unwrap();
+    assert_eq!(SignaturePolicy::StrictSign.check(&padded), Ok(()));
+    assert_eq!(padded, signed, "nobody is sent nine thousand bytes more");
+    let unknown = [&signed.as_bytes()[..], &[0x78, 5, 0x78, 6]].concat();
+    let read = Message::decode(unknown.clone().into()).unwrap();
+    assert_eq!(read.as_bytes()[..], unknown, "what is unknown is signed");
 }
 
 #[test]
@@ -184,6 +209,7 @@ proptest! {
         let rpc = Rpc {
             subscriptions: vec![SubOpts::new(topic, subscribe)],
             publish: vec![message],
+            malformed: 0,
             control,
             partial: None,
             test_extension,

@@ -57,6 +57,8 @@ pub struct Machine {
     scores: Scores,
     blocked: BTreeSet<PeerId>,
     connecting: BTreeSet<Token>,
+    /// Who is told that it was pruned once the records of others are there.
+    pruning: BTreeMap<Token, (Topic, PeerId)>,
     /// The first is due at once.
     next_heartbeat: Instant,
     ticks: u64,
@@ -110,14 +112,7 @@ pub enum Job {
     /// Connect to a peer; a record of it, not verified, may say where. Gives [`Output::Done`].
     Connect(OtherPeer),
     /// Find the signed records of peers, to tell another of them. Gives [`Output::Records`].
-    Records {
-        /// Who is to be told.
-        to: PeerId,
-        /// The topic of whose mesh it was taken out.
-        topic: Topic,
-        /// The peers.
-        peers: Vec<PeerId>,
-    },
+    Records(Vec<PeerId>),
 }
 
 /// What a job came to.
@@ -127,15 +122,8 @@ pub enum Output {
     Checked(Result<Validation, SignatureError>),
     /// Of [`Job::Connect`].
     Done,
-    /// Of [`Job::Records`].
-    Records {
-        /// Who is to be told.
-        to: PeerId,
-        /// The topic.
-        topic: Topic,
-        /// The peers, with their records where those are known.
-        peers: Vec<OtherPeer>,
-    },
+    /// Of [`Job::Records`]: the peers, with their records where those are known.
+    Records(Vec<OtherPeer>),
 }
 
 /// What was counted since the beginning.
@@ -146,7 +134,7 @@ pub struct Counts {
     pub accepted: u64,
     /// Copies of messages that were known already.
     pub duplicates: u64,
-    /// Messages of topics that are not ours, too long, or against the signature policy.
+    /// Messages of topics that are not ours, too long, malformed, or against the signature policy.
     pub unwanted: u64,
     /// Messages whose signature was none.
     pub forged: u64,
@@ -246,6 +234,7 @@ impl Machine {
             scores: Scores::new(params.clone()),
             blocked: BTreeSet::new(),
             connecting: BTreeSet::new(),
+            pruning: BTreeMap::new(),
             next_heartbeat: Instant::ZERO,
             ticks: 0,
             next_token: 0,
@@ -294,9 +283,9 @@ impl Machine {
     fn follow(&mut self, now: Instant, topics: BTreeSet<Topic>, out: &mut Effects) {
         let topics: BTreeSet<_> = topics.into_iter().take(MAX_TOPICS).collect();
         let ours: BTreeSet<_> = self.mesh.keys().cloned().collect();
+        let changed: Vec<_> = ours.symmetric_difference(&topics).collect();
         for (_, peer) in self.links.iter_mut() {
-            let changed = ours.symmetric_difference(&topics);
-            changed.for_each(|topic| peer.outbox.told.changed(topic));
+            changed.iter().for_each(|topic| peer.outbox.told.changed(topic));
         }
         for topic in ours.difference(&topics) {
             self.leave(now, topic);
@@ -323,9 +312,11 @@ impl Machine {
     fn peer(&mut self, now: Instant, state: PeerState, out: &mut Effects) {
         let (id, outbound) = (state.peer, state.outbound);
         self.links.peer(&state, || Peer::new(now), out);
-        if let Some(peer) = self.links.get_mut(&id) {
+        let is_judged = self.links.has_stream(&id);
+        // Of one that is gone the addresses that it had count.
+        if let Some(peer) = self.links.get_mut(&id).filter(|_| state.connected) {
             (peer.outbound, peer.ips) = (outbound, state.ips);
-            if peer.version.is_some() {
+            if is_judged {
                 self.scores.set_addrs(id, &peer.ips);
             }
         }
@@ -334,18 +325,30 @@ impl Machine {
 
     fn link(&mut self, now: Instant, event: LinkEvent<Rpc>, out: &mut Effects) {
         match event {
-            LinkEvent::Opened(id, protocol) => self.opened(now, id, protocol, out),
+            LinkEvent::Opened(id, protocol) => {
+                self.meet(now, id);
+                self.opened(now, id, protocol, out);
+            }
             LinkEvent::Writable(id) => self.write(now, &id, out),
             LinkEvent::Lost(id) => {
-                self.lost(now, id);
-                self.links.forget(id);
+                self.lost(id);
+                self.meet(now, id);
             }
             LinkEvent::Void(id) => {
                 self.void(id, out);
-                self.links.forget(id);
+                self.meet(now, id);
             }
             LinkEvent::Message(id, rpc) => self.rpc(now, id, rpc, out),
         }
+    }
+
+    /// A stream of a peer was opened or has ended. It is judged while there is one: also who takes no frames from us.
+    fn meet(&mut self, now: Instant, id: PeerId) {
+        match self.links.get(&id) {
+            Some(peer) if self.links.has_stream(&id) => self.scores.connected(id, &peer.ips),
+            _ => self.scores.disconnected(now, id),
+        }
+        self.links.forget(id);
     }
 
     fn opened(&mut self, now: Instant, id: PeerId, protocol: usize, out: &mut Effects) {
@@ -363,26 +366,25 @@ impl Machine {
         if version >= Version::V13 && ours.test_extension {
             peer.outbox.extensions = Some(ours);
         }
-        self.scores.connected(id, &peer.ips);
         self.meet_extensions(id);
         self.write(now, &id, out);
     }
 
     /// A peer takes no more frames: it is in no mesh any more.
-    fn lost(&mut self, now: Instant, id: PeerId) {
+    fn lost(&mut self, id: PeerId) {
         if let Some(peer) = self.links.get_mut(&id) {
             peer.version = None;
             peer.outbox = outbox::Outbox::default();
             peer.unwanted.clear();
         }
-        let topics: Vec<_> = self.mesh.keys().cloned().collect();
+        let meshes = self.mesh.iter().filter(|(_, mesh)| mesh.contains(&id));
+        let topics: Vec<_> = meshes.map(|(topic, _)| topic.clone()).collect();
         for topic in topics {
             self.remove(&topic, &id);
         }
         for fanout in self.fanout.values_mut() {
             fanout.peers.remove(&id);
         }
-        self.scores.disconnected(now, id);
     }
 
     /// What a peer said is void.

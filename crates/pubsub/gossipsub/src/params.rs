@@ -82,7 +82,7 @@ pub struct Mesh {
     pub target: usize,
     /// `D_low`, fewer are too few: 5.
     pub low: usize,
-    /// `D_high`, as many are too many: 12.
+    /// `D_high`: more are too many, and nobody comes into a mesh of as many but who we dialled: 12.
     pub high: usize,
     /// `D_score`, how many of the best stay when there are too many: 4.
     pub score: usize,

@@ -75,10 +75,11 @@ impl Shell<Machine> for Works {
                 judged.map(Output::Checked).boxed()
             }
             Job::Connect(other) => connect(host, other).map(|()| Output::Done).boxed(),
-            Job::Records { to, topic, peers } => {
-                let peers = peers.into_iter().map(|peer| with_record(&host, peer)).collect();
-                async move { Output::Records { to, topic, peers } }.boxed()
+            Job::Records(peers) => async move {
+                let peers = peers.into_iter().map(|peer| with_record(&host, peer));
+                Output::Records(peers.collect())
             }
+            .boxed(),
         }
     }
 

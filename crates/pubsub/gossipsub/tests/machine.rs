@@ -643,22 +643,17 @@ fn a_peer_that_is_pruned_is_told_of_others() {
     rig.said.clear();
     let outsider = (0..4).find(|n| !rig.mesh().contains(&peer(*n))).unwrap();
     rig.graft(outsider);
-    let [(_, Job::Records { to, peers, .. })] = &rig.jobs[..] else {
+    let [(_, Job::Records(peers))] = &rig.jobs[..] else {
         panic!("{:?}", rig.jobs)
     };
-    assert_eq!((*to, peers.len()), (peer(outsider), 3));
+    assert_eq!(peers.len(), 3);
     let peers = vec![OtherPeer {
         peer: peers[0],
         record: Some("record".into()),
     }];
-    let (to, topic) = (*to, topic());
-    rig.settle(Output::Records {
-        to,
-        topic,
-        peers: peers.clone(),
-    });
+    rig.settle(Output::Records(peers.clone()));
     let pruned = rig.pruned();
-    assert_eq!((pruned[0].0, &pruned[0].1.peers), (to, &peers));
+    assert_eq!((pruned[0].0, &pruned[0].1.peers), (peer(outsider), &peers));
 }
 
 #[test]

@@ -12,6 +12,9 @@ use tokio::sync::mpsc;
 /// How long a peer has to take the rest of a stream that ends.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How long a peer has to make room for a frame, as in go-libp2p: who reads nothing is not one to wait for.
+const ROOM: Duration = Duration::from_secs(30);
+
 /// What a stream is told to do.
 pub(super) enum Order {
     Send(Bytes),
@@ -157,12 +160,16 @@ async fn write<M: PeerMachine, S: Shell<M>>(shared: &Shared<M, S>, mut stream: S
         match order {
             Some(Order::Send(frame)) => {
                 let written = tokio::select! {
-                    written = stream.write_chunk(frame) => written,
-                    // Who does not read does not hold up the end.
-                    () = shared.feed.closed() => return,
+                    biased;
+                    written = timeout(ROOM, stream.write_chunk(frame)) => written,
+                    // Who does not read holds up neither a reset nor the end.
+                    order = ends.orders.recv() => match order {
+                        Some(Order::Reset(code)) => return stream.reset(code),
+                        Some(Order::Send(_)) | None => return,
+                    },
                 };
                 let writable = StreamInput::Writable { stream: ends.stream };
-                if written.is_err() || shared.bring_stream(writable).await.is_err() {
+                if !matches!(written, Ok(Ok(()))) || shared.bring_stream(writable).await.is_err() {
                     return;
                 }
             }

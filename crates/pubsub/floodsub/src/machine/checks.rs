@@ -14,12 +14,16 @@ use crate::MessageId;
 use sinew_identity::PeerId;
 use sinew_machine::Token;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
 /// Messages that are verified and validated at once: as many as go-libp2p has validations.
 pub const MAX_RUNNING: usize = 1024;
+
+/// Bytes of messages that are verified and validated at once; one message may exceed it. A validator may take its time, and a
+/// thousand of the longest messages are a gibibyte.
+pub const MAX_RUNNING_BYTES: usize = 64 << 20;
 
 /// Bytes of messages of one peer that wait for that; more are dropped.
 pub const MAX_WAITING: usize = 4 << 20;
@@ -38,8 +42,9 @@ pub struct Checks {
     waiting: BTreeMap<PeerId, Waiting>,
     /// The peers of which something waits.
     turns: VecDeque<PeerId>,
-    /// Some of them may have been settled meanwhile.
-    running: BTreeSet<Token>,
+    /// With what each costs. Some of them may have been settled meanwhile.
+    running: BTreeMap<Token, usize>,
+    running_bytes: usize,
 }
 
 /// A message, and who sent it.
@@ -77,6 +82,14 @@ impl Checks {
         true
     }
 
+    /// Whether a message of that id is here that nobody signed. Its id is what it says, so there is no other to wait for.
+    #[must_use]
+    pub fn has_unsigned(&self, id: &MessageId) -> bool {
+        let tokens = self.by_id.get(id).into_iter().flatten();
+        let mut known = tokens.filter_map(|token| self.candidates.get(token));
+        known.any(|candidate| candidate.received.message.signature().is_none())
+    }
+
     /// Adds a message that is not here yet, if there is room.
     pub fn add(&mut self, token: Token, received: Received) -> bool {
         let (peer, id) = (received.peer, received.id.clone());
@@ -103,10 +116,11 @@ impl Checks {
 
     /// The next message whose turn it is, if not too many are running. It runs until it is forged or settled.
     pub fn start(&mut self) -> Option<(Token, Arc<Received>)> {
-        while self.running.len() < MAX_RUNNING {
-            let token = self.pop()?;
+        while self.running.len() < MAX_RUNNING && self.running_bytes < MAX_RUNNING_BYTES {
+            let (token, cost) = self.pop()?;
             if let Some(candidate) = self.candidates.get(&token) {
-                self.running.insert(token);
+                self.running.insert(token, cost);
+                self.running_bytes += cost;
                 return Some((token, candidate.received.clone()));
             }
         }
@@ -116,7 +130,7 @@ impl Checks {
     /// Takes out a message that was found to be forged; other versions of it go on. `None` if another was found to be the
     /// message meanwhile.
     pub fn forged(&mut self, token: Token) -> Option<Candidate> {
-        self.running.remove(&token);
+        self.ran(token);
         let candidate = self.candidates.remove(&token)?;
         if let Some(versions) = self.by_id.get_mut(&candidate.received.id) {
             versions.retain(|version| *version != token);
@@ -129,7 +143,7 @@ impl Checks {
 
     /// Takes out the message, and all other versions of it. `None` as for [`Checks::forged`].
     pub fn settled(&mut self, token: Token) -> Option<Candidate> {
-        self.running.remove(&token);
+        self.ran(token);
         let candidate = self.candidates.remove(&token)?;
         for version in self.by_id.remove(&candidate.received.id).into_iter().flatten() {
             self.candidates.remove(&version);
@@ -137,8 +151,12 @@ impl Checks {
         Some(candidate)
     }
 
-    /// The first that waits of the peer whose turn it is.
-    fn pop(&mut self) -> Option<Token> {
+    fn ran(&mut self, token: Token) {
+        self.running_bytes -= self.running.remove(&token).unwrap_or_default();
+    }
+
+    /// The first that waits of the peer whose turn it is, and what it costs.
+    fn pop(&mut self) -> Option<(Token, usize)> {
         let peer = self.turns.pop_front()?;
         let waiting = self.waiting.get_mut(&peer)?;
         let (token, cost) = waiting.queue.pop_front()?;
@@ -148,13 +166,13 @@ impl Checks {
         } else {
             self.turns.push_back(peer);
         }
-        Some(token)
+        Some((token, cost))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Checks, MAX_RUNNING, MAX_VERSIONS, MAX_WAITING, OVERHEAD};
+    use super::{Checks, MAX_RUNNING, MAX_RUNNING_BYTES, MAX_VERSIONS, MAX_WAITING, OVERHEAD};
     use crate::{Message, MessageId, machine::Received};
     use sinew_identity::PeerId;
     use sinew_machine::Token;
@@ -231,5 +249,24 @@ mod tests {
         }
         assert_eq!(std::iter::from_fn(|| checks.start()).count(), MAX_RUNNING);
         assert!(checks.settled(Token(0)).is_some() && checks.start().is_some());
+    }
+
+    #[test]
+    fn long_messages_run_a_few_at_once() {
+        let mut checks = Checks::default();
+        let large = vec![0; MAX_WAITING - 2 * OVERHEAD];
+        let many = MAX_RUNNING_BYTES / large.len() + 2;
+        for n in 0..many as u32 {
+            assert!(checks.add(Token(u64::from(n)), received(PeerId::random(), n, &large)));
+        }
+        let started: Vec<_> = std::iter::from_fn(|| checks.start().map(|(token, _)| token)).collect();
+        assert_eq!(started.len(), many - 1, "one exceeds the bound");
+        assert!(checks.forged(started[0]).is_some() && checks.settled(started[1]).is_some());
+        assert!(checks.start().is_some() && checks.start().is_none());
+        started
+            .into_iter()
+            .skip(2)
+            .for_each(|token| drop(checks.forged(token)));
+        assert!(checks.settled(Token(many as u64 - 1)).is_some() && checks.running_bytes == 0);
     }
 }

@@ -16,8 +16,11 @@ use sinew_machine::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// How often a stream is opened again that ended, until the peer comes back: as in go-libp2p.
+/// How often a stream is opened again that ended, until the peer comes back or [`FORGOTTEN`] has passed: as in go-libp2p.
 const MAX_RETRIES: u32 = 4;
+
+/// How long after the last end a stream is opened again as if it had never ended: as in go-libp2p.
+const FORGOTTEN: Duration = Duration::from_secs(600);
 
 /// How long after the first end; twice as long after each further one.
 const RETRY: Duration = Duration::from_secs(1);
@@ -55,6 +58,8 @@ struct Link<T> {
     inbound: Option<StreamKey>,
     outbound: Outbound,
     retries: u32,
+    /// When the stream that we write ended last.
+    ended: Instant,
     state: T,
 }
 
@@ -109,6 +114,13 @@ impl<T> Links<T> {
     pub fn is_reachable(&self, peer: &PeerId) -> bool {
         let link = self.peers.get(peer);
         link.is_some_and(|link| link.outbound != Outbound::Idle)
+    }
+
+    /// Whether there is a stream from or to a peer.
+    #[must_use]
+    pub fn has_stream(&self, peer: &PeerId) -> bool {
+        let link = self.peers.get(peer);
+        link.is_some_and(Link::has_stream)
     }
 
     /// Whether a peer takes a frame now.
@@ -278,15 +290,16 @@ impl<T> Links<T> {
     fn closed<M>(&mut self, now: Instant, key: StreamKey) -> Option<LinkEvent<M>> {
         let id = self.streams.remove(&key)?;
         let link = self.peers.get_mut(&id)?;
-        if link.inbound == Some(key) {
-            link.inbound = None;
-            return Some(LinkEvent::Void(id));
-        }
         if matches!(link.outbound, Outbound::Open { stream, .. } if stream == key) {
             self.outbound_ended(now, id, true);
             return Some(LinkEvent::Lost(id));
         }
-        None
+        // Also the end of one that was silenced: the peer may be one to forget by now.
+        let is_last = link.inbound.is_none_or(|stream| stream == key);
+        is_last.then(|| {
+            link.inbound = None;
+            LinkEvent::Void(id)
+        })
     }
 
     /// The stream is no more, or did not come about.
@@ -295,7 +308,7 @@ impl<T> Links<T> {
             return;
         };
         link.outbound = Outbound::Idle;
-        match link.retry().filter(|_| again) {
+        match link.retry(now).filter(|_| again) {
             Some(wait) => self.retries.set(id, now + wait),
             // Not before its state changes.
             None => link.speaks = false,
@@ -318,12 +331,17 @@ impl<T> Link<T> {
             inbound: None,
             outbound: Outbound::Idle,
             retries: 0,
+            ended: Instant::ZERO,
             state,
         }
     }
 
     fn is_gone(&self) -> bool {
-        !self.connected && self.inbound.is_none() && !matches!(self.outbound, Outbound::Open { .. })
+        !self.connected && !self.has_stream()
+    }
+
+    fn has_stream(&self) -> bool {
+        self.inbound.is_some() || matches!(self.outbound, Outbound::Open { .. })
     }
 
     fn wants_stream(&self) -> bool {
@@ -333,7 +351,11 @@ impl<T> Link<T> {
     }
 
     /// How long to wait until the stream is opened again; `None` if that was done often enough.
-    fn retry(&mut self) -> Option<Duration> {
+    fn retry(&mut self, now: Instant) -> Option<Duration> {
+        if now - self.ended > FORGOTTEN {
+            self.retries = 0;
+        }
+        self.ended = now;
         let wait = RETRY * 2u32.pow(self.retries);
         (self.retries < MAX_RETRIES).then(|| {
             self.retries += 1;

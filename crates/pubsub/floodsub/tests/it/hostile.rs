@@ -182,3 +182,20 @@ async fn a_second_stream_replaces_the_first() {
     sleep(Duration::from_secs(1)).await;
     assert!(!nodes[1].floodsub.peers(&topic()).await.contains(&peer));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_and_goes_displaces_no_message() {
+    let (nodes, mut subscriptions, mut stranger) = among().await;
+    nodes[0].publish(b"honest").await;
+    let toggle = |on: usize| SubOpts::new(topic(), on.is_multiple_of(2));
+    let rpc = Rpc {
+        subscriptions: (0..4096).map(toggle).collect(),
+        ..Rpc::default()
+    };
+    stranger.say(&rpc).await;
+    assert_eq!(message(&mut subscriptions[1]).await.message.data(), b"honest");
+    assert!(matches!(
+        subscriptions[1].next().await,
+        Ok(Some(Event::Joined(_) | Event::Left(_)))
+    ));
+}

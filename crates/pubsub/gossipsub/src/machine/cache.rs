@@ -12,8 +12,8 @@ const OVERHEAD: usize = 256;
 #[derive(Debug)]
 pub(super) struct Cache {
     messages: BTreeMap<MessageId, Cached>,
-    /// The newest heartbeat first.
-    history: VecDeque<Vec<(Topic, MessageId)>>,
+    /// By topic; the newest heartbeat first.
+    history: VecDeque<BTreeMap<Topic, Vec<MessageId>>>,
     bytes: usize,
     max_bytes: usize,
 }
@@ -29,7 +29,7 @@ impl Cache {
     pub(super) fn new(heartbeats: usize, max_bytes: usize) -> Self {
         Self {
             messages: BTreeMap::new(),
-            history: (0..heartbeats).map(|_| Vec::new()).collect(),
+            history: (0..heartbeats).map(|_| BTreeMap::new()).collect(),
             bytes: 0,
             max_bytes,
         }
@@ -45,7 +45,7 @@ impl Cache {
             return;
         }
         self.bytes += cost;
-        newest.push((topic, id.clone()));
+        newest.entry(topic).or_default().push(id.clone());
         let asked = BTreeMap::new();
         self.messages.insert(id, Cached { message, asked });
     }
@@ -60,19 +60,20 @@ impl Cache {
 
     /// The messages of a topic within the last `heartbeats`.
     pub(super) fn gossip(&self, topic: &Topic, heartbeats: usize) -> Vec<MessageId> {
-        let recent = self.history.iter().take(heartbeats).flatten();
-        let of_topic = recent.filter(|(other, _)| other == topic);
-        of_topic.map(|(_, id)| id.clone()).collect()
+        let recent = self.history.iter().take(heartbeats);
+        let of_topic = recent.filter_map(|topics| topics.get(topic));
+        of_topic.flatten().cloned().collect()
     }
 
     /// A heartbeat is over.
     pub(super) fn shift(&mut self) {
-        for (_, id) in self.history.pop_back().into_iter().flatten() {
+        let oldest = self.history.pop_back().unwrap_or_default();
+        for id in oldest.into_values().flatten() {
             if let Some(cached) = self.messages.remove(&id) {
                 self.bytes -= cached.message.as_bytes().len() + OVERHEAD;
             }
         }
-        self.history.push_front(Vec::new());
+        self.history.push_front(BTreeMap::new());
     }
 }
 

@@ -1,7 +1,7 @@
 //! What peers tell each other besides messages: announcements, requests, meshes, and what they can.
 
 use super::{Effects, Job, Machine, Version, outbox::Link};
-use sinew_floodsub::{Control, IHave, MessageId, OtherPeer, Prune, Rpc, Topic};
+use sinew_floodsub::{Control, IHave, MessageId, OtherPeer, Prune, Rpc, SubOpts, Topic};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant};
 use std::{collections::BTreeSet, time::Duration};
@@ -45,7 +45,7 @@ impl Machine {
         let mut wanted = BTreeSet::new();
         for ihave in ihaves.iter().filter(|ihave| self.mesh.contains_key(&ihave.topic)) {
             for message in &ihave.ids {
-                if !self.seen.contains(now, message) {
+                if !self.seen.contains(now, message) && !self.checks.has_unsigned(message) {
                     wanted.insert(message.clone());
                 }
             }
@@ -122,7 +122,7 @@ impl Machine {
     fn grafted_by(&mut self, now: Instant, id: PeerId, topic: &Topic, out: &mut Effects) {
         let Some(mesh) = self.mesh.get(topic) else {
             // spec: gossipsub 1.1, Spam Protection Measures: for unknown topics it is ignored
-            return;
+            return self.charge(now, id, out);
         };
         if mesh.contains(&id) {
             return;
@@ -131,15 +131,26 @@ impl Machine {
         let Some(peer) = self.links.get(&id) else { return };
         // spec: gossipsub 1.1, Outbound Mesh Quotas: a full mesh takes only those that we dialled
         let no_room = is_full && !peer.outbound;
-        let is_early = self.punish_early(now, id, topic);
         // spec: gossipsub 1.1, Explicit Peering Agreements: an explicit peer is in no mesh
-        let is_explicit = self.params.explicit.contains(&id);
+        let is_unfit = self.params.explicit.contains(&id) || !peer.has_mesh();
+        let is_early = !is_unfit && self.punish_early(now, id, topic);
         let is_bad = self.scores.of(&id) < 0.0;
-        if is_early || is_explicit || is_bad || no_room {
-            let others = !is_early && !is_explicit && !is_bad;
-            self.expel(now, (topic, id), others, out);
-        } else {
+        if is_early || is_unfit {
+            self.charge(now, id, out);
+        }
+        if is_unfit || is_early || is_bad || no_room {
+            let others = !is_unfit && !is_early && !is_bad;
+            return self.expel(now, (topic, id), others, out);
+        }
+        // Who takes us into its mesh follows the topic, told or not (rust): a mesh is of followers alone.
+        if !self.followers.contains(topic.as_str(), &id) {
+            self.subscription(id, SubOpts::new(topic.clone(), true), out);
+        }
+        if self.followers.contains(topic.as_str(), &id) {
             self.insert(now, topic, id);
+        } else {
+            // It follows too many.
+            self.expel(now, (topic, id), false, out);
         }
     }
 
@@ -179,12 +190,9 @@ impl Machine {
         if others.is_empty() {
             return self.tell_pruned(now, (topic, id), Vec::new(), out);
         }
-        let job = Job::Records {
-            to: id,
-            topic: topic.clone(),
-            peers: others,
-        };
+        let job = Job::Records(others);
         let token = self.token();
+        self.pruning.insert(token, (topic.clone(), id));
         out.push(Effect::Run { token, job });
     }
 
@@ -247,19 +255,18 @@ impl Machine {
     fn connect(&mut self, mut peers: Vec<OtherPeer>, out: &mut Effects) {
         peers.retain(|other| other.peer != self.local && !self.links.is_reachable(&other.peer));
         self.rng.shuffle(&mut peers);
-        peers.truncate(self.params.prune_peers);
+        let room = MAX_CONNECTING.saturating_sub(self.connecting.len());
+        peers.truncate(self.params.prune_peers.min(room));
         for other in peers {
             self.dial(other, out);
         }
     }
 
     pub(super) fn dial(&mut self, other: OtherPeer, out: &mut Effects) {
-        if self.connecting.len() < MAX_CONNECTING {
-            let token = self.token();
-            self.connecting.insert(token);
-            let job = Job::Connect(other);
-            out.push(Effect::Run { token, job });
-        }
+        let token = self.token();
+        self.connecting.insert(token);
+        let job = Job::Connect(other);
+        out.push(Effect::Run { token, job });
     }
 
     pub(super) fn set_backoff(&mut self, now: Instant, topic: &Topic, id: PeerId, backoff: Duration) {

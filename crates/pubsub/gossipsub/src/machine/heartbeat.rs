@@ -6,10 +6,14 @@ use crate::Mesh;
 use sinew_floodsub::{OtherPeer, Topic};
 use sinew_identity::PeerId;
 use sinew_machine::Instant;
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 /// Heartbeats between two looks for back-offs that are over.
 const SWEEP: u64 = 15;
+
+/// Back-offs beyond which only those of connected peers are kept, so that peers which come, ask for long ones and go do not
+/// fill the memory.
+const MAX_BACKOFFS: usize = 1 << 16;
 
 impl Machine {
     /// Does what is due.
@@ -44,13 +48,18 @@ impl Machine {
             self.scores.penalise(&peer, count);
         }
         if self.ticks.is_multiple_of(SWEEP) {
-            // spec: gossipsub 1.1, PRUNE Backoff: some slack, so that a graft never comes too early
-            let slack = self.params.heartbeat * 2;
-            self.backoff.retain(|_, peers| {
-                peers.retain(|_, until| *until + slack > now);
-                !peers.is_empty()
-            });
+            self.forget_backoffs(now);
         }
+    }
+
+    fn forget_backoffs(&mut self, now: Instant) {
+        // spec: gossipsub 1.1, PRUNE Backoff: some slack, so that a graft never comes too early
+        let slack = self.params.heartbeat * 2;
+        let is_full = self.backoff.values().map(BTreeMap::len).sum::<usize>() > MAX_BACKOFFS;
+        self.backoff.retain(|_, peers| {
+            peers.retain(|peer, until| *until + slack > now && (!is_full || self.links.get(peer).is_some()));
+            !peers.is_empty()
+        });
     }
 
     fn dial_explicit(&mut self, out: &mut Effects) {
@@ -111,7 +120,7 @@ impl Machine {
         let mut peers = self.members(topic);
         self.rng.shuffle(&mut peers);
         let scores: BTreeMap<_, _> = peers.iter().map(|peer| (*peer, self.scores.of(peer))).collect();
-        peers.sort_by(|a, b| scores[b].partial_cmp(&scores[a]).unwrap_or(Ordering::Equal));
+        peers.sort_by(|a, b| scores[b].total_cmp(&scores[a]));
         self.rng.shuffle(&mut peers[mesh.score..]);
         let dropped = peers.split_off(mesh.target);
         // spec: gossipsub 1.1, Heartbeat Maintenance: peers of the random part make room for outbound ones

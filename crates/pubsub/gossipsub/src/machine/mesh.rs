@@ -74,6 +74,9 @@ impl Machine {
         if self.mesh.get_mut(topic).is_some_and(|mesh| mesh.remove(id)) {
             self.counts.prunes += 1;
             self.scores.pruned(id, topic);
+            if let Some(peer) = self.links.get_mut(id) {
+                peer.outbox.take_back(topic);
+            }
         }
     }
 

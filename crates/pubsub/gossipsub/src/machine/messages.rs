@@ -25,7 +25,7 @@ struct Audience {
 impl Machine {
     /// Takes in what a peer says over its newest stream.
     pub(super) fn rpc(&mut self, now: Instant, id: PeerId, mut rpc: Rpc, out: &mut Effects) {
-        if self.blocked.contains(&id) {
+        if self.blocked.contains(&id) || rpc == Rpc::default() {
             return self.charge(now, id, out);
         }
         for subscription in std::mem::take(&mut rpc.subscriptions) {
@@ -37,6 +37,10 @@ impl Machine {
         if !is_explicit && self.scores.of(&id) < self.thresholds().graylist {
             self.counts.graylisted += 1;
             return;
+        }
+        for _ in 0..rpc.malformed {
+            self.counts.unwanted += 1;
+            self.charge(now, id, out);
         }
         for message in std::mem::take(&mut rpc.publish) {
             self.message(now, id, message, out);
@@ -77,6 +81,7 @@ impl Machine {
             return;
         }
         let id = (self.message_id)(&message);
+        self.promises.brought(&id, &peer);
         // What is known is known before its signature is looked at, and before it is copied. An echo of ours is no news
         // either, however late it comes.
         let is_ours = message.from() == Some(self.local.as_bytes());
@@ -91,8 +96,11 @@ impl Machine {
         }
         let token = self.token();
         let message = message.detached();
-        if !self.checks.add(token, Received { peer, id, message }) {
+        let received = Received { peer, id, message };
+        let (id, is_added) = (received.id.clone(), self.checks.add(token, received));
+        if !is_added {
             self.counts.dropped += 1;
+            self.promises.released(&id, &peer);
         }
     }
 
@@ -129,12 +137,18 @@ impl Machine {
         if self.connecting.remove(&token) {
             return;
         }
+        if let Some((topic, to)) = self.pruning.remove(&token) {
+            let peers = match output {
+                Some(Output::Records(peers)) => peers,
+                _ => Vec::new(),
+            };
+            return self.tell_pruned(now, (&topic, to), peers, out);
+        }
         match output {
-            Some(Output::Records { to, topic, peers }) => self.tell_pruned(now, (&topic, to), peers, out),
             Some(Output::Checked(Err(_))) => self.forged(now, token, out),
             Some(Output::Checked(Ok(validation))) => self.settled(now, token, validation, out),
             // A validator that panicked has said nothing.
-            Some(Output::Done) | None => self.settled(now, token, Validation::Ignore, out),
+            _ => self.settled(now, token, Validation::Ignore, out),
         }
     }
 
@@ -143,6 +157,8 @@ impl Machine {
             return;
         };
         self.counts.forged += 1;
+        self.promises
+            .unkept(now, &candidate.received.id, &candidate.senders);
         self.blame(now, &candidate, out);
     }
 

@@ -65,6 +65,13 @@ impl Outbox {
         self.links.insert(topic, link);
     }
 
+    /// The peer left a mesh by itself: that it came into it need not be said any more, and may not.
+    pub(super) fn take_back(&mut self, topic: &Topic) {
+        if self.links.get(topic) == Some(&Link::Graft) {
+            self.links.remove(topic);
+        }
+    }
+
     pub(super) fn iwant(&mut self, ids: impl IntoIterator<Item = MessageId>) {
         fill(&mut self.iwant, ids);
     }

@@ -18,6 +18,32 @@ impl Promises {
         self.by_id.entry(id).or_default().entry(peer).or_insert(due);
     }
 
+    /// A peer sent something of that id: the promise is neither kept nor broken until it was verified.
+    pub(super) fn brought(&mut self, id: &MessageId, peer: &PeerId) {
+        if let Some(due) = self.by_id.get_mut(id).and_then(|peers| peers.get_mut(peer)) {
+            *due = Instant(u64::MAX);
+        }
+    }
+
+    /// What a peer sent was dropped unseen: it did its part.
+    pub(super) fn released(&mut self, id: &MessageId, peer: &PeerId) {
+        if let Some(peers) = self.by_id.get_mut(id) {
+            peers.remove(peer);
+        }
+    }
+
+    /// What peers sent was not the message.
+    pub(super) fn unkept(&mut self, now: Instant, id: &MessageId, senders: &[PeerId]) {
+        let Some(peers) = self.by_id.get_mut(id) else {
+            return;
+        };
+        for sender in senders {
+            if let Some(due) = peers.get_mut(sender) {
+                *due = now;
+            }
+        }
+    }
+
     /// Somebody sent the message: nobody else can any more.
     pub(super) fn fulfilled(&mut self, id: &MessageId) {
         self.by_id.remove(id);
@@ -59,6 +85,21 @@ mod tests {
         assert!(promises.broken(Instant(4)).is_empty());
         assert_eq!(promises.broken(Instant(5)), [(a, 2)].into());
         assert_eq!(promises.broken(Instant(9)), [(b, 1)].into());
+        assert!(promises.by_id.is_empty());
+    }
+
+    #[test]
+    fn what_was_sent_is_judged_first() {
+        let (mut promises, a, b) = (Promises::default(), PeerId::random(), PeerId::random());
+        let id = MessageId::from(&b"1"[..]);
+        promises.add(id.clone(), a, Instant(5));
+        promises.add(id.clone(), b, Instant(5));
+        promises.brought(&id, &a);
+        promises.brought(&id, &b);
+        promises.released(&id, &b);
+        assert!(promises.broken(Instant(9)).is_empty());
+        promises.unkept(Instant(9), &id, &[a, b]);
+        assert_eq!(promises.broken(Instant(9)), [(a, 1)].into());
         assert!(promises.by_id.is_empty());
     }
 }

@@ -1,0 +1,201 @@
+//! One promise each.
+
+use crate::toy::{Job, MAX_FRAME, Node, PROTOCOL, frame, settled, stranger};
+use sinew_core::{Stream, code};
+use sinew_machine::{Effect, Failure, Input, StreamInput, Token};
+use sinew_runtime::{sleep, timeout};
+use std::{future::pending, time::Duration};
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_arrives_and_makes_room_for_the_next() {
+    let (a, b) = (Node::new().await, Node::new().await);
+    a.connect(&b).await;
+    let stream = a.open(b.peer()).await.expect("opens");
+    for n in 1..4 {
+        let frame = frame(b"hello");
+        a.order(vec![Effect::Send { stream, frame }]).await;
+        assert_eq!(a.count(&StreamInput::Writable { stream }), n);
+    }
+    assert_eq!(b.messages(), ["hello"; 3]);
+    assert_eq!(b.messages().len() + 1, b.streams().len(), "one stream was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_no_room_while_the_other_side_does_not_read() {
+    let node = Node::new().await;
+    let (host, stream) = stranger(&node).await;
+    let deaf = |stream: Stream| async move {
+        pending::<()>().await;
+        drop(stream);
+    };
+    host.set_stream_handler(PROTOCOL, deaf).expect("free");
+    let ours = node.open(host.peer_id()).await.expect("opens");
+    let frame = frame(&vec![0; MAX_FRAME]);
+    let send = Effect::Send { stream: ours, frame };
+    node.order(vec![send]).await;
+    assert_eq!(node.count(&StreamInput::Writable { stream: ours }), 0);
+    let code = code::stream::GARBAGE_COLLECTED;
+    node.order(vec![Effect::Reset { stream: ours, code }]).await;
+    assert_eq!(
+        node.count(&StreamInput::Closed { stream: ours }),
+        1,
+        "a reset does not wait for room"
+    );
+    drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_for_long_loses_the_stream() {
+    let node = Node::new().await;
+    let (host, _stream) = stranger(&node).await;
+    let deaf = |stream: Stream| async move {
+        pending::<()>().await;
+        drop(stream);
+    };
+    host.set_stream_handler(PROTOCOL, deaf).expect("free");
+    let ours = node.open(host.peer_id()).await.expect("opens");
+    let frame = frame(&vec![0; MAX_FRAME]);
+    let send = Effect::Send { stream: ours, frame };
+    node.order(vec![send]).await;
+    sleep(Duration::from_secs(29)).await;
+    assert_eq!(node.count(&StreamInput::Closed { stream: ours }), 0);
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(node.count(&StreamInput::Closed { stream: ours }), 1);
+    assert_eq!(node.host.peers(), [host.peer_id()], "not the connection");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_to_open_ends_once_whatever_comes_of_it() {
+    let (a, b) = (Node::new().await, Node::new().await);
+    assert_eq!(a.open(b.peer()).await, Err(Failure::Failed), "not connected");
+    let (host, _stream) = stranger(&a).await;
+    let unsupported = a.open(host.peer_id()).await;
+    assert_eq!(unsupported, Err(Failure::Unsupported));
+    a.connect(&b).await;
+    a.open(b.peer()).await.expect("opens");
+    let ends = a.streams();
+    let ends = ends.iter().filter(|input| match input {
+        StreamInput::Opened { token, .. } => token.is_some(),
+        StreamInput::OpenFailed { .. } => true,
+        _ => false,
+    });
+    assert_eq!(ends.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_frame_ends_its_stream_and_nothing_else() {
+    let node = Node::new().await;
+    let (_host, mut stream) = stranger(&node).await;
+    for bytes in [&b"first"[..], b"malformed", b"not heard"] {
+        stream.write_chunk(frame(bytes)).await.expect("is read");
+    }
+    stream.flush().await.expect("is read");
+    let code = timeout(Duration::from_secs(1), stream.reset_by_peer()).await;
+    assert_eq!(code, Ok(code::stream::PROTOCOL_VIOLATION));
+    settled().await;
+    let streams = node.streams();
+    let [
+        StreamInput::Opened { stream, .. },
+        StreamInput::Message { message, .. },
+        StreamInput::Closed { stream: closed },
+    ] = &streams[..]
+    else {
+        panic!("{streams:?}")
+    };
+    assert_eq!((stream, &message[..]), (closed, &b"first"[..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_ends_once_also_by_a_panic() {
+    let node = Node::new().await;
+    let run = |n, job| Effect::Run { token: Token(n), job };
+    node.order(vec![run(1, Job::Answer), run(2, Job::Panic), run(3, Job::Never)])
+        .await;
+    let happened = node.happened();
+    let mut ran: Vec<_> = happened
+        .iter()
+        .filter_map(|input| match input {
+            Input::Ran { token, output } => Some((token.0, *output)),
+            _ => None,
+        })
+        .collect();
+    ran.sort_unstable();
+    assert_eq!(ran, [(1, Some("answer")), (2, None)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loss_of_a_connection_is_told_and_another_serves_at_once() {
+    let (a, b) = (Node::new().await, Node::new().await);
+    a.connect(&b).await;
+    let first = a.open(b.peer()).await.expect("opens");
+    a.host.disconnect(&b.peer());
+    settled().await;
+    assert_eq!(a.count(&StreamInput::Closed { stream: first }), 1);
+    let gone = a.happened();
+    let gone = gone
+        .iter()
+        .filter(|input| matches!(input, Input::Peer(state) if !state.connected));
+    assert_eq!(gone.count(), 1);
+    a.connect(&b).await;
+    let second = a.open(b.peer()).await.expect("opens");
+    assert!(second > first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_answered_though_frames_never_end() {
+    const FRAMES: usize = 10_000;
+    let node = Node::new().await;
+    let mut strangers = Vec::new();
+    for _ in 0..4 {
+        strangers.push(stranger(&node).await);
+    }
+    let flood = async {
+        let many: Vec<u8> = (0..FRAMES).flat_map(|_| frame(b"x")).collect();
+        let writes = strangers.iter_mut().map(|(_, stream)| {
+            let many = many.clone();
+            async move { stream.write_all(&many).await.expect("is read") }
+        });
+        futures_util::future::join_all(writes).await;
+    };
+    let calls = async {
+        let mut before = 0;
+        for _ in 0..20 {
+            let after = node.caller.call(Vec::new()).await.expect("runs");
+            assert!(
+                after - before < FRAMES,
+                "{after} after {before}: not when all is over"
+            );
+            before = after;
+        }
+    };
+    tokio::join!(flood, calls);
+    settled().await;
+    assert_eq!(node.messages().len(), 4 * FRAMES, "and no frame is lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_waiting_for_an_answer_leaves_nothing_behind() {
+    let node = Node::new().await;
+    for _ in 0..300 {
+        let call = node.caller.call(Vec::new());
+        assert!(timeout(Duration::ZERO, call).await.is_err());
+    }
+    assert!(node.caller.call(Vec::new()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_in_the_middle_of_everything_leaves_no_task() {
+    let (a, b) = (Node::that_talks().await, Node::that_talks().await);
+    a.connect(&b).await;
+    let (host, stream) = stranger(&a).await;
+    let token = Token(1);
+    let job = Job::Never;
+    a.order(vec![Effect::Run { token, job }]).await;
+    let within = Duration::from_secs(5);
+    tokio::join!(a.host.shutdown(within), b.host.shutdown(within));
+    host.shutdown(within).await;
+    drop(stream);
+    assert!(a.caller.call(Vec::new()).await.is_err());
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks, 0);
+}
