@@ -239,7 +239,7 @@ impl<M: Subject> World<M> {
                 Effect::Reset { stream, .. } => assert!(self.streams.contains_key(&stream)),
                 Effect::Run { token, job } => self.running.push((token, job)),
                 Effect::Return { .. } => answered += 1,
-                Effect::Emit(_) => {}
+                Effect::Keep { .. } | Effect::Emit(_) => {}
             }
         }
         assert_eq!(answered, owed);

@@ -96,7 +96,7 @@ impl Rig {
                     Effect::Run { token, job } => self.jobs.push((token, job)),
                     Effect::Return { reply: said, .. } => reply = Some(said),
                     Effect::Reset { stream, .. } => self.resets.push(stream),
-                    Effect::Open { .. } | Effect::Emit(_) => {}
+                    Effect::Open { .. } | Effect::Keep { .. } | Effect::Emit(_) => {}
                 }
             }
         }
