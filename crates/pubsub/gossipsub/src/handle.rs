@@ -1,6 +1,6 @@
 //! The handle: following topics, publishing, and looking at peers.
 
-use crate::{Command, Config, Counts, Machine, Reply};
+use crate::{Command, Config, Counts, Machine, Reply, ScoreReport};
 use bytes::Bytes;
 use sinew_core::{Host, PeerId};
 use sinew_floodsub::{
@@ -129,6 +129,18 @@ impl Gossipsub {
     pub async fn judge(&self, peer: PeerId, value: f64) -> bool {
         let judged = self.caller.call(Command::Judge(peer, value)).await;
         matches!(judged, Ok(Reply::Judged(true)))
+    }
+
+    /// The scores of the connected peers by what they are made of, in order; nothing unless
+    /// [`Params::score`](crate::Params) is set.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn score_reports(&self) -> Vec<(PeerId, ScoreReport)> {
+        match self.caller.call(Command::ScoreReports).await {
+            Ok(Reply::ScoreReports(reports)) => reports,
+            _ => Vec::new(),
+        }
     }
 
     /// Takes nothing from a peer from now on, nor what it wrote and others bring; or does again.

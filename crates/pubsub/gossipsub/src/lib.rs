@@ -40,7 +40,7 @@ mod handle;
 #[cfg(feature = "service")]
 mod service;
 
-pub use machine::{Command, Counts, Job, MAX_QUEUED, Machine, Output, Reply};
+pub use machine::{Command, Counts, Job, MAX_QUEUED, Machine, Output, Reply, ScoreReport, TopicReport};
 pub use params::{Mesh, Params, ParamsError, TopicParams};
 pub use score_params::{ScoreParams, Thresholds, TopicScore};
 pub use sinew_floodsub::{

@@ -6,6 +6,7 @@
 
 mod cache;
 mod control;
+mod counts;
 mod heartbeat;
 mod mesh;
 mod messages;
@@ -14,7 +15,9 @@ mod peer;
 mod promises;
 mod score;
 
+pub use counts::Counts;
 pub use outbox::MAX_QUEUED;
+pub use score::{ScoreReport, TopicReport};
 
 use crate::{Params, Thresholds};
 use cache::Cache;
@@ -77,6 +80,8 @@ pub enum Command {
     Mesh(Topic),
     /// What are the scores of the peers that are connected?
     Scores,
+    /// What are they made of?
+    ScoreReports,
     /// P5 of a peer is this from now on.
     Judge(PeerId, f64),
     /// Take nothing from a peer, nor what it wrote, from now on; or do again.
@@ -98,6 +103,8 @@ pub enum Reply {
     Peers(Vec<PeerId>),
     /// To [`Command::Scores`].
     Scores(Vec<(PeerId, f64)>),
+    /// To [`Command::ScoreReports`]: of those that are judged.
+    ScoreReports(Vec<(PeerId, ScoreReport)>),
     /// To [`Command::Counts`].
     Counts(Counts),
 }
@@ -136,42 +143,6 @@ pub enum Output {
         /// The peers, with their records where those are known.
         peers: Vec<OtherPeer>,
     },
-}
-
-/// What was counted since the beginning.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Messages that were accepted.
-    pub accepted: u64,
-    /// Copies of messages that were known already.
-    pub duplicates: u64,
-    /// Messages of topics that are not ours, too long, or against the signature policy.
-    pub unwanted: u64,
-    /// Messages whose signature was none.
-    pub forged: u64,
-    /// Messages that the application ignored, or did not validate in time.
-    pub ignored: u64,
-    /// Messages that the application rejected.
-    pub rejected: u64,
-    /// Messages that were dropped because too many wait to be validated.
-    pub dropped: u64,
-    /// Messages that were not sent because too much waits for a peer.
-    pub unsent: u64,
-    /// Messages that were not sent because a peer did not want them, though they waited already.
-    pub withdrawn: u64,
-    /// RPCs of peers with too bad a score.
-    pub graylisted: u64,
-    /// Streams that were reset because their peer sent too much in vain.
-    pub floods: u64,
-    /// Peers that came into a mesh, by our wish or by theirs.
-    pub grafts: u64,
-    /// Peers that left a mesh, by our wish or by theirs.
-    pub prunes: u64,
-    /// Messages that were announced and did not come in time.
-    pub broken_promises: u64,
-    /// Messages of the test extension that came.
-    pub test_extensions: u64,
 }
 
 type Effects = EffectsOf<Machine>;
@@ -280,6 +251,11 @@ impl Machine {
             Command::Scores => {
                 let peers = self.links.iter().map(|(peer, _)| *peer);
                 Reply::Scores(peers.map(|peer| (peer, self.scores.of(&peer))).collect())
+            }
+            Command::ScoreReports => {
+                let peers = self.links.iter();
+                let reports = peers.filter_map(|(peer, _)| Some((*peer, self.scores.report(peer)?)));
+                Reply::ScoreReports(reports.collect())
             }
             Command::Judge(peer, value) => Reply::Judged(self.scores.set_app(&peer, value)),
             Command::Block(peer, on) => {
@@ -419,11 +395,19 @@ impl Machine {
 
     /// Writes what waits for a peer, if its stream takes it.
     fn write(&mut self, now: Instant, id: &PeerId, out: &mut Effects) {
-        if self.links.is_writable(id)
-            && let Some(peer) = self.links.get_mut(id)
-            && let Some(frame) = peer.outbox.next(now, |topic| self.mesh.contains_key(topic))
-        {
+        let is_writable = self.links.is_writable(id);
+        let Some(peer) = self.links.get_mut(id) else {
+            return;
+        };
+        let is_ours = |topic: &Topic| self.mesh.contains_key(topic);
+        let frame = is_writable.then(|| peer.outbox.next(now, is_ours)).flatten();
+        let lost = peer.outbox.take_lost();
+        if let Some(frame) = frame {
             self.links.send(id, frame, out);
+        }
+        if !lost.is_empty() {
+            self.counts.unsent += lost.len() as u64;
+            self.scores.was_slow(id, lost.len());
         }
     }
 

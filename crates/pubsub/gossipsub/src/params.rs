@@ -237,3 +237,11 @@ impl Params {
         self.topics.get(topic)?.score.as_ref()
     }
 }
+
+/// The first that is not sound is out of its range.
+pub(crate) fn first(checks: &[(&'static str, bool)]) -> Result<(), ParamsError> {
+    match checks.iter().find(|(_, sound)| !sound) {
+        Some((name, _)) => Err(ParamsError::Range(name)),
+        None => Ok(()),
+    }
+}

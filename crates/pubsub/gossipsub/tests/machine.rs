@@ -1,6 +1,9 @@
 //! The machine by itself: inputs and the effects that they have.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+#[path = "machine/guards.rs"]
+mod guards;
+
 use sinew_floodsub::{Control, Extensions, IHave, OtherPeer, Prune, Rpc, SubOpts};
 use sinew_gossipsub::{
     Command, Counts, Job, Machine, Mesh, Message, MessageId, Output, Params, Reply, ScoreParams,
@@ -48,6 +51,8 @@ struct Rig {
     said: BTreeMap<PeerId, Vec<Rpc>>,
     jobs: Vec<(Token, Job)>,
     resets: Vec<StreamKey>,
+    /// A peer that takes one frame and no more.
+    stuck: Option<u8>,
 }
 
 impl Rig {
@@ -63,6 +68,7 @@ impl Rig {
             said: BTreeMap::new(),
             jobs: Vec::new(),
             resets: Vec::new(),
+            stuck: None,
         }
     }
 
@@ -91,7 +97,9 @@ impl Rig {
                         let (_, prefix) = varint::decode(&frame).unwrap().unwrap();
                         let rpc = Rpc::decode(&frame.slice(prefix..)).unwrap();
                         self.said.entry(peer(n)).or_default().push(rpc);
-                        inputs.push(Input::Stream(StreamInput::Writable { stream }));
+                        if self.stuck != Some(n) {
+                            inputs.push(Input::Stream(StreamInput::Writable { stream }));
+                        }
                     }
                     Effect::Run { token, job } => self.jobs.push((token, job)),
                     Effect::Return { reply: said, .. } => reply = Some(said),

@@ -91,13 +91,9 @@ impl Machine {
             }
             let expires = now + self.params.forward_expiry;
             let frame = message.rpc();
-            if !peer
-                .outbox
+            peer.outbox
                 .forwarded
-                .push(now, message_id.clone(), frame, expires)
-            {
-                self.counts.unsent += 1;
-            }
+                .push(now, message_id.clone(), frame, expires);
         }
     }
 

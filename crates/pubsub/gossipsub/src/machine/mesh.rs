@@ -42,8 +42,7 @@ impl Machine {
         let mesh = self.mesh.remove(topic).unwrap_or_default();
         let backoff = self.params.unsubscribe_backoff;
         for peer in mesh {
-            self.counts.prunes += 1;
-            self.scores.pruned(&peer, topic);
+            self.pruned(topic, &peer);
             self.set_backoff(now, topic, peer, backoff);
             if let Some(state) = self.links.get_mut(&peer) {
                 let backoff = (state.version >= Some(super::Version::V11)).then_some(backoff.as_secs());
@@ -72,9 +71,14 @@ impl Machine {
     /// Takes a peer out of a mesh, if it is in it.
     pub(super) fn remove(&mut self, topic: &Topic, id: &PeerId) {
         if self.mesh.get_mut(topic).is_some_and(|mesh| mesh.remove(id)) {
-            self.counts.prunes += 1;
-            self.scores.pruned(id, topic);
+            self.pruned(topic, id);
         }
+    }
+
+    /// Takes note that a peer is in a mesh no more.
+    fn pruned(&mut self, topic: &Topic, id: &PeerId) {
+        self.counts.prunes += 1;
+        self.scores.pruned(id, topic);
     }
 
     /// Whether a peer that is not in the mesh may be asked to come.

@@ -230,12 +230,8 @@ impl Machine {
                 (&mut peer.outbox.forwarded, self.params.forward_expiry)
             };
             let frame = frame.get_or_insert_with(|| message.rpc()).clone();
-            if lane.push(now, id.clone(), frame, now + wait) {
-                sent += 1;
-                self.write(now, to, out);
-            } else {
-                self.counts.unsent += 1;
-            }
+            sent += usize::from(lane.push(now, id.clone(), frame, now + wait));
+            self.write(now, to, out);
         }
         sent
     }

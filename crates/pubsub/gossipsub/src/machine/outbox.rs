@@ -50,6 +50,8 @@ pub(super) enum Link {
 pub(super) struct Lane {
     queue: VecDeque<Queued>,
     bytes: usize,
+    /// The frames for which there was no room, or which were not taken in time, until somebody asks.
+    lost: Vec<Bytes>,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,13 @@ impl Outbox {
             .or_else(|| self.own.pop(now))
             .or_else(|| self.forwarded.pop(now))
             .or_else(|| self.gossip())
+    }
+
+    /// Takes out the messages for which there was no room, or which were not taken in time.
+    pub(super) fn take_lost(&mut self) -> Vec<Bytes> {
+        let mut lost = std::mem::take(&mut self.own.lost);
+        lost.append(&mut self.forwarded.lost);
+        lost
     }
 
     fn control(&mut self, is_ours: impl Fn(&Topic) -> bool) -> Option<Bytes> {
@@ -173,6 +182,7 @@ impl Lane {
         self.expire(now);
         let cost = frame.len() + OVERHEAD;
         if self.bytes + cost > MAX_QUEUED {
+            self.lost.push(frame);
             return false;
         }
         self.bytes += cost;
@@ -201,9 +211,12 @@ impl Lane {
 
     /// Drops what is of no use any more. All of a lane wait equally long.
     fn expire(&mut self, now: Instant) {
-        while let Some(queued) = self.queue.front().filter(|queued| queued.expires <= now) {
+        let is_old = |queued: &Queued| queued.expires <= now;
+        while self.queue.front().is_some_and(is_old)
+            && let Some(queued) = self.queue.pop_front()
+        {
             self.bytes -= queued.frame.len() + OVERHEAD;
-            self.queue.pop_front();
+            self.lost.push(queued.frame);
         }
     }
 }
@@ -297,5 +310,7 @@ mod tests {
         assert_eq!((lane.remove(&id(2)), lane.remove(&id(2))), (1, 0));
         assert_eq!(lane.pop(Instant(8)), Some(Bytes::new()));
         assert_eq!((lane.pop(Instant(8)), lane.bytes), (None, 0));
+        let lost: Vec<_> = lane.lost.iter().map(Bytes::len).collect();
+        assert_eq!(lost, [0, frame.len()], "what a peer does not want is not lost");
     }
 }

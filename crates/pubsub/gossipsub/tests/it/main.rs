@@ -1,4 +1,5 @@
 //! Gossipsub on hosts over the memory transport, with a paused clock.
 
 mod hosts;
+mod insight;
 mod rig;

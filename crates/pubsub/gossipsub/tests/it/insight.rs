@@ -1,0 +1,25 @@
+//! What a node tells of itself: scores.
+
+use crate::rig::Node;
+use sinew_gossipsub::{Config, Params, ScoreParams};
+
+/// Two nodes in each other's mesh.
+async fn pair(config: Config) -> (Node<sinew_gossipsub::Gossipsub>, Node<sinew_gossipsub::Gossipsub>) {
+    let (a, b) = (Node::with(config).await, Node::new().await);
+    a.connect(&b).await;
+    (a, b)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_score_is_told_in_parts() {
+    let mut params = Params::default();
+    params.score = Some(ScoreParams::default());
+    let (a, b) = pair(Config::default().params(params).expect("sound")).await;
+    let (_here, _there) = (a.subscribe(), b.subscribe());
+    a.neighbours(1).await;
+    assert!(a.pubsub.judge(b.peer(), 2.0).await);
+    let reports = a.pubsub.score_reports().await;
+    assert_eq!((reports[0].0, reports[0].1.app), (b.peer(), 20.0));
+    assert_eq!(a.pubsub.scores().await, [(b.peer(), reports[0].1.total())]);
+    assert!(b.pubsub.score_reports().await.is_empty());
+}
