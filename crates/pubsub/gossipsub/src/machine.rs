@@ -60,8 +60,8 @@ pub struct Machine {
     scores: Scores,
     blocked: BTreeSet<PeerId>,
     connecting: BTreeSet<Token>,
-    /// The first is due at once.
-    next_heartbeat: Instant,
+    /// `None` while there is nothing to look after.
+    next_heartbeat: Option<Instant>,
     ticks: u64,
     next_token: u64,
     counts: Counts,
@@ -156,6 +156,10 @@ impl PeerMachine for Machine {
     type Output = Output;
 
     fn handle(&mut self, now: Instant, input: InputOf<Self>, out: &mut Effects) {
+        // A peer that speaks nothing is no reason to begin with heartbeats.
+        if !matches!(input, Input::Peer(_) | Input::Timeout) {
+            self.next_heartbeat.get_or_insert(now);
+        }
         match input {
             Input::Timeout => self.links.retry(now, out),
             Input::Call { call, command } => self.call(now, call, command, out),
@@ -174,12 +178,8 @@ impl PeerMachine for Machine {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let heartbeat = self.next_heartbeat;
-        Some(
-            self.links
-                .deadline()
-                .map_or(heartbeat, |deadline| deadline.min(heartbeat)),
-        )
+        let deadlines = [self.links.deadline(), self.next_heartbeat];
+        deadlines.into_iter().flatten().min()
     }
 }
 
@@ -217,7 +217,8 @@ impl Machine {
             scores: Scores::new(params.clone()),
             blocked: BTreeSet::new(),
             connecting: BTreeSet::new(),
-            next_heartbeat: Instant::ZERO,
+            // Explicit peers are dialled at once.
+            next_heartbeat: (!params.explicit.is_empty()).then_some(Instant::ZERO),
             ticks: 0,
             next_token: 0,
             counts: Counts::default(),
@@ -339,7 +340,7 @@ impl Machine {
         if version >= Version::V13 && ours.test_extension {
             peer.outbox.extensions = Some(ours);
         }
-        self.scores.connected(id, &peer.ips);
+        self.scores.connected(now, id, &peer.ips);
         self.meet_extensions(id);
         self.write(now, &id, out);
     }

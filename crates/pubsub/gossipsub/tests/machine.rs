@@ -1,6 +1,8 @@
 //! The machine by itself: inputs and the effects that they have.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+#[path = "machine/duties.rs"]
+mod duties;
 #[path = "machine/guards.rs"]
 mod guards;
 

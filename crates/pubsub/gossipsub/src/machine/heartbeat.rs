@@ -14,11 +14,11 @@ const SWEEP: u64 = 15;
 impl Machine {
     /// Does what is due.
     pub(super) fn beat(&mut self, now: Instant, out: &mut Effects) {
-        if self.next_heartbeat > now {
+        if self.next_heartbeat.is_none_or(|due| due > now) {
             return;
         }
         // Those that were missed are not made up for.
-        self.next_heartbeat = now + self.params.heartbeat;
+        self.next_heartbeat = Some(now + self.params.heartbeat);
         self.scores.decay(now);
         self.ticks += 1;
         self.forget(now);
@@ -33,6 +33,21 @@ impl Machine {
         self.maintain_fanouts(now);
         self.cache.shift();
         self.write_all(now, out);
+        if self.is_idle() {
+            self.next_heartbeat = None;
+            self.scores.rest();
+        }
+    }
+
+    /// Whether there is nobody to look after, and nothing that is to be forgotten soon.
+    fn is_idle(&self) -> bool {
+        let mut peers = self.links.iter().map(|(_, peer)| peer);
+        let is_alone = peers.all(|peer| peer.version.is_none() && peer.extensions.is_none());
+        is_alone
+            && self.params.explicit.is_empty()
+            && self.fanout.is_empty()
+            && self.cache.is_empty()
+            && self.promises.is_empty()
     }
 
     fn forget(&mut self, now: Instant) {

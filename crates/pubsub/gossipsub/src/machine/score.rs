@@ -86,10 +86,11 @@ impl Scores {
     }
 
     /// A peer takes frames from now on.
-    pub(super) fn connected(&mut self, peer: PeerId, ips: &[IpAddr]) {
+    pub(super) fn connected(&mut self, now: Instant, peer: PeerId, ips: &[IpAddr]) {
         if self.params.score.is_none() {
             return;
         }
+        self.forget_expired(now);
         let stats = self.peers.entry(peer).or_default();
         self.retained.remove(&(stats.expires, peer));
         stats.connected = true;
@@ -134,6 +135,12 @@ impl Scores {
         self.colocation.set(peer, &[]);
         if let Some(stats) = self.peers.remove(&peer) {
             self.retained.remove(&(stats.expires, peer));
+        }
+    }
+
+    fn forget_expired(&mut self, now: Instant) {
+        while let Some((_, peer)) = self.retained.first().filter(|(expires, _)| *expires <= now) {
+            self.forget(*peer);
         }
     }
 
@@ -201,9 +208,7 @@ impl Scores {
     pub(super) fn decay(&mut self, now: Instant) {
         let params = self.params.clone();
         let Some(global) = &params.score else { return };
-        while let Some((_, peer)) = self.retained.first().filter(|(expires, _)| *expires <= now) {
-            self.forget(*peer);
-        }
+        self.forget_expired(now);
         if self.next_decay == Instant::ZERO {
             self.next_decay = now + global.decay_interval;
         }
@@ -214,6 +219,11 @@ impl Scores {
                 stats.decay(now, &params, global);
             }
         }
+    }
+
+    /// Nobody is here to decay: the next interval begins with who comes.
+    pub(super) fn rest(&mut self) {
+        self.next_decay = Instant::ZERO;
     }
 }
 

@@ -42,7 +42,7 @@ fn scores(change: impl FnOnce(&mut ScoreParams, &mut TopicScore)) -> (Scores, Pe
     params.topics.insert(topic(), scored);
     params.check().expect("sound");
     let (mut scores, peer) = (Scores::new(Arc::new(params)), PeerId::random());
-    scores.connected(peer, &[]);
+    scores.connected(at(0), peer, &[]);
     scores.decay(at(1));
     (scores, peer)
 }
@@ -130,7 +130,7 @@ fn peers_behind_one_address_are_too_many() {
     let ip = |text: &str| text.parse().expect("an address");
     scores.set_addrs(peer, &[ip("2001:db8::1")]);
     for (n, other) in (2..).zip(others) {
-        scores.connected(other, &[ip(&format!("2001:db8::{n}"))]);
+        scores.connected(at(1), other, &[ip(&format!("2001:db8::{n}"))]);
     }
     assert_eq!(scores.of(&peer), -4.0, "four in one /64");
     scores.set_addrs(others[0], &[ip("192.0.2.1")]);
@@ -164,12 +164,12 @@ fn a_bad_score_is_remembered_and_a_good_one_is_not() {
     scores.delivered_first(&peer, &topic());
     scores.disconnected(at(1), peer);
     assert!(scores.peers.is_empty() && scores.retained.is_empty());
-    scores.connected(peer, &[]);
+    scores.connected(at(1), peer, &[]);
     (0..2).for_each(|_| scores.delivered_invalid(&peer, &topic()));
     scores.disconnected(at(1), peer);
     scores.decay(at(10));
     assert_eq!(scores.of(&peer), -4.0, "nothing fades meanwhile");
-    scores.connected(peer, &[]);
+    scores.connected(at(10), peer, &[]);
     scores.disconnected(at(10), peer);
     scores.decay(at(19));
     assert_eq!(scores.of(&peer), -4.0);
@@ -180,7 +180,7 @@ fn a_bad_score_is_remembered_and_a_good_one_is_not() {
 #[test]
 fn nobody_is_judged_unless_that_is_wanted() {
     let (mut scores, peer) = (Scores::new(Arc::new(Params::default())), PeerId::random());
-    scores.connected(peer, &[]);
+    scores.connected(at(0), peer, &[]);
     scores.penalise(&peer, 9);
     scores.delivered_invalid(&peer, &topic());
     assert_eq!((scores.of(&peer), scores.peers.len()), (0.0, 0));
@@ -203,6 +203,34 @@ fn a_peer_that_takes_nothing_in_time_loses_a_little_for_each_message() {
 }
 
 #[test]
+fn an_old_score_is_forgotten_though_nothing_happened_meanwhile() {
+    let (mut scores, peer) = scores(|global, _| {
+        global.behaviour_weight = -1.0;
+        global.retain = Duration::from_secs(10);
+    });
+    scores.penalise(&peer, 2);
+    scores.disconnected(at(1), peer);
+    scores.connected(at(10), peer, &[]);
+    assert_eq!(scores.of(&peer), -4.0);
+    scores.disconnected(at(10), peer);
+    scores.connected(at(20), peer, &[]);
+    assert_eq!(scores.of(&peer), 0.0);
+}
+
+#[test]
+fn who_comes_after_a_rest_is_not_forgiven_for_it() {
+    let (mut scores, peer) = scores(|global, _| global.behaviour_weight = -1.0);
+    scores.penalise(&peer, 2);
+    scores.disconnected(at(1), peer);
+    scores.rest();
+    scores.connected(at(100), peer, &[]);
+    scores.decay(at(100));
+    assert_eq!(scores.of(&peer), -4.0);
+    scores.decay(at(101));
+    assert_eq!(scores.of(&peer), -1.0);
+}
+
+#[test]
 fn a_report_adds_up_to_the_score() {
     let (mut scores, peer) = scores(|global, topic| {
         global.topic_cap = 1.0;
@@ -216,7 +244,7 @@ fn a_report_adds_up_to_the_score() {
         topic.invalid_message_deliveries_weight = -1.0;
     });
     let ip = "192.0.2.1".parse().expect("an address");
-    scores.connected(PeerId::random(), &[ip]);
+    scores.connected(at(1), PeerId::random(), &[ip]);
     scores.set_addrs(peer, &[ip]);
     scores.delivered_first(&peer, &topic());
     (0..2).for_each(|_| scores.delivered_first(&peer, &topic()));
