@@ -13,6 +13,7 @@ mod messages;
 mod outbox;
 mod peer;
 mod promises;
+mod roles;
 mod score;
 
 pub use counts::Counts;
@@ -23,6 +24,7 @@ use crate::{Params, Thresholds};
 use cache::Cache;
 use peer::{Peer, Version};
 use promises::Promises;
+use roles::Roles;
 use score::Scores;
 use sinew_floodsub::{
     Checks, Followers, LinkEvent, Links, MAX_TOPICS, Message, MessageIdFn, News, OtherPeer, Received, Rpc,
@@ -58,6 +60,7 @@ pub struct Machine {
     cache: Cache,
     promises: Promises,
     scores: Scores,
+    roles: Roles,
     blocked: BTreeSet<PeerId>,
     connecting: BTreeSet<Token>,
     /// `None` while there is nothing to look after.
@@ -171,6 +174,7 @@ impl PeerMachine for Machine {
             Input::Ran { token, output } => self.ran(now, token, output, out),
         }
         self.beat(now, out);
+        self.roles.tell(out);
         while let Some((token, received)) = self.checks.start() {
             let job = Job::Check(received);
             out.push(Effect::Run { token, job });
@@ -215,6 +219,7 @@ impl Machine {
             cache: Cache::new(params.history_length, params.max_history_bytes),
             promises: Promises::default(),
             scores: Scores::new(params.clone()),
+            roles: Roles::default(),
             blocked: BTreeSet::new(),
             connecting: BTreeSet::new(),
             // Explicit peers are dialled at once.
@@ -341,6 +346,7 @@ impl Machine {
             peer.outbox.extensions = Some(ours);
         }
         self.scores.connected(now, id, &peer.ips);
+        self.roles.connected(id, self.params.explicit.contains(&id));
         self.meet_extensions(id);
         self.write(now, &id, out);
     }
@@ -360,6 +366,7 @@ impl Machine {
             fanout.peers.remove(&id);
         }
         self.scores.disconnected(now, id);
+        self.roles.disconnected(id);
     }
 
     /// What a peer said is void.

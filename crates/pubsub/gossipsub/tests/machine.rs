@@ -13,7 +13,8 @@ use sinew_gossipsub::{
 };
 use sinew_identity::{Keypair, PeerId};
 use sinew_machine::{
-    CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput, StreamKey, Token,
+    CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput, StreamKey,
+    Token, Weight,
 };
 use sinew_wire::varint;
 use std::{
@@ -53,6 +54,7 @@ struct Rig {
     said: BTreeMap<PeerId, Vec<Rpc>>,
     jobs: Vec<(Token, Job)>,
     resets: Vec<StreamKey>,
+    keeps: Vec<(PeerId, &'static str, Weight)>,
     /// A peer that takes one frame and no more.
     stuck: Option<u8>,
 }
@@ -70,6 +72,7 @@ impl Rig {
             said: BTreeMap::new(),
             jobs: Vec::new(),
             resets: Vec::new(),
+            keeps: Vec::new(),
             stuck: None,
         }
     }
@@ -106,7 +109,8 @@ impl Rig {
                     Effect::Run { token, job } => self.jobs.push((token, job)),
                     Effect::Return { reply: said, .. } => reply = Some(said),
                     Effect::Reset { stream, .. } => self.resets.push(stream),
-                    Effect::Open { .. } | Effect::Keep { .. } | Effect::Emit(_) => {}
+                    Effect::Keep { peer, tag, weight } => self.keeps.push((peer, tag, weight)),
+                    Effect::Open { .. } | Effect::Emit(_) => {}
                 }
             }
         }

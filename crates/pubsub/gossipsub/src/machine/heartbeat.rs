@@ -20,6 +20,7 @@ impl Machine {
         // Those that were missed are not made up for.
         self.next_heartbeat = Some(now + self.params.heartbeat);
         self.scores.decay(now);
+        self.roles.decay(now);
         self.ticks += 1;
         self.forget(now);
         if self.ticks % self.params.explicit_ticks == 1 % self.params.explicit_ticks {

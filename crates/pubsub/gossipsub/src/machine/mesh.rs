@@ -65,6 +65,7 @@ impl Machine {
         if self.mesh.get_mut(topic).is_some_and(|mesh| mesh.insert(id)) {
             self.counts.grafts += 1;
             self.scores.grafted(now, &id, topic);
+            self.roles.grafted(id);
         }
     }
 
@@ -79,6 +80,7 @@ impl Machine {
     fn pruned(&mut self, topic: &Topic, id: &PeerId) {
         self.counts.prunes += 1;
         self.scores.pruned(id, topic);
+        self.roles.pruned(*id);
     }
 
     /// Whether a peer that is not in the mesh may be asked to come.

@@ -181,6 +181,7 @@ impl Machine {
         self.counts.accepted += 1;
         let Candidate { received, senders } = candidate;
         let (id, message) = (&received.id, &received.message);
+        senders.iter().for_each(|peer| self.roles.delivered(*peer));
         let brought = senders.iter().copied().collect();
         self.seen.insert(now, id.clone(), Fate::Accepted(now, brought));
         if let Some(peer) = self.links.get_mut(&received.peer) {

@@ -1,13 +1,32 @@
-//! What a node tells of itself: scores.
+//! What a node tells of itself: tags, scores.
 
-use crate::rig::Node;
+use crate::rig::{Node, message};
 use sinew_gossipsub::{Config, Params, ScoreParams};
+use sinew_runtime::sleep;
+use std::time::Duration;
 
 /// Two nodes in each other's mesh.
 async fn pair(config: Config) -> (Node<sinew_gossipsub::Gossipsub>, Node<sinew_gossipsub::Gossipsub>) {
     let (a, b) = (Node::with(config).await, Node::new().await);
     a.connect(&b).await;
     (a, b)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connections_of_a_mesh_are_worth_more() {
+    let (a, b) = pair(Config::default()).await;
+    let (mut here, there) = (a.subscribe(), b.subscribe());
+    a.neighbours(1).await;
+    b.neighbours(1).await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(a.host.peer_worth(&b.peer()), 20);
+    b.publish(b"hello").await;
+    message(&mut here).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(a.host.peer_worth(&b.peer()), 21);
+    drop((here, there));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(a.host.peer_worth(&b.peer()), 1);
 }
 
 #[tokio::test(start_paused = true)]
