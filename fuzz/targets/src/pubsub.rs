@@ -5,7 +5,7 @@ use sinew_floodsub::{
     MAX_CONTROL, MAX_IDS, MAX_MESSAGES, MAX_PEERS, MAX_SUBSCRIPTIONS, Message, MessageId, OtherPeer,
     Received, Rpc, SignatureError, SignaturePolicy, Topic, Validation,
 };
-use sinew_gossipsub::{Params, ScoreParams, TopicParams, TopicScore};
+use sinew_gossipsub::{GaterParams, Params, ScoreParams, TopicParams, TopicScore};
 use sinew_identity::PeerId;
 use sinew_machine::{
     CallId, Effect, EffectsOf, Failure, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput,
@@ -111,6 +111,7 @@ impl Subject for sinew_gossipsub::Machine {
         let local = fixed_key().public().peer_id();
         let mut params = Params::default();
         params.score = Some(ScoreParams::default());
+        params.gater = Some(GaterParams::default());
         params.exchange_peers = true;
         params.test_extension = true;
         params.idontwant_threshold = 1;

@@ -24,11 +24,15 @@
 //! }
 //! ```
 //!
+//! Against hostile and slow peers there are scores ([`Params::score`]) and the peer gater of go-libp2p
+//! ([`Params::gater`]), each off unless set.
+//!
 //! Without the default feature `service` the crate is the machine: no clock, no entropy, no runtime.
 //!
 //! It deliberately does not look for peers beyond those that others tell it of, and keeps no message for longer than a few
 //! heartbeats.
 
+mod gater_params;
 mod machine;
 mod params;
 mod score_params;
@@ -40,6 +44,7 @@ mod handle;
 #[cfg(feature = "service")]
 mod service;
 
+pub use gater_params::GaterParams;
 pub use machine::{Command, Counts, Job, MAX_QUEUED, Machine, Output, Reply, ScoreReport, TopicReport};
 pub use params::{Mesh, Params, ParamsError, TopicParams};
 pub use score_params::{ScoreParams, Thresholds, TopicScore};

@@ -7,6 +7,7 @@
 mod cache;
 mod control;
 mod counts;
+mod gater;
 mod heartbeat;
 mod mesh;
 mod messages;
@@ -22,6 +23,7 @@ pub use score::{ScoreReport, TopicReport};
 
 use crate::{Params, Thresholds};
 use cache::Cache;
+use gater::Gater;
 use peer::{Peer, Version};
 use promises::Promises;
 use roles::Roles;
@@ -60,6 +62,7 @@ pub struct Machine {
     cache: Cache,
     promises: Promises,
     scores: Scores,
+    gater: Gater,
     roles: Roles,
     blocked: BTreeSet<PeerId>,
     connecting: BTreeSet<Token>,
@@ -219,6 +222,7 @@ impl Machine {
             cache: Cache::new(params.history_length, params.max_history_bytes),
             promises: Promises::default(),
             scores: Scores::new(params.clone()),
+            gater: Gater::new(params.clone()),
             roles: Roles::default(),
             blocked: BTreeSet::new(),
             connecting: BTreeSet::new(),
@@ -346,6 +350,7 @@ impl Machine {
             peer.outbox.extensions = Some(ours);
         }
         self.scores.connected(now, id, &peer.ips);
+        self.gater.connected(id, &peer.ips);
         self.roles.connected(id, self.params.explicit.contains(&id));
         self.meet_extensions(id);
         self.write(now, &id, out);
@@ -366,6 +371,7 @@ impl Machine {
             fanout.peers.remove(&id);
         }
         self.scores.disconnected(now, id);
+        self.gater.disconnected(now, &id);
         self.roles.disconnected(id);
     }
 

@@ -1,6 +1,6 @@
 //! The numbers of gossipsub, by the names and with the defaults of the specification where it has them, else go-libp2p's.
 
-use crate::{ScoreParams, TopicScore};
+use crate::{GaterParams, ScoreParams, TopicScore};
 use sinew_floodsub::Topic;
 use sinew_identity::PeerId;
 use std::{
@@ -73,6 +73,8 @@ pub struct Params {
     pub test_extension: bool,
     /// How peers are judged; nothing is held against anybody unless set.
     pub score: Option<ScoreParams>,
+    /// How messages are dropped while more come than can be validated; all alike unless set.
+    pub gater: Option<GaterParams>,
 }
 
 /// How many peers a mesh has.
@@ -193,6 +195,7 @@ impl Default for Params {
             explicit_ticks: 300,
             test_extension: false,
             score: None,
+            gater: None,
         }
     }
 }
@@ -222,6 +225,7 @@ impl Params {
         if !(0.0..=1.0).contains(&self.gossip_factor) {
             return Err(ParamsError::Range("gossip_factor"));
         }
+        self.gater.iter().try_for_each(GaterParams::check)?;
         self.score.iter().try_for_each(ScoreParams::check)
     }
 

@@ -18,6 +18,8 @@ pub struct Counts {
     pub rejected: u64,
     /// Messages that were dropped because too many wait to be validated.
     pub dropped: u64,
+    /// Messages that were dropped by [`Params::gater`](crate::Params) while too many wait to be validated.
+    pub throttled: u64,
     /// Messages that were not sent because too much waits for a peer, it did not take them in time, or it is gone.
     pub unsent: u64,
     /// Messages that were not sent because a peer did not want them, though they waited already.

@@ -20,6 +20,7 @@ impl Machine {
         // Those that were missed are not made up for.
         self.next_heartbeat = Some(now + self.params.heartbeat);
         self.scores.decay(now);
+        self.gater.decay(now);
         self.roles.decay(now);
         self.ticks += 1;
         self.forget(now);
@@ -37,6 +38,7 @@ impl Machine {
         if self.is_idle() {
             self.next_heartbeat = None;
             self.scores.rest();
+            self.gater.rest();
         }
     }
 

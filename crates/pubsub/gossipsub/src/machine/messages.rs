@@ -38,8 +38,13 @@ impl Machine {
             self.counts.graylisted += 1;
             return;
         }
-        for message in std::mem::take(&mut rpc.publish) {
-            self.message(now, id, message, out);
+        let messages = std::mem::take(&mut rpc.publish);
+        if !is_explicit && !messages.is_empty() && self.gater.refuses(now, &id, &mut self.rng) {
+            self.counts.throttled += messages.len() as u64;
+        } else {
+            for message in messages {
+                self.message(now, id, message, out);
+            }
         }
         self.control(now, id, rpc.control, out);
         self.write(now, &id, out);
@@ -70,20 +75,37 @@ impl Machine {
         if is_long || self.policy.admit(&message).is_err() {
             self.counts.unwanted += 1;
             self.scores.delivered_invalid(&peer, &topic);
+            self.gater.rejected(&peer);
             return self.charge(now, peer, out);
         }
         if self.is_blocked(message.from()) {
             self.counts.unwanted += 1;
+            self.gater.rejected(&peer);
             return;
         }
         let id = (self.message_id)(&message);
         // What is known is known before its signature is looked at, and before it is copied. An echo of ours is no news
         // either, however late it comes.
         let is_ours = message.from() == Some(self.local.as_bytes());
-        if is_ours || self.is_duplicate(now, peer, &topic, (&id, &message)) {
+        if is_ours {
             self.counts.duplicates += 1;
             return;
         }
+        if self.is_duplicate(now, peer, &topic, (&id, &message)) {
+            self.counts.duplicates += 1;
+            self.gater.duplicate(&peer);
+            return;
+        }
+        self.validate(now, (peer, id, message), out);
+    }
+
+    /// A message is new: it is verified and judged when its turn comes.
+    fn validate(
+        &mut self,
+        now: Instant,
+        (peer, id, message): (PeerId, MessageId, Message),
+        out: &mut Effects,
+    ) {
         if message.signature().is_none() {
             // The id is what it says and cannot be another's: others need not send it.
             self.promises.fulfilled(&id);
@@ -91,8 +113,11 @@ impl Machine {
         }
         let token = self.token();
         let message = message.detached();
-        if !self.checks.add(token, Received { peer, id, message }) {
+        if self.checks.add(token, Received { peer, id, message }) {
+            self.gater.validates();
+        } else {
             self.counts.dropped += 1;
+            self.gater.throttles(now);
         }
     }
 
@@ -153,6 +178,7 @@ impl Machine {
         };
         for peer in &candidate.senders {
             self.scores.delivered_invalid(peer, &topic);
+            self.gater.rejected(peer);
             self.charge(now, *peer, out);
         }
     }
@@ -172,6 +198,7 @@ impl Machine {
             }
             Validation::Ignore => {
                 self.counts.ignored += 1;
+                self.gater.ignored(&candidate.received.peer);
                 self.seen.insert(now, id, Fate::Ignored);
             }
         }
@@ -189,6 +216,7 @@ impl Machine {
         }
         if let Ok(topic) = message.topic().parse::<Topic>() {
             self.scores.delivered_first(&received.peer, &topic);
+            self.gater.delivered(&received.peer, &topic);
             for peer in senders.iter().filter(|peer| **peer != received.peer) {
                 self.scores.delivered(peer, &topic);
             }

@@ -5,6 +5,7 @@ mod colocation;
 mod report;
 mod stats;
 
+pub(super) use colocation::subnet;
 pub use report::{ScoreReport, TopicReport};
 
 use crate::{Params, TopicScore};

@@ -1,6 +1,107 @@
 //! What keeps bad peers away.
 
-use super::{Command, Params, Reply, Rig, judged, message, peer};
+use super::{Command, MessageId, Output, Params, Reply, Rig, judged, message, peer};
+use sinew_floodsub::{Control, MAX_RUNNING, Rpc};
+use sinew_gossipsub::{GaterParams, ParamsError, ScoreParams, Validation};
+use sinew_machine::Input;
+use std::time::Duration;
+
+/// A machine with so much to validate that it has no room for more of the first peer, which sent ten messages that were none.
+fn overloaded() -> Rig {
+    let mut gater = GaterParams::default();
+    gater.threshold = 0.0005;
+    let mut params = Params::default();
+    params.gater = Some(gater);
+    let mut rig = Rig::among(2, params);
+    for n in 0..10 {
+        rig.message(0, &message(&format!("bad {n}")));
+    }
+    for (token, _) in std::mem::take(&mut rig.jobs) {
+        let output = Some(Output::Checked(Ok(Validation::Reject)));
+        rig.feed(Input::Ran { token, output });
+    }
+    for n in 0..MAX_RUNNING {
+        rig.message(0, &message(&format!("{n}")));
+    }
+    let before = rig.counts();
+    assert_eq!(
+        (rig.jobs.len(), before.throttled),
+        (MAX_RUNNING, 0),
+        "there is room"
+    );
+    let large = "x".repeat(1 << 20);
+    for n in 0..5 {
+        rig.message(0, &message(&format!("{n}{large}")));
+    }
+    assert!(rig.counts().dropped > 0);
+    rig
+}
+
+#[test]
+fn who_sent_much_in_vain_is_not_heard_while_there_is_too_much_to_validate() {
+    let mut rig = overloaded();
+    let before = rig.counts().throttled;
+    for n in 0..50 {
+        rig.message(0, &message(&format!("more {n}")));
+    }
+    let throttled = rig.counts().throttled - before;
+    assert!((45..=50).contains(&throttled), "{throttled}");
+    let ours = message("ours");
+    rig.publish(&ours);
+    rig.said.clear();
+    let rpc = Rpc {
+        publish: vec![message("one more")],
+        control: Control {
+            iwant: vec![MessageId::of(&ours)],
+            ..Control::default()
+        },
+        ..Rpc::default()
+    };
+    rig.say(0, rpc);
+    assert_eq!(rig.receivers(), [peer(0)].into(), "what is no message is heard");
+    let before = rig.counts().throttled;
+    for n in 0..50 {
+        rig.message(1, &message(&format!("honest {n}")));
+    }
+    assert_eq!(
+        rig.counts().throttled,
+        before,
+        "of the other nothing bad is known"
+    );
+}
+
+#[test]
+fn when_it_was_quiet_for_a_while_all_are_heard_again() {
+    let mut rig = overloaded();
+    rig.wait(61);
+    let before = rig.counts().throttled;
+    for n in 0..50 {
+        rig.message(0, &message(&format!("more {n}")));
+    }
+    assert_eq!(rig.counts().throttled, before);
+}
+
+#[test]
+fn numbers_of_a_gater_that_make_no_sense_are_refused() {
+    let changes: [fn(&mut GaterParams); 4] = [
+        |gater| gater.threshold = 0.0,
+        |gater| gater.source_decay = 1.0,
+        |gater| gater.ignore_weight = 0.5,
+        |gater| gater.decay_interval = Duration::ZERO,
+    ];
+    for change in changes {
+        let mut params = Params::default();
+        let mut gater = GaterParams::default();
+        change(&mut gater);
+        params.gater = Some(gater);
+        assert!(params.check().is_err(), "{params:?}");
+    }
+    let mut params = Params::default();
+    let mut score = ScoreParams::default();
+    score.slow_peer_weight = 1.0;
+    params.score = Some(score);
+    assert_eq!(params.check(), Err(ParamsError::Range("slow_peer_weight")));
+}
 
 #[test]
 fn what_a_peer_does_not_take_in_time_counts_against_it() {

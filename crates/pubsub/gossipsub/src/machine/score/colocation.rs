@@ -41,7 +41,7 @@ impl Colocation {
 }
 
 /// The /64 of an IPv6 address: whoever has one address in it has them all.
-fn subnet(ip: Ipv6Addr) -> Ipv6Addr {
+pub(crate) fn subnet(ip: Ipv6Addr) -> Ipv6Addr {
     Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64))
 }
 
