@@ -112,6 +112,7 @@ impl Subject for sinew_gossipsub::Machine {
         let mut params = Params::default();
         params.score = Some(ScoreParams::default());
         params.gater = Some(GaterParams::default());
+        params.max_authors = 2;
         params.exchange_peers = true;
         params.test_extension = true;
         params.idontwant_threshold = 1;

@@ -24,8 +24,8 @@
 //! }
 //! ```
 //!
-//! Against hostile and slow peers there are scores ([`Params::score`]) and the peer gater of go-libp2p
-//! ([`Params::gater`]), each off unless set.
+//! Against hostile and slow peers there are scores ([`Params::score`]), the peer gater of go-libp2p ([`Params::gater`]) and numbers
+//! of authors that only go up ([`Params::max_authors`]), each off unless set.
 //!
 //! Without the default feature `service` the crate is the machine: no clock, no entropy, no runtime.
 //!

@@ -4,6 +4,7 @@
 //! messages at each *heartbeat*, and ask for those that they lack. Who is in a mesh is looked at with each heartbeat, by
 //! numbers and by scores.
 
+mod authors;
 mod cache;
 mod control;
 mod counts;
@@ -22,6 +23,7 @@ pub use outbox::MAX_QUEUED;
 pub use score::{ScoreReport, TopicReport};
 
 use crate::{Params, Thresholds};
+use authors::Authors;
 use cache::Cache;
 use gater::Gater;
 use peer::{Peer, Version};
@@ -63,6 +65,7 @@ pub struct Machine {
     promises: Promises,
     scores: Scores,
     gater: Gater,
+    authors: Authors,
     roles: Roles,
     blocked: BTreeSet<PeerId>,
     connecting: BTreeSet<Token>,
@@ -223,6 +226,7 @@ impl Machine {
             promises: Promises::default(),
             scores: Scores::new(params.clone()),
             gater: Gater::new(params.clone()),
+            authors: Authors::new(params.max_authors),
             roles: Roles::default(),
             blocked: BTreeSet::new(),
             connecting: BTreeSet::new(),

@@ -71,6 +71,10 @@ pub struct Params {
     pub explicit_ticks: u64,
     /// Whether the test extension of gossipsub 1.3 is spoken: no.
     pub test_extension: bool,
+    /// Of how many authors the last number is known: a message whose number is not above it is ignored, so that an old one
+    /// cannot come back. Signed messages only. Nothing is checked if it is zero, as it is unless set: of two messages that
+    /// take different ways the later one may come first.
+    pub max_authors: usize,
     /// How peers are judged; nothing is held against anybody unless set.
     pub score: Option<ScoreParams>,
     /// How messages are dropped while more come than can be validated; all alike unless set.
@@ -194,6 +198,7 @@ impl Default for Params {
             explicit: BTreeSet::new(),
             explicit_ticks: 300,
             test_extension: false,
+            max_authors: 0,
             score: None,
             gater: None,
         }

@@ -14,6 +14,8 @@ pub struct Counts {
     pub forged: u64,
     /// Messages that the application ignored, or did not validate in time.
     pub ignored: u64,
+    /// Messages whose number was not above the last of their author.
+    pub old: u64,
     /// Messages that the application rejected.
     pub rejected: u64,
     /// Messages that were dropped because too many wait to be validated.

@@ -96,6 +96,12 @@ impl Machine {
             self.gater.duplicate(&peer);
             return;
         }
+        if self.authors.is_old(&message) {
+            self.counts.old += 1;
+            self.promises.fulfilled(&id);
+            self.gater.ignored(&peer);
+            return;
+        }
         self.validate(now, (peer, id, message), out);
     }
 
@@ -208,6 +214,7 @@ impl Machine {
         self.counts.accepted += 1;
         let Candidate { received, senders } = candidate;
         let (id, message) = (&received.id, &received.message);
+        self.authors.accepted(message);
         senders.iter().for_each(|peer| self.roles.delivered(*peer));
         let brought = senders.iter().copied().collect();
         self.seen.insert(now, id.clone(), Fate::Accepted(now, brought));

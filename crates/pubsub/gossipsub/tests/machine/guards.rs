@@ -1,8 +1,8 @@
-//! What keeps bad peers away.
+//! What keeps bad peers and old messages away.
 
-use super::{Command, MessageId, Output, Params, Reply, Rig, judged, message, peer};
+use super::{Command, Keypair, Message, MessageId, Output, Params, Reply, Rig, judged, message, peer, topic};
 use sinew_floodsub::{Control, MAX_RUNNING, Rpc};
-use sinew_gossipsub::{GaterParams, ParamsError, ScoreParams, Validation};
+use sinew_gossipsub::{GaterParams, ParamsError, ScoreParams, SignaturePolicy, Validation};
 use sinew_machine::Input;
 use std::time::Duration;
 
@@ -128,6 +128,71 @@ fn what_there_is_no_room_for_counts_against_a_peer() {
     }
     // One has left, three wait.
     assert_eq!((rig.counts().unsent, rig.score(0)), (2, -0.4));
+}
+
+fn signed(author: &Keypair, seqno: u64) -> Message {
+    Message::signed(author, seqno, &topic(), "x").unwrap()
+}
+
+/// How many of some messages are judged, each after the one before was accepted and is forgotten.
+fn judged_of(max_authors: usize, seqnos: &[u64]) -> (u64, u64) {
+    let mut params = Params::default();
+    params.max_authors = max_authors;
+    let mut rig = Rig::with(params, SignaturePolicy::StrictSign);
+    rig.follow(true);
+    rig.connect(0, 0, true);
+    let author = Keypair::generate();
+    for seqno in seqnos {
+        rig.message(0, &signed(&author, *seqno));
+        if !rig.jobs.is_empty() {
+            rig.accept();
+        }
+        rig.wait(121);
+    }
+    let counts = rig.counts();
+    (counts.accepted, counts.old)
+}
+
+#[test]
+fn an_old_message_does_not_come_back() {
+    let base = 1 << 60;
+    let seqnos = [base, base, base + 2, base + 1, base + 3];
+    assert_eq!(judged_of(10, &seqnos), (3, 2));
+    assert_eq!(judged_of(0, &seqnos), (5, 0), "unless it is set");
+}
+
+#[test]
+fn messages_that_are_verified_at_once_may_pass_each_other() {
+    let mut params = Params::default();
+    params.max_authors = 10;
+    let mut rig = Rig::with(params, SignaturePolicy::StrictSign);
+    rig.follow(true);
+    rig.connect(0, 0, true);
+    let author = Keypair::generate();
+    rig.message(0, &signed(&author, 1 << 60));
+    rig.message(0, &signed(&author, (1 << 60) + 1));
+    let jobs = std::mem::take(&mut rig.jobs);
+    for (token, _) in jobs.into_iter().rev() {
+        let output = Some(Output::Checked(Ok(Validation::Accept)));
+        rig.feed(Input::Ran { token, output });
+    }
+    assert_eq!((rig.counts().accepted, rig.counts().old), (2, 0));
+}
+
+#[test]
+fn a_forged_number_blocks_nobody() {
+    let mut params = Params::default();
+    params.max_authors = 10;
+    let mut rig = Rig::with(params, SignaturePolicy::StrictSign);
+    rig.follow(true);
+    rig.connect(0, 0, true);
+    let author = Keypair::generate();
+    rig.message(0, &signed(&author, u64::MAX));
+    let forged = sinew_gossipsub::SignatureError::Invalid(author.peer_id());
+    rig.settle(Output::Checked(Err(forged)));
+    rig.message(0, &signed(&author, 1 << 60));
+    rig.accept();
+    assert_eq!((rig.counts().accepted, rig.counts().old), (1, 0));
 }
 
 #[test]
