@@ -138,7 +138,7 @@ impl Subject for sinew_gossipsub::Machine {
             1 | 2 => Command::Publish(Message::anonymous(&topic(argument), vec![argument; 9])),
             3 => Command::Mesh(topic(argument)),
             4 => Command::Judge(peer(argument), f64::from(argument & 3) - 2.0),
-            5 => Command::Block(peer(argument), argument & 1 == 0),
+            5 => Command::Block(peer(argument), Duration::from_secs(u64::from(argument & 3))),
             6 => Command::Scores,
             _ => Command::Counts,
         }

@@ -7,7 +7,7 @@ use sinew_floodsub::{
     Author, PublishError, Published, SubscribeError, Subscription, Topic, Topics, Validator,
 };
 use sinew_runtime::Caller;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Follows topics and publishes. Cheap to clone.
 #[derive(Clone)]
@@ -148,8 +148,17 @@ impl Gossipsub {
     /// # Cancel safety
     /// Dropping the future may or may not undo it.
     pub async fn block(&self, peer: PeerId, on: bool) {
+        self.block_for(peer, if on { Duration::MAX } else { Duration::ZERO })
+            .await;
+    }
+
+    /// The same for a while, in place of what was said of the peer before.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may or may not undo it.
+    pub async fn block_for(&self, peer: PeerId, wait: Duration) {
         // A node that has ended takes nothing from anybody.
-        let _ = self.caller.call(Command::Block(peer, on)).await;
+        let _ = self.caller.call(Command::Block(peer, wait)).await;
     }
 
     /// What was counted since the node started; `None` if it has ended.

@@ -5,6 +5,7 @@
 //! numbers and by scores.
 
 mod authors;
+mod blocks;
 mod cache;
 mod control;
 mod counts;
@@ -42,6 +43,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
+    time::Duration,
 };
 
 /// The machine of gossipsub.
@@ -67,7 +69,8 @@ pub struct Machine {
     gater: Gater,
     authors: Authors,
     roles: Roles,
-    blocked: BTreeSet<PeerId>,
+    /// Until when nothing is taken of a peer.
+    blocked: BTreeMap<PeerId, Instant>,
     connecting: BTreeSet<Token>,
     /// `None` while there is nothing to look after.
     next_heartbeat: Option<Instant>,
@@ -93,8 +96,8 @@ pub enum Command {
     ScoreReports,
     /// P5 of a peer is this from now on.
     Judge(PeerId, f64),
-    /// Take nothing from a peer, nor what it wrote, from now on; or do again.
-    Block(PeerId, bool),
+    /// Take nothing from a peer, nor what it wrote, for so long from now on; zero takes that back.
+    Block(PeerId, Duration),
     /// What was counted?
     Counts,
 }
@@ -228,7 +231,7 @@ impl Machine {
             gater: Gater::new(params.clone()),
             authors: Authors::new(params.max_authors),
             roles: Roles::default(),
-            blocked: BTreeSet::new(),
+            blocked: BTreeMap::new(),
             connecting: BTreeSet::new(),
             // Explicit peers are dialled at once.
             next_heartbeat: (!params.explicit.is_empty()).then_some(Instant::ZERO),
@@ -272,8 +275,8 @@ impl Machine {
                 Reply::ScoreReports(reports.collect())
             }
             Command::Judge(peer, value) => Reply::Judged(self.scores.set_app(&peer, value)),
-            Command::Block(peer, on) => {
-                self.block(peer, on, out);
+            Command::Block(peer, wait) => {
+                self.block(now, peer, wait, out);
                 Reply::Done
             }
             Command::Counts => Reply::Counts(self.counts),
@@ -298,16 +301,6 @@ impl Machine {
             self.join(now, topic);
         }
         self.write_all(now, out);
-    }
-
-    fn block(&mut self, peer: PeerId, on: bool, out: &mut Effects) {
-        if !on {
-            self.blocked.remove(&peer);
-            return;
-        }
-        self.blocked.insert(peer);
-        self.links.silence(&peer, code::stream::PROTOCOL_VIOLATION, out);
-        self.void(peer, out);
     }
 
     fn peer(&mut self, now: Instant, state: PeerState, out: &mut Effects) {

@@ -959,14 +959,14 @@ fn a_blocked_peer_is_not_heard_and_not_quoted() {
     let author = Keypair::generate();
     rig.connect(0, V11, true);
     rig.connect(1, V11, true);
-    rig.call(Command::Block(peer(0), true));
-    rig.call(Command::Block(author.peer_id(), true));
+    rig.call(Command::Block(peer(0), Duration::MAX));
+    rig.call(Command::Block(author.peer_id(), Duration::MAX));
     assert_eq!(rig.resets, [inbound(0)]);
     assert!(!rig.mesh().contains(&peer(0)));
     let message = Message::signed(&author, 1 << 60, &topic(), "x").unwrap();
     rig.message(1, &message);
     assert!(rig.jobs.is_empty());
-    rig.call(Command::Block(author.peer_id(), false));
+    rig.call(Command::Block(author.peer_id(), Duration::ZERO));
     rig.message(1, &message);
     assert_eq!(rig.jobs.len(), 1);
 }

@@ -24,6 +24,7 @@ impl Machine {
         self.roles.decay(now);
         self.ticks += 1;
         self.forget(now);
+        self.unblock_over(now, out);
         if self.ticks % self.params.explicit_ticks == 1 % self.params.explicit_ticks {
             self.dial_explicit(out);
         }

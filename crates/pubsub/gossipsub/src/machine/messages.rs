@@ -25,7 +25,7 @@ struct Audience {
 impl Machine {
     /// Takes in what a peer says over its newest stream.
     pub(super) fn rpc(&mut self, now: Instant, id: PeerId, mut rpc: Rpc, out: &mut Effects) {
-        if self.blocked.contains(&id) {
+        if self.is_blocked(now, &id) {
             return self.charge(now, id, out);
         }
         for subscription in std::mem::take(&mut rpc.subscriptions) {
@@ -78,7 +78,7 @@ impl Machine {
             self.gater.rejected(&peer);
             return self.charge(now, peer, out);
         }
-        if self.is_blocked(message.from()) {
+        if self.is_by_blocked(now, &message) {
             self.counts.unwanted += 1;
             self.gater.rejected(&peer);
             return;
@@ -125,11 +125,6 @@ impl Machine {
             self.counts.dropped += 1;
             self.gater.throttles(now);
         }
-    }
-
-    fn is_blocked(&self, author: Option<&[u8]>) -> bool {
-        let author = author.and_then(|bytes| PeerId::from_bytes(bytes).ok());
-        author.is_some_and(|author| self.blocked.contains(&author))
     }
 
     fn is_duplicate(

@@ -1,6 +1,6 @@
 //! What a node tells of itself: tags, scores.
 
-use crate::rig::{Node, message};
+use crate::rig::{Node, is_silent, message, topic};
 use sinew_gossipsub::{Config, Params, ScoreParams};
 use sinew_runtime::sleep;
 use std::time::Duration;
@@ -41,4 +41,19 @@ async fn a_score_is_told_in_parts() {
     assert_eq!((reports[0].0, reports[0].1.app), (b.peer(), 20.0));
     assert_eq!(a.pubsub.scores().await, [(b.peer(), reports[0].1.total())]);
     assert!(b.pubsub.score_reports().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_is_blocked_for_a_while() {
+    let (a, b) = pair(Config::default()).await;
+    let (mut here, _there) = (a.subscribe(), b.subscribe());
+    a.neighbours(1).await;
+    b.neighbours(1).await;
+    a.pubsub.block_for(b.peer(), Duration::from_secs(60)).await;
+    b.publish(b"1").await;
+    assert!(is_silent(&mut here).await);
+    assert!(a.pubsub.peers(&topic()).await.is_empty());
+    a.neighbours(1).await;
+    b.publish(b"2").await;
+    assert_eq!(message(&mut here).await.message.data(), b"2");
 }

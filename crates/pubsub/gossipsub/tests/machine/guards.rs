@@ -1,6 +1,8 @@
 //! What keeps bad peers and old messages away.
 
-use super::{Command, Keypair, Message, MessageId, Output, Params, Reply, Rig, judged, message, peer, topic};
+use super::{
+    Command, Keypair, Message, MessageId, Output, Params, Reply, Rig, inbound, judged, message, peer, topic,
+};
 use sinew_floodsub::{Control, MAX_RUNNING, Rpc};
 use sinew_gossipsub::{GaterParams, ParamsError, ScoreParams, SignaturePolicy, Validation};
 use sinew_machine::Input;
@@ -193,6 +195,26 @@ fn a_forged_number_blocks_nobody() {
     rig.message(0, &signed(&author, 1 << 60));
     rig.accept();
     assert_eq!((rig.counts().accepted, rig.counts().old), (1, 0));
+}
+
+#[test]
+fn a_block_ends_by_itself() {
+    let mut rig = Rig::among(1, Params::default());
+    rig.call(Command::Block(peer(0), Duration::from_secs(30)));
+    rig.opened(0, 0, None);
+    rig.message(0, &message("1"));
+    rig.wait(29);
+    rig.message(0, &message("2"));
+    assert!(rig.jobs.is_empty());
+    rig.wait(1);
+    assert_eq!(
+        rig.resets,
+        [inbound(0), inbound(0)],
+        "it is to say again what it follows"
+    );
+    rig.opened(0, 0, None);
+    rig.message(0, &message("2"));
+    assert_eq!(rig.jobs.len(), 1);
 }
 
 #[test]
