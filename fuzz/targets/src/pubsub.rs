@@ -129,6 +129,7 @@ impl Subject for sinew_gossipsub::Machine {
             params,
             7,
         )
+        .traced()
     }
 
     fn command(argument: u8) -> Self::Command {

@@ -1,7 +1,7 @@
 //! How gossipsub is added to a node.
 
 use crate::{
-    Gossipsub, Machine, Params, ParamsError,
+    Gossipsub, Machine, Params, ParamsError, TraceSink,
     service::{Gossiping, Works},
 };
 use sinew_core::{Host, Registrar, Service, ServiceConfig};
@@ -23,6 +23,8 @@ pub struct Config {
     pub max_rpc: usize,
     /// How long a validator may take. 5 s unless told, as in py-libp2p.
     pub validation_timeout: Duration,
+    /// What is told of every step of the protocol; nothing is, and no step costs anything, unless told.
+    pub trace: Option<Arc<dyn TraceSink>>,
     params: Params,
 }
 
@@ -33,6 +35,7 @@ impl Default for Config {
             message_id: Arc::new(MessageId::of),
             max_rpc: MAX_RPC,
             validation_timeout: Duration::from_secs(5),
+            trace: None,
             params: Params::default(),
         }
     }
@@ -67,6 +70,13 @@ impl Config {
         self
     }
 
+    /// Sets [`Config::trace`].
+    #[must_use]
+    pub fn trace(mut self, sink: impl TraceSink) -> Self {
+        self.trace = Some(Arc::new(sink));
+        self
+    }
+
     /// Sets the numbers of the protocol.
     ///
     /// # Errors
@@ -85,13 +95,16 @@ impl ServiceConfig for Config {
         let topics = Arc::new(Topics::default());
         let mut seed = [0; 8];
         sinew_crypto::random(&mut seed);
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             host.peer_id(),
             self.policy,
             self.message_id.clone(),
             self.params.clone(),
             u64::from_ne_bytes(seed),
         );
+        if self.trace.is_some() {
+            machine = machine.traced();
+        }
         let works = Works {
             topics: topics.clone(),
             host: host.clone(),

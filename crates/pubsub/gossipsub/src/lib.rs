@@ -25,7 +25,8 @@
 //! ```
 //!
 //! Against hostile and slow peers there are scores ([`Params::score`]), the peer gater of go-libp2p ([`Params::gater`]) and numbers
-//! of authors that only go up ([`Params::max_authors`]), each off unless set.
+//! of authors that only go up ([`Params::max_authors`]), each off unless set. What happens can be seen: in counts and scores by
+//! their parts, and step by step in a trace ([`Notice::Trace`], `Config::trace`).
 //!
 //! Without the default feature `service` the crate is the machine: no clock, no entropy, no runtime.
 //!
@@ -43,9 +44,16 @@ mod config;
 mod handle;
 #[cfg(feature = "service")]
 mod service;
+#[cfg(feature = "service")]
+mod trace;
+#[cfg(feature = "service")]
+mod trace_writer;
 
 pub use gater_params::GaterParams;
-pub use machine::{Command, Counts, Job, MAX_QUEUED, Machine, Output, Reply, ScoreReport, TopicReport};
+pub use machine::{
+    Command, Counts, Job, MAX_QUEUED, Machine, Notice, Output, RejectReason, Reply, RpcTrace, ScoreReport,
+    TopicReport, Trace,
+};
 pub use params::{Mesh, Params, ParamsError, TopicParams};
 pub use score_params::{ScoreParams, Thresholds, TopicScore};
 pub use sinew_floodsub::{
@@ -58,6 +66,8 @@ pub use {
     config::Config,
     handle::Gossipsub,
     sinew_floodsub::{Event, PublishError, Published, SubscribeError, Subscription, Validator},
+    trace::{TraceEvent, TraceSink},
+    trace_writer::{MAX_TRACE, TraceWriter},
 };
 
 use sinew_machine::ProtocolId;

@@ -18,12 +18,14 @@ mod peer;
 mod promises;
 mod roles;
 mod score;
+mod trace;
 
 pub use counts::Counts;
 pub use outbox::MAX_QUEUED;
 pub use score::{ScoreReport, TopicReport};
+pub use trace::{Notice, RejectReason, RpcTrace, Trace};
 
-use crate::{Params, Thresholds};
+use crate::{PROTOCOLS, Params, Thresholds};
 use authors::Authors;
 use cache::Cache;
 use gater::Gater;
@@ -45,6 +47,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use trace::Tracer;
 
 /// The machine of gossipsub.
 pub struct Machine {
@@ -77,6 +80,7 @@ pub struct Machine {
     ticks: u64,
     next_token: u64,
     counts: Counts,
+    tracer: Tracer,
 }
 
 /// What a handle asks.
@@ -163,7 +167,7 @@ impl PeerMachine for Machine {
     type Command = Command;
     type Reply = Reply;
     type Message = Rpc;
-    type Event = News;
+    type Event = Notice;
     type Job = Job;
     type Output = Output;
 
@@ -184,6 +188,7 @@ impl PeerMachine for Machine {
         }
         self.beat(now, out);
         self.roles.tell(out);
+        out.extend(self.tracer.take().map(Effect::Emit));
         while let Some((token, received)) = self.checks.start() {
             let job = Job::Check(received);
             out.push(Effect::Run { token, job });
@@ -216,6 +221,7 @@ impl Machine {
         Self {
             local,
             policy,
+            tracer: Tracer::new(message_id.clone()),
             message_id,
             rng: Rng::new(seed),
             links: Links::default(),
@@ -240,6 +246,13 @@ impl Machine {
             counts: Counts::default(),
             params,
         }
+    }
+
+    /// Has it tell every step from now on ([`Notice::Trace`]).
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.tracer.start();
+        self
     }
 
     fn token(&mut self) -> Token {
@@ -297,7 +310,7 @@ impl Machine {
         for topic in topics.difference(&ours) {
             // Those who came before us are news too.
             let followers = self.followers.of(topic.as_str());
-            out.extend(followers.map(|peer| Effect::Emit(News::Joined(topic.clone(), peer))));
+            out.extend(followers.map(|peer| Effect::Emit(News::Joined(topic.clone(), peer).into())));
             self.join(now, topic);
         }
         self.write_all(now, out);
@@ -349,6 +362,9 @@ impl Machine {
         self.scores.connected(now, id, &peer.ips);
         self.gater.connected(id, &peer.ips);
         self.roles.connected(id, self.params.explicit.contains(&id));
+        if let Some(protocol) = PROTOCOLS.get(protocol).cloned() {
+            self.tracer.add(|| Trace::AddPeer { peer: id, protocol });
+        }
         self.meet_extensions(id);
         self.write(now, &id, out);
     }
@@ -356,7 +372,9 @@ impl Machine {
     /// A peer takes no more frames: it is in no mesh any more.
     fn lost(&mut self, now: Instant, id: PeerId) {
         if let Some(peer) = self.links.get_mut(&id) {
-            peer.version = None;
+            if peer.version.take().is_some() {
+                self.tracer.add(|| Trace::RemovePeer { peer: id });
+            }
             peer.outbox = outbox::Outbox::default();
             peer.unwanted.clear();
         }
@@ -389,7 +407,7 @@ impl Machine {
             fanout.peers.remove(&id);
         }
         if self.mesh.contains_key(topic) {
-            out.push(Effect::Emit(News::Left(topic.clone(), id)));
+            out.push(Effect::Emit(News::Left(topic.clone(), id).into()));
         }
     }
 
@@ -400,7 +418,7 @@ impl Machine {
                 self.left(id, &topic, out);
             }
         } else if self.followers.join(id, &topic) && self.mesh.contains_key(&topic) {
-            out.push(Effect::Emit(News::Joined(topic, id)));
+            out.push(Effect::Emit(News::Joined(topic, id).into()));
         }
     }
 
@@ -414,12 +432,14 @@ impl Machine {
         let frame = is_writable.then(|| peer.outbox.next(now, is_ours)).flatten();
         let lost = peer.outbox.take_lost();
         if let Some(frame) = frame {
+            self.tracer.sent(*id, &frame);
             self.links.send(id, frame, out);
         }
         if !lost.is_empty() {
             self.counts.unsent += lost.len() as u64;
             self.scores.was_slow(id, lost.len());
         }
+        lost.iter().for_each(|frame| self.tracer.dropped(*id, frame));
     }
 
     fn write_all(&mut self, now: Instant, out: &mut Effects) {

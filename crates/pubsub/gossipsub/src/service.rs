@@ -1,14 +1,14 @@
 //! The service: the driver, what it does for the machine, and the topics that it tells it of.
 
-use crate::{Command, Config, Job, Machine, Output, PROTOCOLS};
+use crate::{Command, Config, Job, Machine, Notice, Output, PROTOCOLS, TraceEvent};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use sinew_core::{
     DialOptions, Host, Learned, PeerId, ProtocolId, Service, ServiceContext, ServiceError, Source,
 };
-use sinew_floodsub::{News, OtherPeer, Rpc, Topics};
+use sinew_floodsub::{OtherPeer, Rpc, Topics};
 use sinew_record::PeerRecord;
-use sinew_runtime::{Caller, Driver, Malformed, Shell, now, timeout};
+use sinew_runtime::{Caller, Driver, Malformed, Shell, now, timeout, wall_now};
 use std::{sync::Arc, time::Duration};
 
 /// How long a connection to a peer that we were told of may take: as in go-libp2p.
@@ -82,8 +82,14 @@ impl Shell<Machine> for Works {
         }
     }
 
-    fn emit(&self, news: News) {
-        self.topics.emit(news);
+    fn emit(&self, notice: Notice) {
+        match notice {
+            Notice::News(news) => self.topics.emit(news),
+            Notice::Trace(step) => {
+                let event = TraceEvent::new(self.host.peer_id(), wall_now(), *step);
+                self.config.trace.iter().for_each(|sink| sink.trace(&event));
+            }
+        }
     }
 }
 

@@ -5,11 +5,13 @@
 mod duties;
 #[path = "machine/guards.rs"]
 mod guards;
+#[path = "machine/steps.rs"]
+mod steps;
 
 use sinew_floodsub::{Control, Extensions, IHave, OtherPeer, Prune, Rpc, SubOpts};
 use sinew_gossipsub::{
-    Command, Counts, Job, Machine, Mesh, Message, MessageId, Output, Params, Reply, ScoreParams,
-    SignatureError, SignaturePolicy, Thresholds, Topic, TopicParams, TopicScore, Validation,
+    Command, Counts, Job, Machine, Mesh, Message, MessageId, Notice, Output, Params, Reply, ScoreParams,
+    SignatureError, SignaturePolicy, Thresholds, Topic, TopicParams, TopicScore, Trace, Validation,
 };
 use sinew_identity::{Keypair, PeerId};
 use sinew_machine::{
@@ -55,6 +57,7 @@ struct Rig {
     jobs: Vec<(Token, Job)>,
     resets: Vec<StreamKey>,
     keeps: Vec<(PeerId, &'static str, Weight)>,
+    steps: Vec<Trace>,
     /// A peer that takes one frame and no more.
     stuck: Option<u8>,
 }
@@ -73,6 +76,7 @@ impl Rig {
             jobs: Vec::new(),
             resets: Vec::new(),
             keeps: Vec::new(),
+            steps: Vec::new(),
             stuck: None,
         }
     }
@@ -110,7 +114,8 @@ impl Rig {
                     Effect::Return { reply: said, .. } => reply = Some(said),
                     Effect::Reset { stream, .. } => self.resets.push(stream),
                     Effect::Keep { peer, tag, weight } => self.keeps.push((peer, tag, weight)),
-                    Effect::Open { .. } | Effect::Emit(_) => {}
+                    Effect::Emit(Notice::Trace(step)) => self.steps.push(*step),
+                    Effect::Open { .. } | Effect::Emit(Notice::News(_)) => {}
                 }
             }
         }

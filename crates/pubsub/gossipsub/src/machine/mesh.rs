@@ -1,6 +1,6 @@
 //! Meshes: who comes in, who goes, and who is sent what.
 
-use super::{Machine, outbox::Link};
+use super::{Machine, Trace, outbox::Link};
 use sinew_floodsub::Topic;
 use sinew_identity::PeerId;
 use sinew_machine::Instant;
@@ -19,6 +19,7 @@ impl Machine {
     pub(super) fn join(&mut self, now: Instant, topic: &Topic) {
         let fanout = self.fanout.remove(topic).map(|fanout| fanout.peers);
         self.mesh.insert(topic.clone(), BTreeSet::new());
+        self.tracer.add(|| Trace::Join { topic: topic.clone() });
         let target = self.params.mesh_of(topic).target;
         let known = fanout.unwrap_or_default();
         let known = known
@@ -41,6 +42,7 @@ impl Machine {
     pub(super) fn leave(&mut self, now: Instant, topic: &Topic) {
         let mesh = self.mesh.remove(topic).unwrap_or_default();
         let backoff = self.params.unsubscribe_backoff;
+        self.tracer.add(|| Trace::Leave { topic: topic.clone() });
         for peer in mesh {
             self.pruned(topic, &peer);
             self.set_backoff(now, topic, peer, backoff);
@@ -66,6 +68,10 @@ impl Machine {
             self.counts.grafts += 1;
             self.scores.grafted(now, &id, topic);
             self.roles.grafted(id);
+            self.tracer.add(|| Trace::Graft {
+                peer: id,
+                topic: topic.clone(),
+            });
         }
     }
 
@@ -81,6 +87,10 @@ impl Machine {
         self.counts.prunes += 1;
         self.scores.pruned(id, topic);
         self.roles.pruned(*id);
+        self.tracer.add(|| Trace::Prune {
+            peer: *id,
+            topic: topic.clone(),
+        });
     }
 
     /// Whether a peer that is not in the mesh may be asked to come.

@@ -1,6 +1,6 @@
 //! Messages: how they are taken in, judged and handed on.
 
-use super::{Effects, Machine, Output, Version};
+use super::{Effects, Machine, Output, RejectReason, Trace, Version};
 use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant, Token};
@@ -25,7 +25,9 @@ struct Audience {
 impl Machine {
     /// Takes in what a peer says over its newest stream.
     pub(super) fn rpc(&mut self, now: Instant, id: PeerId, mut rpc: Rpc, out: &mut Effects) {
+        self.tracer.received(id, &rpc);
         if self.is_blocked(now, &id) {
+            self.refused(id, &rpc.publish, RejectReason::BlockedPeer);
             return self.charge(now, id, out);
         }
         for subscription in std::mem::take(&mut rpc.subscriptions) {
@@ -41,6 +43,7 @@ impl Machine {
         let messages = std::mem::take(&mut rpc.publish);
         if !is_explicit && !messages.is_empty() && self.gater.refuses(now, &id, &mut self.rng) {
             self.counts.throttled += messages.len() as u64;
+            self.refused(id, &messages, RejectReason::Throttled);
         } else {
             for message in messages {
                 self.message(now, id, message, out);
@@ -48,6 +51,12 @@ impl Machine {
         }
         self.control(now, id, rpc.control, out);
         self.write(now, &id, out);
+    }
+
+    fn refused(&mut self, from: PeerId, messages: &[Message], reason: RejectReason) {
+        for message in messages {
+            self.tracer.rejected(from, message, reason);
+        }
     }
 
     pub(super) fn publish(&mut self, now: Instant, message: &Message, out: &mut Effects) -> Option<usize> {
@@ -59,6 +68,10 @@ impl Machine {
         let fate = Fate::Accepted(now, BTreeSet::new());
         self.seen.insert(now, id.clone(), fate);
         self.cache.put(topic.clone(), id.clone(), message.clone());
+        self.tracer.add(|| Trace::PublishMessage {
+            id: id.clone(),
+            topic: topic.clone(),
+        });
         let peers = self.publish_to(now, &topic);
         let audience = Audience { peers, own: true };
         Some(self.send(now, (&id, message), &audience, out))
@@ -71,38 +84,44 @@ impl Machine {
         };
         let topic = topic.clone();
         let max = self.params.topics.get(&topic).and_then(|topic| topic.max_data);
-        let is_long = max.is_some_and(|max| message.data().len() > max);
-        if is_long || self.policy.admit(&message).is_err() {
+        let refused = match self.policy.admit(&message) {
+            Err(error) => Some(RejectReason::of(&error)),
+            Ok(()) => max
+                .is_some_and(|max| message.data().len() > max)
+                .then_some(RejectReason::TooLong),
+        };
+        if let Some(reason) = refused {
             self.counts.unwanted += 1;
             self.scores.delivered_invalid(&peer, &topic);
             self.gater.rejected(&peer);
+            self.tracer.rejected(peer, &message, reason);
             return self.charge(now, peer, out);
         }
         if self.is_by_blocked(now, &message) {
             self.counts.unwanted += 1;
             self.gater.rejected(&peer);
-            return;
+            return self.tracer.rejected(peer, &message, RejectReason::BlockedSource);
         }
         let id = (self.message_id)(&message);
         // What is known is known before its signature is looked at, and before it is copied. An echo of ours is no news
         // either, however late it comes.
-        let is_ours = message.from() == Some(self.local.as_bytes());
-        if is_ours {
+        if message.from() == Some(self.local.as_bytes()) {
             self.counts.duplicates += 1;
-            return;
+            return self.tracer.rejected(peer, &message, RejectReason::SelfOrigin);
         }
         if self.is_duplicate(now, peer, &topic, (&id, &message)) {
             self.counts.duplicates += 1;
             self.gater.duplicate(&peer);
-            return;
+            let from = peer;
+            return self.tracer.add(|| Trace::DuplicateMessage { id, topic, from });
         }
         if self.authors.is_old(&message) {
             self.counts.old += 1;
             self.promises.fulfilled(&id);
             self.gater.ignored(&peer);
-            return;
+            return self.tracer.rejected(peer, &message, RejectReason::Ignored);
         }
-        self.validate(now, (peer, id, message), out);
+        self.validate(now, (peer, id, message), topic, out);
     }
 
     /// A message is new: it is verified and judged when its turn comes.
@@ -110,6 +129,7 @@ impl Machine {
         &mut self,
         now: Instant,
         (peer, id, message): (PeerId, MessageId, Message),
+        topic: Topic,
         out: &mut Effects,
     ) {
         if message.signature().is_none() {
@@ -119,12 +139,19 @@ impl Machine {
         }
         let token = self.token();
         let message = message.detached();
+        let (from, reason) = (peer, RejectReason::QueueFull);
+        let known = id.clone();
         if self.checks.add(token, Received { peer, id, message }) {
-            self.gater.validates();
-        } else {
-            self.counts.dropped += 1;
-            self.gater.throttles(now);
+            return self.gater.validates();
         }
+        self.counts.dropped += 1;
+        self.gater.throttles(now);
+        self.tracer.add(|| Trace::RejectMessage {
+            id: known,
+            topic,
+            from,
+            reason,
+        });
     }
 
     fn is_duplicate(
@@ -169,12 +196,14 @@ impl Machine {
             return;
         };
         self.counts.forged += 1;
-        self.blame(now, &candidate, out);
+        self.blame(now, &candidate, RejectReason::InvalidSignature, out);
     }
 
     /// P4, and the budget, of all who sent a message that is none.
-    fn blame(&mut self, now: Instant, candidate: &Candidate, out: &mut Effects) {
-        let Ok(topic) = candidate.received.message.topic().parse() else {
+    fn blame(&mut self, now: Instant, candidate: &Candidate, reason: RejectReason, out: &mut Effects) {
+        let Received { peer, message, .. } = &*candidate.received;
+        self.tracer.rejected(*peer, message, reason);
+        let Ok(topic) = message.topic().parse() else {
             return;
         };
         for peer in &candidate.senders {
@@ -195,11 +224,13 @@ impl Machine {
             Validation::Reject => {
                 self.counts.rejected += 1;
                 self.seen.insert(now, id, Fate::Rejected);
-                self.blame(now, &candidate, out);
+                self.blame(now, &candidate, RejectReason::Failed, out);
             }
             Validation::Ignore => {
+                let Received { peer, message, .. } = &*candidate.received;
                 self.counts.ignored += 1;
-                self.gater.ignored(&candidate.received.peer);
+                self.gater.ignored(peer);
+                self.tracer.rejected(*peer, message, RejectReason::Ignored);
                 self.seen.insert(now, id, Fate::Ignored);
             }
         }
@@ -219,6 +250,11 @@ impl Machine {
         if let Ok(topic) = message.topic().parse::<Topic>() {
             self.scores.delivered_first(&received.peer, &topic);
             self.gater.delivered(&received.peer, &topic);
+            self.tracer.add(|| Trace::DeliverMessage {
+                id: id.clone(),
+                topic: topic.clone(),
+                from: received.peer,
+            });
             for peer in senders.iter().filter(|peer| **peer != received.peer) {
                 self.scores.delivered(peer, &topic);
             }
@@ -231,7 +267,7 @@ impl Machine {
             let audience = Audience { peers, own: false };
             self.send(now, (id, message), &audience, out);
         }
-        out.push(Effect::Emit(News::Message(received)));
+        out.push(Effect::Emit(News::Message(received).into()));
     }
 
     /// Sends a message to peers, except its author and those who do not want it. To how many it goes.
