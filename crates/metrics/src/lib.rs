@@ -2,7 +2,7 @@
 //!
 //! [`Metrics`] is a [`Meter`](sinew_core::Meter): a host that is built with it tells it of connections, dials, handshakes,
 //! streams and bytes. [`Metrics::serve`] makes a service that answers `GET /metrics`, and adds to each answer what the
-//! host uses of its limits, and what other services count ([`Measured`](sinew_core::Measured)); they need
+//! host uses of its limits, and what other services count ([`Measured`](sinew_core::Measured)): gossipsub does, and needs
 //! nothing but to be added to the same node. [`NAMES`] lists what there is without them; `docs/metrics.json` is a dashboard
 //! for it all.
 //!

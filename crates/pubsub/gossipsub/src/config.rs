@@ -2,9 +2,10 @@
 
 use crate::{
     Gossipsub, Machine, Params, ParamsError, TraceSink,
+    measures::Gauges,
     service::{Gossiping, Works},
 };
-use sinew_core::{Host, Registrar, Service, ServiceConfig};
+use sinew_core::{Host, Measures, Registrar, Service, ServiceConfig};
 use sinew_floodsub::{MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, Topics};
 use sinew_runtime::Driver;
 use std::{fmt, sync::Arc, time::Duration};
@@ -111,6 +112,11 @@ impl ServiceConfig for Config {
             config: self.clone(),
         };
         let (caller, driver) = Driver::new(machine, works, register);
+        let gauges = Gauges(caller.clone());
+        host.bus().update(|measures: &mut Measures| {
+            measures.add(gauges);
+            true
+        });
         let service = Gossiping {
             driver: Box::new(driver),
             caller: caller.clone(),

@@ -26,7 +26,7 @@
 //!
 //! Against hostile and slow peers there are scores ([`Params::score`]), the peer gater of go-libp2p ([`Params::gater`]) and numbers
 //! of authors that only go up ([`Params::max_authors`]), each off unless set. What happens can be seen: in counts and scores by
-//! their parts, and step by step in a trace ([`Notice::Trace`], `Config::trace`).
+//! their parts, in the metrics of the node, and step by step in a trace ([`Notice::Trace`], `Config::trace`).
 //!
 //! Without the default feature `service` the crate is the machine: no clock, no entropy, no runtime.
 //!
@@ -42,6 +42,8 @@ mod score_params;
 mod config;
 #[cfg(feature = "service")]
 mod handle;
+#[cfg(feature = "service")]
+mod measures;
 #[cfg(feature = "service")]
 mod service;
 #[cfg(feature = "service")]
@@ -65,6 +67,7 @@ pub use sinew_floodsub::{
 pub use {
     config::Config,
     handle::Gossipsub,
+    measures::METRICS,
     sinew_floodsub::{Event, PublishError, Published, SubscribeError, Subscription, Validator},
     trace::{TraceEvent, TraceSink},
     trace_writer::{MAX_TRACE, TraceWriter},

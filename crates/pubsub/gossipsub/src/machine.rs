@@ -94,6 +94,8 @@ pub enum Command {
     Followers(Topic),
     /// Which peers are in the mesh of a topic?
     Mesh(Topic),
+    /// How many peers are in the mesh of each topic that is followed?
+    Meshes,
     /// What are the scores of the peers that are connected?
     Scores,
     /// What are they made of?
@@ -117,6 +119,8 @@ pub enum Reply {
     Published(Option<usize>),
     /// To [`Command::Followers`] and [`Command::Mesh`].
     Peers(Vec<PeerId>),
+    /// To [`Command::Meshes`].
+    Meshes(Vec<(Topic, usize)>),
     /// To [`Command::Scores`].
     Scores(Vec<(PeerId, f64)>),
     /// To [`Command::ScoreReports`]: of those that are judged.
@@ -277,6 +281,10 @@ impl Machine {
             Command::Followers(topic) => Reply::Peers(self.followers.of(topic.as_str()).collect()),
             Command::Mesh(topic) => {
                 Reply::Peers(self.mesh.get(&topic).into_iter().flatten().copied().collect())
+            }
+            Command::Meshes => {
+                let meshes = self.mesh.iter();
+                Reply::Meshes(meshes.map(|(topic, mesh)| (topic.clone(), mesh.len())).collect())
             }
             Command::Scores => {
                 let peers = self.links.iter().map(|(peer, _)| *peer);

@@ -60,6 +60,7 @@ impl Machine {
         }
         if let Some(peer) = self.links.get_mut(&id) {
             peer.heartbeat.asked += room;
+            self.counts.iwant_sent += room as u64;
             peer.outbox.iwant(wanted);
         }
     }

@@ -1,5 +1,7 @@
 //! What is counted.
 
+use sinew_floodsub::Control;
+
 /// What was counted since the beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
@@ -36,6 +38,28 @@ pub struct Counts {
     pub prunes: u64,
     /// Messages that were announced and did not come in time.
     pub broken_promises: u64,
+    /// Ids that peers announced to us.
+    pub ihave_received: u64,
+    /// Ids that we announced to peers.
+    pub ihave_sent: u64,
+    /// Ids that peers asked us for.
+    pub iwant_received: u64,
+    /// Ids that we asked peers for.
+    pub iwant_sent: u64,
+    /// Ids that peers did not want of us.
+    pub idontwant_received: u64,
+    /// Ids that we did not want of peers.
+    pub idontwant_sent: u64,
     /// Messages of the test extension that came.
     pub test_extensions: u64,
+}
+
+impl Counts {
+    /// Counts what a peer says.
+    pub(super) fn heard(&mut self, control: &Control) {
+        let announced: usize = control.ihave.iter().map(|ihave| ihave.ids.len()).sum();
+        self.ihave_received += announced as u64;
+        self.iwant_received += control.iwant.len() as u64;
+        self.idontwant_received += control.idontwant.len() as u64;
+    }
 }

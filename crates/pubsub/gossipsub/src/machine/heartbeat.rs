@@ -208,6 +208,7 @@ impl Machine {
             self.rng.shuffle(&mut some);
             some.truncate(self.params.max_ihave_length);
             if let Some(peer) = self.links.get_mut(&peer) {
+                self.counts.ihave_sent += some.len() as u64;
                 peer.outbox.ihave(topic, some);
             }
         }

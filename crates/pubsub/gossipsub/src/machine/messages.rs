@@ -49,6 +49,7 @@ impl Machine {
                 self.message(now, id, message, out);
             }
         }
+        self.counts.heard(&rpc.control);
         self.control(now, id, rpc.control, out);
         self.write(now, &id, out);
     }
@@ -327,6 +328,7 @@ impl Machine {
                 && peer.version >= Some(Version::V12)
             {
                 peer.outbox.idontwant(id.clone());
+                self.counts.idontwant_sent += 1;
                 self.write(now, to, out);
             }
         }

@@ -1,6 +1,7 @@
 //! What a node tells of itself: tags, traces, measures, scores.
 
 use crate::rig::{Node, is_silent, message, topic};
+use sinew_core::{Measure, Measures};
 use sinew_gossipsub::{Config, Params, ScoreParams, TraceWriter};
 use sinew_host::HostBuilder;
 use sinew_identity::Keypair;
@@ -149,6 +150,59 @@ async fn a_trace_is_written_every_second_and_at_the_end() {
     sleep(Duration::from_millis(10)).await;
     host.shutdown(Duration::from_secs(1)).await;
     assert_eq!(page.lines().len(), 2, "joined and left");
+}
+
+/// What a node measures, by name.
+async fn measures(node: &Node<sinew_gossipsub::Gossipsub>) -> Vec<Measure> {
+    let Measures(services) = node.host.observe::<Measures>().now();
+    assert_eq!(services.len(), 1);
+    services[0].measure().await
+}
+
+fn value(measures: &[Measure], name: &str, label: &str) -> u64 {
+    let measure = measures.iter().find(|measure| measure.name == name);
+    let values = &measure.expect("there is one").values;
+    let is = |labels: &[(&str, String)]| labels.iter().all(|(_, value)| value == label);
+    let found = values.iter().find(|(labels, _)| is(labels));
+    found.expect("there is one").1
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_measures_what_it_does() {
+    let (a, b) = pair(Config::default()).await;
+    let (mut here, _there) = (a.subscribe(), b.subscribe());
+    a.neighbours(1).await;
+    b.neighbours(1).await;
+    sleep(Duration::from_secs(3)).await;
+    b.publish(b"hello").await;
+    message(&mut here).await;
+    let all = measures(&a).await;
+    for (name, label, expected) in [
+        ("gossipsub_peers", "", 1),
+        ("gossipsub_mesh_peers", "topic", 1),
+        ("gossipsub_peers_by_score", "-10", 0),
+        ("gossipsub_peers_by_score", "0", 1),
+        ("gossipsub_messages", "accepted", 1),
+        ("gossipsub_messages", "duplicate", 0),
+        ("gossipsub_mesh_changes", "graft", 1),
+        ("gossipsub_rejected", "forged", 0),
+    ] {
+        assert_eq!(value(&all, name, label), expected, "{name} {label}");
+    }
+    let names: BTreeSet<_> = all
+        .iter()
+        .map(|measure| {
+            format!(
+                "sinew_{}{}",
+                measure.name,
+                if measure.grows { "_total" } else { "" }
+            )
+        })
+        .collect();
+    assert_eq!(names, sinew_gossipsub::METRICS.map(str::to_owned).into());
+    let Measures(services) = a.host.observe::<Measures>().now();
+    a.host.shutdown(Duration::from_secs(1)).await;
+    assert!(services[0].measure().await.is_empty(), "nobody is left to say");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,10 @@
 //! The steps that somebody may trace.
 
 use super::{
-    Keypair, Message, MessageId, Output, Params, Rig, SignatureError, SignaturePolicy, Trace, V13,
+    IHave, Keypair, Message, MessageId, Output, Params, Rig, SignatureError, SignaturePolicy, Trace, V13,
     Validation, message, outbound, peer, topic,
 };
-use sinew_floodsub::SubOpts;
+use sinew_floodsub::{Control, Rpc, SubOpts};
 use sinew_gossipsub::{PROTOCOLS, RejectReason, RpcTrace};
 use sinew_machine::{Input, StreamInput};
 
@@ -215,4 +215,35 @@ fn messages_that_go_no_further() {
         Some(RejectReason::BlockedSource),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn what_peers_tell_each_other_is_counted() {
+    let mut rig = Rig::among(8, Params::default());
+    let ids = |n: u8| (0..n).map(|n| MessageId::from(&[n][..])).collect::<Vec<_>>();
+    let control = Control {
+        ihave: vec![IHave {
+            topic: topic(),
+            ids: ids(3),
+        }],
+        iwant: ids(4),
+        idontwant: ids(5),
+        ..Control::default()
+    };
+    rig.say(
+        0,
+        Rpc {
+            control,
+            ..Rpc::default()
+        },
+    );
+    rig.publish(&message("x"));
+    rig.wait(1);
+    let counts = rig.counts();
+    assert_eq!((counts.ihave_received, counts.iwant_received), (3, 4));
+    assert_eq!((counts.idontwant_received, counts.iwant_sent), (5, 3));
+    assert_eq!(counts.ihave_sent, 2, "to the two outside the mesh");
+    rig.message(1, &message(&"x".repeat(2000)));
+    let told = rig.counts().idontwant_sent;
+    assert!((5..=6).contains(&told), "to the others in the mesh: {told}");
 }
