@@ -111,7 +111,7 @@ impl Gossipsub {
         Ok(())
     }
 
-    /// The scores of the connected peers, in order; all zero unless [`Params::score`](crate::Params) is set.
+    /// The scores of the peers that speak the protocol, in order; all zero unless [`Params::score`](crate::Params) is set.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -131,7 +131,7 @@ impl Gossipsub {
         matches!(judged, Ok(Reply::Judged(true)))
     }
 
-    /// The scores of the connected peers by what they are made of, in order; nothing unless
+    /// The scores of the peers that speak the protocol by what they are made of, in order; nothing unless
     /// [`Params::score`](crate::Params) is set.
     ///
     /// # Cancel safety

@@ -96,7 +96,7 @@ pub enum Command {
     Mesh(Topic),
     /// How many peers are in the mesh of each topic that is followed?
     Meshes,
-    /// What are the scores of the peers that are connected?
+    /// What are the scores of the peers that take frames?
     Scores,
     /// What are they made of?
     ScoreReports,
@@ -287,12 +287,12 @@ impl Machine {
                 Reply::Meshes(meshes.map(|(topic, mesh)| (topic.clone(), mesh.len())).collect())
             }
             Command::Scores => {
-                let peers = self.links.iter().map(|(peer, _)| *peer);
-                Reply::Scores(peers.map(|peer| (peer, self.scores.of(&peer))).collect())
+                let scores = self.speakers().map(|peer| (*peer, self.scores.of(peer)));
+                Reply::Scores(scores.collect())
             }
             Command::ScoreReports => {
-                let peers = self.links.iter();
-                let reports = peers.filter_map(|(peer, _)| Some((*peer, self.scores.report(peer)?)));
+                let peers = self.speakers();
+                let reports = peers.filter_map(|peer| Some((*peer, self.scores.report(peer)?)));
                 Reply::ScoreReports(reports.collect())
             }
             Command::Judge(peer, value) => Reply::Judged(self.scores.set_app(&peer, value)),
@@ -303,6 +303,12 @@ impl Machine {
             Command::Counts => Reply::Counts(self.counts),
         };
         out.push(Effect::Return { call, reply });
+    }
+
+    /// The peers that take frames, in order.
+    fn speakers(&self) -> impl Iterator<Item = &PeerId> {
+        let peers = self.links.iter().filter(|(_, peer)| peer.version.is_some());
+        peers.map(|(peer, _)| peer)
     }
 
     fn follow(&mut self, now: Instant, topics: BTreeSet<Topic>, out: &mut Effects) {

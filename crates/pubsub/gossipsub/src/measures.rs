@@ -50,7 +50,7 @@ async fn look(caller: &Caller<Machine>) -> Option<Vec<Measure>> {
     };
     let scores: Vec<f64> = scores.into_iter().map(|(_, score)| score).collect();
     let mut all = counted(&counts);
-    let peers = Measure::gauge("gossipsub_peers", "Peers that are connected or have a stream");
+    let peers = Measure::gauge("gossipsub_peers", "Peers that speak the protocol");
     all.extend([peers.value(scores.len() as u64), by_score(&scores), mesh(&meshes)]);
     Some(all)
 }

@@ -229,6 +229,11 @@ fn a_score_is_told_by_what_it_is_made_of() {
         .map(|(peer, report)| (*peer, report.app, report.total()))
         .collect();
     assert_eq!(scores, [(peer(0), 0.0, 0.0), (peer(1), -3.0, -3.0)]);
+    rig.come(2, true);
+    let Reply::Scores(scores) = rig.call(Command::Scores) else {
+        panic!("another reply")
+    };
+    assert_eq!(scores.len(), 2, "who is connected and says nothing has none");
     let mut rig = Rig::among(2, Params::default());
     assert_eq!(rig.call(Command::ScoreReports), Reply::ScoreReports(vec![]));
 }
