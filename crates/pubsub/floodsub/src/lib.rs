@@ -66,7 +66,9 @@ pub use machine::{
 };
 pub use message::{Message, MessageError};
 pub use message_id::{MAX_MESSAGE_ID, MessageId, MessageIdFn};
-pub use rpc::{MAX_MESSAGES, MAX_RPC, MAX_SUBSCRIPTIONS, PartialMessage, Rpc, RpcError, SubOpts};
+pub use rpc::{
+    MAX_GROUP, MAX_MESSAGES, MAX_METADATA, MAX_RPC, MAX_SUBSCRIPTIONS, PartialMessage, Rpc, RpcError, SubOpts,
+};
 pub use sequence::Sequence;
 pub use signature::{SignatureError, SignaturePolicy};
 pub use topic::{MAX_TOPIC, Topic, TopicError};

@@ -1,7 +1,7 @@
 //! How gossipsub is added to a node.
 
 use crate::{
-    Gossipsub, Machine, Params, ParamsError,
+    Gossipsub, Machine, Params, ParamsError, PartialHandler,
     service::{Gossiping, Works},
 };
 use sinew_core::{Host, Registrar, Service, ServiceConfig};
@@ -23,6 +23,7 @@ pub struct Config {
     pub max_rpc: usize,
     /// How long a validator may take. 5 s unless told, as in py-libp2p.
     pub validation_timeout: Duration,
+    pub(crate) partial_handler: Option<Arc<dyn PartialHandler>>,
     params: Params,
 }
 
@@ -33,6 +34,7 @@ impl Default for Config {
             message_id: Arc::new(MessageId::of),
             max_rpc: MAX_RPC,
             validation_timeout: Duration::from_secs(5),
+            partial_handler: None,
             params: Params::default(),
         }
     }
@@ -64,6 +66,14 @@ impl Config {
     #[must_use]
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
         self.validation_timeout = timeout;
+        self
+    }
+
+    /// Sets what takes in the parts of messages that peers send, where [`Params::partial`] is set. Without it nothing is taken in,
+    /// and what we publish is sent. Experimental.
+    #[must_use]
+    pub fn partial_handler(mut self, handler: impl PartialHandler) -> Self {
+        self.partial_handler = Some(Arc::new(handler));
         self
     }
 

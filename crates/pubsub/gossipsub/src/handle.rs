@@ -1,6 +1,6 @@
 //! The handle: following topics, publishing, and looking at peers.
 
-use crate::{Command, Config, Counts, Machine, Reply};
+use crate::{Command, Config, Counts, MAX_GROUP, Machine, Partial, PublishPartialError, Reply};
 use bytes::Bytes;
 use sinew_core::{Host, PeerId};
 use sinew_floodsub::{
@@ -58,6 +58,40 @@ impl Gossipsub {
         match self.caller.call(Command::Publish(message)).await? {
             Reply::Published(Some(peers)) => Ok(Published::new(id, peers)),
             _ => Err(PublishError::Duplicate(id)),
+        }
+    }
+
+    /// Tells peers which parts we have of a group, and sends those that ask for parts what they lack; also whatever they say of it
+    /// later, until the group is forgotten. To be called again when we have more. How many peers are told. Experimental.
+    ///
+    /// Told are the peers of the mesh, or of the fanout where the topic is not followed, and all who spoke of the group; or those
+    /// in `to` if there are any.
+    ///
+    /// # Errors
+    /// [`PublishPartialError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future may or may not undo it.
+    pub async fn publish_partial(
+        &self,
+        topic: &Topic,
+        group: impl Into<Bytes> + Send,
+        partial: Arc<dyn Partial>,
+        to: &[PeerId],
+    ) -> Result<usize, PublishPartialError> {
+        let group = group.into();
+        if group.len() > MAX_GROUP {
+            return Err(PublishPartialError::TooLong(group.len()));
+        }
+        let command = Command::PublishPartial {
+            topic: topic.clone(),
+            group,
+            partial,
+            to: to.iter().copied().collect(),
+        };
+        match self.caller.call(command).await? {
+            Reply::Published(Some(peers)) => Ok(peers),
+            _ => Err(PublishPartialError::NotEnabled),
         }
     }
 

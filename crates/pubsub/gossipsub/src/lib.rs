@@ -3,7 +3,8 @@
 //!
 //! Specifications: [gossipsub](https://github.com/libp2p/specs/tree/master/pubsub/gossipsub) 1.0 (r4), 1.1 (r8: scores,
 //! back-off, flood publishing, outbound quotas, opportunistic grafting, exchanged and explicit peers), 1.2 (r1: IDONTWANT) and
-//! 1.3 (r0: extensions, of which the test extension is there). Peers that speak floodsub alone are sent every message.
+//! 1.3 (r0: extensions, of which the test extension is there, and partial messages as an experiment). Peers that speak floodsub
+//! alone are sent every message.
 //!
 //! ```
 //! # #[cfg(feature = "service")]
@@ -24,6 +25,12 @@
 //! }
 //! ```
 //!
+//! # Partial messages
+//!
+//! Experimental: as go-libp2p and rust-libp2p have them, no specification does; off unless [`Params::partial`] is set. In the
+//! topics that it names peers tell each other which parts of a large message they have, and send what is lacking. What parts are
+//! is the application's ([`Partial`]), and so is what becomes of those that come (`PartialHandler`).
+//!
 //! Without the default feature `service` the crate is the machine: no clock, no entropy, no runtime.
 //!
 //! It deliberately does not look for peers beyond those that others tell it of, and keeps no message for longer than a few
@@ -31,6 +38,7 @@
 
 mod machine;
 mod params;
+mod partial;
 mod score_params;
 
 #[cfg(feature = "service")]
@@ -38,20 +46,24 @@ mod config;
 #[cfg(feature = "service")]
 mod handle;
 #[cfg(feature = "service")]
+mod partial_handler;
+#[cfg(feature = "service")]
 mod service;
 
 pub use machine::{Command, Counts, Job, MAX_QUEUED, Machine, Output, Reply};
 pub use params::{Mesh, Params, ParamsError, TopicParams};
+pub use partial::{InvalidPartial, Partial, PartialMode, PartialParams, ReceivedPartial};
 pub use score_params::{ScoreParams, Thresholds, TopicScore};
 pub use sinew_floodsub::{
-    Message, MessageId, MessageIdFn, News, Received, SignatureError, SignaturePolicy, Topic, TopicError,
-    Validation,
+    MAX_GROUP, MAX_METADATA, Message, MessageId, MessageIdFn, News, PartialMessage, Received, SignatureError,
+    SignaturePolicy, Topic, TopicError, Validation,
 };
 
 #[cfg(feature = "service")]
 pub use {
     config::Config,
     handle::Gossipsub,
+    partial_handler::{Handled, PartialHandler, PublishPartialError},
     sinew_floodsub::{Event, PublishError, Published, SubscribeError, Subscription, Validator},
 };
 

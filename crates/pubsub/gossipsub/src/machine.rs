@@ -6,24 +6,29 @@
 
 mod cache;
 mod control;
+mod groups;
 mod heartbeat;
 mod mesh;
 mod messages;
 mod outbox;
+mod partials;
 mod peer;
 mod promises;
 mod score;
+mod topics;
 
 pub use outbox::MAX_QUEUED;
 
-use crate::{Params, Thresholds};
+use crate::{InvalidPartial, Params, Partial, ReceivedPartial, Thresholds};
+use bytes::Bytes;
 use cache::Cache;
+use groups::Groups;
 use peer::{Peer, Version};
 use promises::Promises;
 use score::Scores;
 use sinew_floodsub::{
-    Checks, Followers, LinkEvent, Links, MAX_TOPICS, Message, MessageIdFn, News, OtherPeer, Received, Rpc,
-    Seen, SignatureError, SignaturePolicy, SubOpts, Topic, Validation,
+    Checks, Followers, LinkEvent, Links, Message, MessageIdFn, News, OtherPeer, Received, Rpc, Seen,
+    SignatureError, SignaturePolicy, Topic, Validation,
 };
 use sinew_identity::PeerId;
 use sinew_machine::{
@@ -54,6 +59,9 @@ pub struct Machine {
     checks: Checks,
     cache: Cache,
     promises: Promises,
+    groups: Groups,
+    /// What the application judges of partial messages.
+    judging: BTreeMap<Token, Arc<ReceivedPartial>>,
     scores: Scores,
     blocked: BTreeSet<PeerId>,
     connecting: BTreeSet<Token>,
@@ -67,10 +75,21 @@ pub struct Machine {
 /// What a handle asks.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Command {
-    /// These are our topics from now on; at most [`MAX_TOPICS`] are kept.
+    /// These are our topics from now on; at most [`MAX_TOPICS`](sinew_floodsub::MAX_TOPICS) are kept.
     Follow(BTreeSet<Topic>),
     /// Publish a message.
     Publish(Message),
+    /// This is what we have of a group of partial messages.
+    PublishPartial {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Bytes,
+        /// What we have.
+        partial: Arc<dyn Partial>,
+        /// Who is told of it; if there are none, the peers of the mesh or the fanout.
+        to: BTreeSet<PeerId>,
+    },
     /// Which peers follow a topic?
     Followers(Topic),
     /// Which peers are in the mesh of a topic?
@@ -92,7 +111,8 @@ pub enum Reply {
     Done,
     /// To [`Command::Judge`]: whether the peer is connected, or remembered.
     Judged(bool),
-    /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already.
+    /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already. To
+    /// [`Command::PublishPartial`]: how many peers are told; `None` if there are no partial messages in the topic.
     Published(Option<usize>),
     /// To [`Command::Followers`] and [`Command::Mesh`].
     Peers(Vec<PeerId>),
@@ -107,6 +127,8 @@ pub enum Reply {
 pub enum Job {
     /// Verify the signature of a message, if it has one; then have the application validate it. Gives [`Output::Checked`].
     Check(Arc<Received>),
+    /// Have the application judge parts of a message. Gives [`Output::Partial`].
+    Partial(Arc<ReceivedPartial>),
     /// Connect to a peer; a record of it, not verified, may say where. Gives [`Output::Done`].
     Connect(OtherPeer),
     /// Find the signed records of peers, to tell another of them. Gives [`Output::Records`].
@@ -125,6 +147,8 @@ pub enum Job {
 pub enum Output {
     /// Of [`Job::Check`]; an error if the message is forged.
     Checked(Result<Validation, SignatureError>),
+    /// Of [`Job::Partial`]: what we have of the group now; `None` if we want nothing of it.
+    Partial(Result<Option<Arc<dyn Partial>>, InvalidPartial>),
     /// Of [`Job::Connect`].
     Done,
     /// Of [`Job::Records`].
@@ -170,6 +194,8 @@ pub struct Counts {
     pub prunes: u64,
     /// Messages that were announced and did not come in time.
     pub broken_promises: u64,
+    /// Partial messages that the application took in.
+    pub partials: u64,
     /// Messages of the test extension that came.
     pub test_extensions: u64,
 }
@@ -243,6 +269,8 @@ impl Machine {
             checks: Checks::default(),
             cache: Cache::new(params.history_length, params.max_history_bytes),
             promises: Promises::default(),
+            groups: Groups::default(),
+            judging: BTreeMap::new(),
             scores: Scores::new(params.clone()),
             blocked: BTreeSet::new(),
             connecting: BTreeSet::new(),
@@ -273,6 +301,12 @@ impl Machine {
                 Reply::Done
             }
             Command::Publish(message) => Reply::Published(self.publish(now, &message, out)),
+            Command::PublishPartial {
+                topic,
+                group,
+                partial,
+                to,
+            } => Reply::Published(self.publish_partial(now, (&(topic, group), partial), to, out)),
             Command::Followers(topic) => Reply::Peers(self.followers.of(topic.as_str()).collect()),
             Command::Mesh(topic) => {
                 Reply::Peers(self.mesh.get(&topic).into_iter().flatten().copied().collect())
@@ -289,25 +323,6 @@ impl Machine {
             Command::Counts => Reply::Counts(self.counts),
         };
         out.push(Effect::Return { call, reply });
-    }
-
-    fn follow(&mut self, now: Instant, topics: BTreeSet<Topic>, out: &mut Effects) {
-        let topics: BTreeSet<_> = topics.into_iter().take(MAX_TOPICS).collect();
-        let ours: BTreeSet<_> = self.mesh.keys().cloned().collect();
-        for (_, peer) in self.links.iter_mut() {
-            let changed = ours.symmetric_difference(&topics);
-            changed.for_each(|topic| peer.outbox.told.changed(topic));
-        }
-        for topic in ours.difference(&topics) {
-            self.leave(now, topic);
-        }
-        for topic in topics.difference(&ours) {
-            // Those who came before us are news too.
-            let followers = self.followers.of(topic.as_str());
-            out.extend(followers.map(|peer| Effect::Emit(News::Joined(topic.clone(), peer))));
-            self.join(now, topic);
-        }
-        self.write_all(now, out);
     }
 
     fn block(&mut self, peer: PeerId, on: bool, out: &mut Effects) {
@@ -351,7 +366,7 @@ impl Machine {
     fn opened(&mut self, now: Instant, id: PeerId, protocol: usize, out: &mut Effects) {
         let ours = sinew_floodsub::Extensions {
             test_extension: self.params.test_extension,
-            ..sinew_floodsub::Extensions::default()
+            partial_messages: self.params.partial.is_some(),
         };
         let Some(peer) = self.links.get_mut(&id) else {
             return;
@@ -360,7 +375,7 @@ impl Machine {
         peer.version = Some(version);
         peer.outbox.told.begin(self.mesh.keys().cloned());
         // spec: gossipsub 1.3: who can nothing beyond the protocol need not say so
-        if version >= Version::V13 && ours.test_extension {
+        if version >= Version::V13 && ours != sinew_floodsub::Extensions::default() {
             peer.outbox.extensions = Some(ours);
         }
         self.scores.connected(id, &peer.ips);
@@ -382,6 +397,7 @@ impl Machine {
         for fanout in self.fanout.values_mut() {
             fanout.peers.remove(&id);
         }
+        self.groups.lost(&id);
         self.scores.disconnected(now, id);
     }
 
@@ -389,42 +405,30 @@ impl Machine {
     fn void(&mut self, id: PeerId, out: &mut Effects) {
         if let Some(peer) = self.links.get_mut(&id) {
             peer.extensions = None;
+            peer.partial_modes.clear();
+            peer.inbox.clear();
         }
+        self.groups.void(&id);
         for topic in self.followers.forget(id) {
             self.left(id, &topic, out);
-        }
-    }
-
-    /// A peer does not follow a topic any more.
-    fn left(&mut self, id: PeerId, topic: &Topic, out: &mut Effects) {
-        self.remove(topic, &id);
-        if let Some(fanout) = self.fanout.get_mut(topic) {
-            fanout.peers.remove(&id);
-        }
-        if self.mesh.contains_key(topic) {
-            out.push(Effect::Emit(News::Left(topic.clone(), id)));
-        }
-    }
-
-    fn subscription(&mut self, id: PeerId, subscription: SubOpts, out: &mut Effects) {
-        let topic = subscription.topic;
-        if !subscription.subscribe {
-            if self.followers.leave(id, &topic) {
-                self.left(id, &topic, out);
-            }
-        } else if self.followers.join(id, &topic) && self.mesh.contains_key(&topic) {
-            out.push(Effect::Emit(News::Joined(topic, id)));
         }
     }
 
     /// Writes what waits for a peer, if its stream takes it.
     fn write(&mut self, now: Instant, id: &PeerId, out: &mut Effects) {
         if self.links.is_writable(id)
-            && let Some(peer) = self.links.get_mut(id)
-            && let Some(frame) = peer.outbox.next(now, |topic| self.mesh.contains_key(topic))
+            && let Some(frame) = self.next_frame(now, id, out)
         {
             self.links.send(id, frame, out);
         }
+    }
+
+    fn next_frame(&mut self, now: Instant, id: &PeerId, out: &mut Effects) -> Option<Bytes> {
+        let outbox = &mut self.links.get_mut(id)?.outbox;
+        outbox
+            .control(|topic| topics::sub_opts(&self.params, topic, self.mesh.contains_key(topic)))
+            .or_else(|| self.next_partial(now, id, out))
+            .or_else(|| self.links.get_mut(id)?.outbox.next(now))
     }
 
     fn write_all(&mut self, now: Instant, out: &mut Effects) {

@@ -74,6 +74,16 @@ impl Shell<Machine> for Works {
                 let judged = self.topics.judge(received, self.config.policy, within);
                 judged.map(Output::Checked).boxed()
             }
+            Job::Partial(received) => {
+                let Some(handler) = &self.config.partial_handler else {
+                    return async { Output::Partial(Ok(None)) }.boxed();
+                };
+                let handled = timeout(within, handler.receive(received));
+                // Who takes too long has said nothing.
+                handled
+                    .map(|handled| Output::Partial(handled.unwrap_or(Ok(None))))
+                    .boxed()
+            }
             Job::Connect(other) => connect(host, other).map(|()| Output::Done).boxed(),
             Job::Records { to, topic, peers } => {
                 let peers = peers.into_iter().map(|peer| with_record(&host, peer)).collect();

@@ -42,6 +42,9 @@ impl Machine {
             self.message(now, id, message, out);
         }
         self.control(now, id, rpc.control, out);
+        if let Some(partial) = rpc.partial {
+            self.partial(now, id, partial, out);
+        }
         self.write(now, &id, out);
     }
 
@@ -129,12 +132,15 @@ impl Machine {
         if self.connecting.remove(&token) {
             return;
         }
+        if let Some(received) = self.judging.remove(&token) {
+            return self.judged_partial(now, &received, output, out);
+        }
         match output {
             Some(Output::Records { to, topic, peers }) => self.tell_pruned(now, (&topic, to), peers, out),
             Some(Output::Checked(Err(_))) => self.forged(now, token, out),
             Some(Output::Checked(Ok(validation))) => self.settled(now, token, validation, out),
             // A validator that panicked has said nothing.
-            Some(Output::Done) | None => self.settled(now, token, Validation::Ignore, out),
+            Some(Output::Done | Output::Partial(_)) | None => self.settled(now, token, Validation::Ignore, out),
         }
     }
 
@@ -215,6 +221,9 @@ impl Machine {
         let mut frame = None;
         let mut sent = 0;
         for to in audience.peers.iter().filter(|peer| peer.as_bytes() != author) {
+            if self.gets_parts(to, message.topic()) {
+                continue;
+            }
             let is_reachable = self.links.is_reachable(to);
             let Some(peer) = self.links.get_mut(to).filter(|_| is_reachable) else {
                 self.counts.unsent += 1;
@@ -260,6 +269,10 @@ impl Machine {
             .copied()
             .collect();
         for to in peers.iter().filter(|peer| !except.contains(peer)) {
+            // Who sends parts sends no whole message: as in go
+            if self.gives_parts(to, message.topic()) {
+                continue;
+            }
             if let Some(peer) = self.links.get_mut(to)
                 && peer.version >= Some(Version::V12)
             {

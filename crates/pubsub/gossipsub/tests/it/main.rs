@@ -1,4 +1,7 @@
 //! Gossipsub on hosts over the memory transport, with a paused clock.
 
 mod hosts;
+mod partials;
+#[path = "../parts/mod.rs"]
+mod parts;
 mod rig;
