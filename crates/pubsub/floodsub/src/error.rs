@@ -13,6 +13,9 @@ pub enum SubscribeError {
     /// As many topics are followed as may be.
     #[error("{MAX_TOPICS} topics are followed already")]
     TooMany,
+    /// [`Config::filter`](crate::Config) is against the topic.
+    #[error("the topic may not be followed here")]
+    Filtered,
     /// The node has ended.
     #[error("the node has ended")]
     Ended,
@@ -22,7 +25,7 @@ impl Culpable for SubscribeError {
     fn blame(&self) -> Blame {
         match self {
             Self::TooMany => Blame::Limit,
-            Self::Ended => Blame::Local,
+            Self::Filtered | Self::Ended => Blame::Local,
         }
     }
 }

@@ -50,7 +50,7 @@ impl Floodsub {
     /// from its own beginning.
     ///
     /// # Errors
-    /// [`SubscribeError`] when too many topics are followed, or the node has ended.
+    /// [`SubscribeError`] when too many topics are followed, the filter is against it, or the node has ended.
     pub fn subscribe(&self, topic: &Topic) -> Result<Subscription, SubscribeError> {
         self.topics.subscribe(topic)
     }

@@ -31,6 +31,7 @@
 
 mod control;
 mod encode;
+mod filter;
 mod generated;
 mod machine;
 mod message;
@@ -59,6 +60,7 @@ mod topics;
 #[cfg(feature = "service")]
 mod validator;
 
+pub use filter::SubscriptionFilter;
 pub use control::{Control, Extensions, IHave, MAX_CONTROL, MAX_IDS, MAX_PEERS, OtherPeer, Prune};
 pub use machine::{
     Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING, MAX_SEEN,

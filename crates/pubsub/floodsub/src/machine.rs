@@ -18,7 +18,9 @@ pub use outbox::MAX_QUEUED;
 pub use seen::{MAX_SEEN, SEEN_FOR, Seen};
 pub use told::Told;
 
-use crate::{Message, MessageId, MessageIdFn, Rpc, SignatureError, SignaturePolicy, SubOpts, Topic};
+use crate::{
+    Message, MessageId, MessageIdFn, Rpc, SignatureError, SignaturePolicy, SubOpts, SubscriptionFilter, Topic,
+};
 use outbox::Outbox;
 use sinew_identity::PeerId;
 use sinew_machine::{Budget, CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, Token, code};
@@ -193,6 +195,13 @@ impl Machine {
             next_token: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// Knows of those topics alone that a filter allows. To be called before anything else.
+    #[must_use]
+    pub fn with_filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.followers = Followers::new(filter);
+        self
     }
 
     fn token(&mut self) -> Token {

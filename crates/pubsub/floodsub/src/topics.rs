@@ -1,8 +1,8 @@
 //! The topics that the application follows: a fact that the machine is told of, however often it changes.
 
 use crate::{
-    Event, MAX_TOPICS, News, Received, SignatureError, SignaturePolicy, SubscribeError, Subscription, Topic,
-    Validation, Validator,
+    Event, MAX_TOPICS, News, Received, SignatureError, SignaturePolicy, SubscribeError, Subscription,
+    SubscriptionFilter, Topic, Validation, Validator,
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sinew_core::ServiceError;
@@ -19,8 +19,8 @@ use tokio::sync::{Notify, broadcast};
 const EVENTS: usize = 256;
 
 /// What the application follows, and how it judges: what a handle, its subscriptions and the service share.
-#[derive(Default)]
 pub struct Topics {
+    filter: SubscriptionFilter,
     inner: Mutex<Inner>,
     changed: Notify,
 }
@@ -38,6 +38,16 @@ struct Followed {
 }
 
 impl Topics {
+    /// None yet, and later those alone that a filter allows.
+    #[must_use]
+    pub fn new(filter: SubscriptionFilter) -> Self {
+        Self {
+            filter,
+            inner: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -45,13 +55,16 @@ impl Topics {
     /// Begins a subscription.
     ///
     /// # Errors
-    /// [`SubscribeError`] when too many topics are followed, or the service has ended.
+    /// [`SubscribeError`] when too many topics are followed, the filter is against it, or the service has ended.
     pub fn subscribe(self: &Arc<Self>, topic: &Topic) -> Result<Subscription, SubscribeError> {
         let events = self.join(topic)?;
         Ok(Subscription::new(topic.clone(), events, self.clone()))
     }
 
     fn join(&self, topic: &Topic) -> Result<broadcast::Receiver<Event>, SubscribeError> {
+        if !self.filter.allows(topic) {
+            return Err(SubscribeError::Filtered);
+        }
         let mut inner = self.lock();
         if inner.ended {
             return Err(SubscribeError::Ended);

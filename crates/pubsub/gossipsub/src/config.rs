@@ -5,7 +5,7 @@ use crate::{
     service::{Gossiping, Works},
 };
 use sinew_core::{Host, Registrar, Service, ServiceConfig};
-use sinew_floodsub::{MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, Topics};
+use sinew_floodsub::{MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, SubscriptionFilter, Topics};
 use sinew_runtime::Driver;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,6 +19,8 @@ pub struct Config {
     pub policy: SignaturePolicy,
     /// By what messages are known again. [`MessageId::of`] unless told.
     pub message_id: MessageIdFn,
+    /// Which topics are followed, here and by peers. All unless told, 1,024 of each peer.
+    pub filter: SubscriptionFilter,
     /// The longest RPC, in bytes, that is read and sent. [`MAX_RPC`] unless told, as in go-libp2p.
     pub max_rpc: usize,
     /// How long a validator may take. 5 s unless told, as in py-libp2p.
@@ -32,6 +34,7 @@ impl Default for Config {
         Self {
             policy: SignaturePolicy::default(),
             message_id: Arc::new(MessageId::of),
+            filter: SubscriptionFilter::default(),
             max_rpc: MAX_RPC,
             validation_timeout: Duration::from_secs(5),
             partial_handler: None,
@@ -52,6 +55,13 @@ impl Config {
     #[must_use]
     pub fn message_id(mut self, id: impl Fn(&Message) -> MessageId + Send + Sync + 'static) -> Self {
         self.message_id = Arc::new(id);
+        self
+    }
+
+    /// Sets [`Config::filter`].
+    #[must_use]
+    pub fn filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.filter = filter;
         self
     }
 
@@ -92,7 +102,7 @@ impl ServiceConfig for Config {
     type Handle = Gossipsub;
 
     fn build(self, host: Host, register: &mut Registrar) -> (Gossipsub, Box<dyn Service>) {
-        let topics = Arc::new(Topics::default());
+        let topics = Arc::new(Topics::new(self.filter.clone()));
         let mut seed = [0; 8];
         sinew_crypto::random(&mut seed);
         let machine = Machine::new(
@@ -101,7 +111,8 @@ impl ServiceConfig for Config {
             self.message_id.clone(),
             self.params.clone(),
             u64::from_ne_bytes(seed),
-        );
+        )
+        .with_filter(self.filter.clone());
         let works = Works {
             topics: topics.clone(),
             host: host.clone(),
@@ -121,6 +132,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("policy", &self.policy)
+            .field("filter", &self.filter)
             .field("max_rpc", &self.max_rpc)
             .field("validation_timeout", &self.validation_timeout)
             .field("params", &self.params)

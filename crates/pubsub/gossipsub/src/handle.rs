@@ -32,7 +32,7 @@ impl Gossipsub {
     /// from its own beginning.
     ///
     /// # Errors
-    /// [`SubscribeError`] when too many topics are followed, or the node has ended.
+    /// [`SubscribeError`] when too many topics are followed, the filter is against it, or the node has ended.
     pub fn subscribe(&self, topic: &Topic) -> Result<Subscription, SubscribeError> {
         self.topics.subscribe(topic)
     }

@@ -28,7 +28,7 @@ use promises::Promises;
 use score::Scores;
 use sinew_floodsub::{
     Checks, Followers, LinkEvent, Links, Message, MessageIdFn, News, OtherPeer, Received, Rpc, Seen,
-    SignatureError, SignaturePolicy, Topic, Validation,
+    SignatureError, SignaturePolicy, SubscriptionFilter, Topic, Validation,
 };
 use sinew_identity::PeerId;
 use sinew_machine::{
@@ -280,6 +280,13 @@ impl Machine {
             counts: Counts::default(),
             params,
         }
+    }
+
+    /// Knows of those topics alone that a filter allows. To be called before anything else.
+    #[must_use]
+    pub fn with_filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.followers = Followers::new(filter);
+        self
     }
 
     fn token(&mut self) -> Token {

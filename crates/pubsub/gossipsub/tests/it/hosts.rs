@@ -3,7 +3,9 @@
 use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::Lifetime;
 use sinew_floodsub::Floodsub;
-use sinew_gossipsub::{Config, Mesh, Params, PublishError, Received, SubscribeError, Validation};
+use sinew_gossipsub::{
+    Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic, Validation,
+};
 use sinew_runtime::{now, sleep};
 use std::{sync::Arc, time::Duration};
 
@@ -168,6 +170,23 @@ async fn a_blocked_peer_is_not_heard() {
     b.publish(b"2").await;
     assert!(is_silent(&mut here).await);
     assert!(a.pubsub.peers(&topic()).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_are_filtered_here_and_of_peers() {
+    let other: Topic = "other".parse().expect("a topic");
+    let filter = SubscriptionFilter::only([topic()]);
+    let (a, b) = (Node::with(Config::default().filter(filter)).await, Node::new().await);
+    a.connect(&b).await;
+    let refused = a.pubsub.subscribe(&other).err();
+    assert_eq!(refused, Some(SubscribeError::Filtered));
+    let _elsewhere = b.pubsub.subscribe(&other).expect("not too many");
+    let (mut here, _there) = (a.subscribe(), b.subscribe());
+    a.neighbours(1).await;
+    b.neighbours(1).await;
+    assert!(a.pubsub.peers(&other).await.is_empty());
+    b.publish(b"hello").await;
+    assert_eq!(message(&mut here).await.message.data(), b"hello");
 }
 
 #[tokio::test(start_paused = true)]
