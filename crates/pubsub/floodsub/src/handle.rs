@@ -101,21 +101,15 @@ impl Floodsub {
         }
     }
 
-    /// Follows a topic until at least `count` connected peers follow it.
+    /// Waits until at least `count` connected peers follow a topic: whoever publishes then is heard by so many.
     ///
     /// # Errors
-    /// As [`Floodsub::subscribe`], also when the node ends meanwhile.
+    /// [`SubscribeError::Ended`] when the node ends meanwhile.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn wait_for_peers(&self, topic: &Topic, count: usize) -> Result<(), SubscribeError> {
-        let mut subscription = self.subscribe(topic)?;
-        while self.peers(topic).await.len() < count {
-            if let Ok(None) = subscription.next().await {
-                return Err(SubscribeError::Ended);
-            }
-        }
-        Ok(())
+        self.topics.wait(count, || self.peers(topic)).await
     }
 
     /// What was counted since the node started; `None` if it has ended.

@@ -83,12 +83,12 @@ pub enum Reply {
     Counts(Counts),
 }
 
-/// News of the topics that are followed.
+/// News of topics, and messages of those that are followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum News {
     /// A message that was accepted.
     Message(Arc<Received>),
-    /// A peer follows a topic of ours.
+    /// A peer follows a topic, ours or not. Those of a topic of ours are told again when we begin to follow it.
     Joined(Topic, PeerId),
     /// It does not any more.
     Left(Topic, PeerId),
@@ -306,9 +306,8 @@ impl Machine {
 
     /// Forgets the topics of a peer.
     fn void(&mut self, id: PeerId, out: &mut Effects) {
-        for topic in self.followers.forget(id) {
-            self.left(id, topic, out);
-        }
+        let topics = self.followers.forget(id).into_iter();
+        out.extend(topics.map(|topic| Effect::Emit(News::Left(topic, id))));
     }
 
     /// Takes in what a peer says over its newest stream.
@@ -325,16 +324,10 @@ impl Machine {
         let topic = subscription.topic;
         if !subscription.subscribe {
             if self.followers.leave(id, &topic) {
-                self.left(id, topic, out);
+                out.push(Effect::Emit(News::Left(topic, id)));
             }
-        } else if self.followers.join(id, &topic) && self.topics.contains(&topic) {
+        } else if self.followers.join(id, &topic) {
             out.push(Effect::Emit(News::Joined(topic, id)));
-        }
-    }
-
-    fn left(&self, id: PeerId, topic: Topic, out: &mut Effects) {
-        if self.topics.contains(&topic) {
-            out.push(Effect::Emit(News::Left(topic, id)));
         }
     }
 

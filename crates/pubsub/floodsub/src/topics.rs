@@ -5,11 +5,12 @@ use crate::{
     SubscriptionFilter, Topic, Validation, Validator,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use sinew_core::ServiceError;
+use sinew_core::{PeerId, ServiceError};
 use sinew_runtime::timeout;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,6 +24,8 @@ pub struct Topics {
     filter: SubscriptionFilter,
     inner: Mutex<Inner>,
     changed: Notify,
+    /// Peers came to topics or left them, or all has ended.
+    peers_changed: Notify,
 }
 
 #[derive(Default)]
@@ -45,6 +48,7 @@ impl Topics {
             filter,
             inner: Mutex::default(),
             changed: Notify::new(),
+            peers_changed: Notify::new(),
         }
     }
 
@@ -100,8 +104,37 @@ impl Topics {
         self.lock().followed.keys().cloned().collect()
     }
 
+    /// Waits until there are enough peers of a topic, as `peers` says.
+    ///
+    /// # Errors
+    /// [`SubscribeError::Ended`] when the service ends meanwhile.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn wait<F: Future<Output = Vec<PeerId>>>(
+        &self,
+        count: usize,
+        peers: impl Fn() -> F,
+    ) -> Result<(), SubscribeError> {
+        loop {
+            let mut changed = pin!(self.peers_changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            if peers().await.len() >= count {
+                return Ok(());
+            }
+            if self.lock().ended {
+                return Err(SubscribeError::Ended);
+            }
+            changed.await;
+        }
+    }
+
     /// Tells the subscriptions of news.
     pub fn emit(&self, news: News) {
+        if !matches!(news, News::Message(_)) {
+            self.peers_changed.notify_waiters();
+        }
         let (topic, event) = match news {
             News::Message(received) => (
                 Topic::read(received.message.topic().as_bytes()),
@@ -136,6 +169,7 @@ impl Topics {
         let mut inner = self.lock();
         inner.ended = true;
         inner.followed.clear();
+        self.peers_changed.notify_waiters();
     }
 
     /// Runs a service, and tells it of the topics whenever they change, until it ends or `tell` says that it has. All

@@ -128,21 +128,15 @@ impl Gossipsub {
         }
     }
 
-    /// Follows a topic until at least `count` connected peers follow it.
+    /// Waits until at least `count` connected peers follow a topic: whoever publishes then is heard by so many.
     ///
     /// # Errors
-    /// As [`Gossipsub::subscribe`], also when the node ends meanwhile.
+    /// [`SubscribeError::Ended`] when the node ends meanwhile.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn wait_for_peers(&self, topic: &Topic, count: usize) -> Result<(), SubscribeError> {
-        let mut subscription = self.subscribe(topic)?;
-        while self.peers(topic).await.len() < count {
-            if let Ok(None) = subscription.next().await {
-                return Err(SubscribeError::Ended);
-            }
-        }
-        Ok(())
+        self.topics.wait(count, || self.peers(topic)).await
     }
 
     /// The scores of the connected peers, in order; all zero unless [`Params::score`](crate::Params) is set.

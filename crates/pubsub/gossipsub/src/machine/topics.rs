@@ -33,9 +33,7 @@ impl Machine {
         if let Some(fanout) = self.fanout.get_mut(topic) {
             fanout.peers.remove(&id);
         }
-        if self.mesh.contains_key(topic) {
-            out.push(Effect::Emit(News::Left(topic.clone(), id)));
-        }
+        out.push(Effect::Emit(News::Left(topic.clone(), id)));
     }
 
     pub(super) fn subscription(&mut self, id: PeerId, subscription: SubOpts, out: &mut Effects) {
@@ -45,7 +43,7 @@ impl Machine {
             if self.followers.leave(id, &topic) {
                 self.left(id, &topic, out);
             }
-        } else if self.followers.join(id, &topic) && self.mesh.contains_key(&topic) {
+        } else if self.followers.join(id, &topic) {
             out.push(Effect::Emit(News::Joined(topic, id)));
         }
     }

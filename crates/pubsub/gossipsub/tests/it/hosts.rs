@@ -4,7 +4,8 @@ use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::Lifetime;
 use sinew_floodsub::Floodsub;
 use sinew_gossipsub::{
-    Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic, Validation,
+    Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic,
+    Validation,
 };
 use sinew_runtime::{now, sleep};
 use std::{sync::Arc, time::Duration};
@@ -138,6 +139,32 @@ async fn without_a_mesh_gossip_carries_a_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publisher_that_follows_nothing_waits_for_those_that_do() {
+    let (author, reader) = (Node::new().await, Node::new().await);
+    let topic = topic();
+    let publishing = async {
+        let waited = author.pubsub.wait_for_peers(&topic, 1).await;
+        waited.expect("the node runs");
+        author.publish(b"hello").await
+    };
+    let reading = async {
+        author.connect(&reader).await;
+        sleep(Duration::from_secs(10)).await;
+        let mut there = reader.subscribe();
+        message(&mut there).await
+    };
+    let (peers, received) = tokio::join!(publishing, reading);
+    assert_eq!((peers, received.message.data()), (1, &b"hello"[..]));
+    assert!(reader.pubsub.peers(&topic).await.is_empty(), "it never followed");
+    let ending = async {
+        sleep(Duration::from_secs(1)).await;
+        author.host.shutdown(Duration::from_secs(5)).await;
+    };
+    let (waited, ()) = tokio::join!(author.pubsub.wait_for_peers(&topic, 2), ending);
+    assert_eq!(waited, Err(SubscribeError::Ended));
+}
+
+#[tokio::test(start_paused = true)]
 async fn explicit_peers_find_each_other() {
     let b = Node::new().await;
     let mut params = Params::default();
@@ -176,7 +203,10 @@ async fn a_blocked_peer_is_not_heard() {
 async fn topics_are_filtered_here_and_of_peers() {
     let other: Topic = "other".parse().expect("a topic");
     let filter = SubscriptionFilter::only([topic()]);
-    let (a, b) = (Node::with(Config::default().filter(filter)).await, Node::new().await);
+    let (a, b) = (
+        Node::with(Config::default().filter(filter)).await,
+        Node::new().await,
+    );
     a.connect(&b).await;
     let refused = a.pubsub.subscribe(&other).err();
     assert_eq!(refused, Some(SubscribeError::Filtered));
