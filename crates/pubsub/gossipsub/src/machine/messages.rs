@@ -218,7 +218,6 @@ impl Machine {
         out: &mut Effects,
     ) -> usize {
         let author = message.from().unwrap_or_default();
-        let mut frame = None;
         let mut sent = 0;
         for to in audience.peers.iter().filter(|peer| peer.as_bytes() != author) {
             if self.gets_parts(to, message.topic()) {
@@ -238,8 +237,7 @@ impl Machine {
             } else {
                 (&mut peer.outbox.forwarded, self.params.forward_expiry)
             };
-            let frame = frame.get_or_insert_with(|| message.rpc()).clone();
-            if lane.push(now, id.clone(), frame, now + wait) {
+            if lane.push(now, id.clone(), message.rpc(), now + wait) {
                 sent += 1;
                 self.write(now, to, out);
             } else {
