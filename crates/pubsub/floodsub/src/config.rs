@@ -1,8 +1,8 @@
 //! How floodsub is added to a node.
 
 use crate::{
-    Floodsub, MAX_RPC, Machine, Message, MessageId, MessageIdFn, SignaturePolicy, SubscriptionFilter, Topics,
-    service::{Flooding, Works},
+    Author, Command, Floodsub, Following, MAX_RPC, Machine, Message, MessageId, MessageIdFn, SignaturePolicy,
+    SubscriptionFilter, Topics, service::Works,
 };
 use sinew_core::{Host, Registrar, Service, ServiceConfig};
 use sinew_runtime::Driver;
@@ -85,12 +85,14 @@ impl ServiceConfig for Config {
             config: self.clone(),
         };
         let (caller, driver) = Driver::new(machine, works, register);
-        let service = Flooding {
-            driver: Box::new(driver),
-            caller: caller.clone(),
-            topics: topics.clone(),
+        let teller = caller.clone();
+        let tell = move |topics| {
+            let caller = teller.clone();
+            async move { caller.call(Command::Follow(topics)).await.is_ok() }
         };
-        (Floodsub::new(host, self, caller, topics), Box::new(service))
+        let service = Following::new(driver, topics.clone(), tell);
+        let author = Author::new(host, self.policy, self.message_id, self.max_rpc);
+        (Floodsub::new(author, caller, topics), Box::new(service))
     }
 }
 

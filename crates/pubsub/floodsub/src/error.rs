@@ -37,12 +37,12 @@ pub enum PublishError {
     /// The node's key did not sign it.
     #[error("the node's key cannot sign: {0}")]
     Signing(#[from] SigningError),
-    /// It is longer than peers would read.
-    #[error("an RPC of {len} bytes where at most {max} are allowed")]
+    /// It is longer than peers would read: its RPC than [`Config::max_rpc`](crate::Config), or its data than its topic allows.
+    #[error("a message of {len} bytes where at most {max} are allowed")]
     TooLong {
-        /// Its length, with what is around it.
+        /// Its length.
         len: usize,
-        /// [`Config::max_rpc`](crate::Config).
+        /// The bound.
         max: usize,
     },
     /// One of the same id was published or received of late.

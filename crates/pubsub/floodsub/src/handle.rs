@@ -1,11 +1,11 @@
 //! The handle: following topics and publishing.
 
 use crate::{
-    Author, Command, Config, Counts, Machine, MessageId, PublishError, Reply, SubscribeError, Subscription,
-    Topic, Topics, Validator,
+    Author, Command, Counts, Machine, MessageId, PublishError, Reply, SubscribeError, Subscription, Topic,
+    Topics, Validator,
 };
 use bytes::Bytes;
-use sinew_core::{Host, PeerId};
+use sinew_core::PeerId;
 use sinew_runtime::Caller;
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,6 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct Floodsub {
     author: Arc<Author>,
-    config: Arc<Config>,
     caller: Caller<Machine>,
     topics: Arc<Topics>,
 }
@@ -37,10 +36,9 @@ impl Published {
 }
 
 impl Floodsub {
-    pub(crate) fn new(host: Host, config: Config, caller: Caller<Machine>, topics: Arc<Topics>) -> Self {
+    pub(crate) fn new(author: Author, caller: Caller<Machine>, topics: Arc<Topics>) -> Self {
         Self {
-            author: Arc::new(Author::new(host, config.policy)),
-            config: Arc::new(config),
+            author: Arc::new(author),
             caller,
             topics,
         }
@@ -68,12 +66,7 @@ impl Floodsub {
         topic: &Topic,
         data: impl Into<Bytes> + Send,
     ) -> Result<Published, PublishError> {
-        let message = self.author.message(topic, data.into())?;
-        let (len, max) = (message.rpc_len(), self.config.max_rpc);
-        if len > max {
-            return Err(PublishError::TooLong { len, max });
-        }
-        let id = (self.config.message_id)(&message);
+        let (id, message) = self.author.message(topic, data.into())?;
         match self.caller.call(Command::Publish(message)).await? {
             Reply::Published(Some(peers)) => Ok(Published::new(id, peers)),
             _ => Err(PublishError::Duplicate(id)),
@@ -128,7 +121,6 @@ impl fmt::Debug for Floodsub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Floodsub")
             .field("author", &self.author)
-            .field("config", &self.config)
             .finish_non_exhaustive()
     }
 }

@@ -50,6 +50,8 @@ mod error;
 #[cfg(feature = "service")]
 mod event;
 #[cfg(feature = "service")]
+mod following;
+#[cfg(feature = "service")]
 mod handle;
 #[cfg(feature = "service")]
 mod service;
@@ -60,8 +62,8 @@ mod topics;
 #[cfg(feature = "service")]
 mod validator;
 
-pub use filter::SubscriptionFilter;
 pub use control::{Control, Extensions, IHave, MAX_CONTROL, MAX_IDS, MAX_PEERS, OtherPeer, Prune};
+pub use filter::SubscriptionFilter;
 pub use machine::{
     Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING, MAX_SEEN,
     MAX_TOPICS, MAX_VERSIONS, MAX_WAITING, Machine, News, Received, Reply, SEEN_FOR, Seen, Told, Validation,
@@ -81,6 +83,7 @@ pub use {
     config::Config,
     error::{PublishError, SubscribeError},
     event::Event,
+    following::Following,
     handle::{Floodsub, Published},
     subscription::Subscription,
     topics::Topics,

@@ -5,7 +5,7 @@ use crate::{
     SubscriptionFilter, Topic, Validation, Validator,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use sinew_core::{PeerId, ServiceError};
+use sinew_core::PeerId;
 use sinew_runtime::timeout;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -99,7 +99,7 @@ impl Topics {
     }
 
     /// Waits until the topics may have changed, and says which they are.
-    async fn next(&self) -> BTreeSet<Topic> {
+    pub(crate) async fn next(&self) -> BTreeSet<Topic> {
         self.changed.notified().await;
         self.lock().followed.keys().cloned().collect()
     }
@@ -165,32 +165,11 @@ impl Topics {
     }
 
     /// Ends all subscriptions, and takes no more.
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut inner = self.lock();
         inner.ended = true;
         inner.followed.clear();
         self.peers_changed.notify_waiters();
-    }
-
-    /// Runs a service, and tells it of the topics whenever they change, until it ends or `tell` says that it has. All
-    /// subscriptions end with it.
-    ///
-    /// # Errors
-    /// That of the service.
-    ///
-    /// # Cancel safety
-    /// Dropping the future ends the service and all subscriptions.
-    pub async fn serve<T: Future<Output = bool>>(
-        self: Arc<Self>,
-        service: BoxFuture<'static, Result<(), ServiceError>>,
-        tell: impl Fn(BTreeSet<Topic>) -> T,
-    ) -> Result<(), ServiceError> {
-        let ended = End(self);
-        let follow = async { while tell(ended.0.next().await).await {} };
-        tokio::select! {
-            outcome = service => outcome,
-            () = follow => Ok(()),
-        }
     }
 
     /// Verifies the signature of a message, if it has one, and has the application judge it, for a time.
@@ -213,15 +192,6 @@ impl Topics {
             Ok(judged.unwrap_or_else(|_| too_late(&received)))
         }
         .boxed()
-    }
-}
-
-/// Ends all subscriptions with the service.
-struct End(Arc<Topics>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

@@ -1,11 +1,10 @@
 //! How gossipsub is added to a node.
 
-use crate::{
-    Gossipsub, Machine, Params, ParamsError, PartialHandler,
-    service::{Gossiping, Works},
-};
+use crate::{Command, Gossipsub, Machine, Params, ParamsError, PartialHandler, service::Works};
 use sinew_core::{Host, Registrar, Service, ServiceConfig};
-use sinew_floodsub::{MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, SubscriptionFilter, Topics};
+use sinew_floodsub::{
+    Author, Following, MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, SubscriptionFilter, Topics,
+};
 use sinew_runtime::Driver;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -119,12 +118,15 @@ impl ServiceConfig for Config {
             config: self.clone(),
         };
         let (caller, driver) = Driver::new(machine, works, register);
-        let service = Gossiping {
-            driver: Box::new(driver),
-            caller: caller.clone(),
-            topics: topics.clone(),
+        let teller = caller.clone();
+        let tell = move |topics| {
+            let caller = teller.clone();
+            async move { caller.call(Command::Follow(topics)).await.is_ok() }
         };
-        (Gossipsub::new(host, self, caller, topics), Box::new(service))
+        let service = Following::new(driver, topics.clone(), tell);
+        let author = Author::new(host, self.policy, self.message_id, self.max_rpc);
+        let handle = Gossipsub::new(author, self.params, caller, topics);
+        (handle, Box::new(service))
     }
 }
 

@@ -1,10 +1,11 @@
 //! The handle: following topics, publishing, and looking at peers.
 
-use crate::{Command, Config, Counts, MAX_GROUP, Machine, Partial, PublishPartialError, Reply};
+use crate::{Command, Counts, MAX_GROUP, Machine, Params, Partial, PublishPartialError, Reply};
 use bytes::Bytes;
-use sinew_core::{Host, PeerId};
+use sinew_core::PeerId;
 use sinew_floodsub::{
-    Author, PublishError, Published, SubscribeError, Subscription, Topic, Topics, Validator,
+    Author, Message, MessageId, PublishError, Published, SubscribeError, Subscription, Topic, Topics,
+    Validator,
 };
 use sinew_runtime::Caller;
 use std::{fmt, sync::Arc};
@@ -13,16 +14,16 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct Gossipsub {
     author: Arc<Author>,
-    config: Arc<Config>,
+    params: Arc<Params>,
     caller: Caller<Machine>,
     topics: Arc<Topics>,
 }
 
 impl Gossipsub {
-    pub(crate) fn new(host: Host, config: Config, caller: Caller<Machine>, topics: Arc<Topics>) -> Self {
+    pub(crate) fn new(author: Author, params: Params, caller: Caller<Machine>, topics: Arc<Topics>) -> Self {
         Self {
-            author: Arc::new(Author::new(host, config.policy)),
-            config: Arc::new(config),
+            author: Arc::new(author),
+            params: Arc::new(params),
             caller,
             topics,
         }
@@ -49,15 +50,19 @@ impl Gossipsub {
         topic: &Topic,
         data: impl Into<Bytes> + Send,
     ) -> Result<Published, PublishError> {
-        let message = self.author.message(topic, data.into())?;
-        let (len, max) = (message.rpc_len(), self.config.max_rpc);
-        if len > max {
-            return Err(PublishError::TooLong { len, max });
-        }
-        let id = (self.config.message_id)(&message);
+        let (id, message) = self.message(topic, data.into())?;
         match self.caller.call(Command::Publish(message)).await? {
             Reply::Published(Some(peers)) => Ok(Published::new(id, peers)),
             _ => Err(PublishError::Duplicate(id)),
+        }
+    }
+
+    /// A message of ours, within the bounds of its topic, and its id.
+    fn message(&self, topic: &Topic, data: Bytes) -> Result<(MessageId, Message), PublishError> {
+        let max = self.params.topics.get(topic).and_then(|topic| topic.max_data);
+        match max.filter(|max| data.len() > *max) {
+            Some(max) => Err(PublishError::TooLong { len: data.len(), max }),
+            None => self.author.message(topic, data),
         }
     }
 
@@ -184,7 +189,7 @@ impl fmt::Debug for Gossipsub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gossipsub")
             .field("author", &self.author)
-            .field("config", &self.config)
+            .field("params", &self.params)
             .finish_non_exhaustive()
     }
 }
