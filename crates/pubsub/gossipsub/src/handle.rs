@@ -57,6 +57,32 @@ impl Gossipsub {
         }
     }
 
+    /// Publishes messages at once, so that all of them are soon with somebody who hands them on: each goes to one peer before any
+    /// goes to a second. For parts of something larger, on a slow line. `None` for those that are known already.
+    ///
+    /// # Errors
+    /// [`PublishError`]: if one of them cannot be made, none is published.
+    ///
+    /// # Cancel safety
+    /// Dropping the future may or may not undo it, for all of them alike.
+    pub async fn publish_batch(
+        &self,
+        messages: impl IntoIterator<Item = (Topic, Bytes)> + Send,
+    ) -> Result<Vec<Option<Published>>, PublishError> {
+        let made = messages
+            .into_iter()
+            .map(|(topic, data)| self.message(&topic, data))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (ids, messages): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+        let Reply::Batch(sent) = self.caller.call(Command::PublishBatch(messages)).await? else {
+            return Err(PublishError::Ended);
+        };
+        let published = ids.into_iter().zip(sent);
+        Ok(published
+            .map(|(id, peers)| peers.map(|peers| Published::new(id, peers)))
+            .collect())
+    }
+
     /// A message of ours, within the bounds of its topic, and its id.
     fn message(&self, topic: &Topic, data: Bytes) -> Result<(MessageId, Message), PublishError> {
         let max = self.params.topics.get(topic).and_then(|topic| topic.max_data);

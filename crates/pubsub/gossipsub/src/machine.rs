@@ -14,6 +14,7 @@ mod outbox;
 mod partials;
 mod peer;
 mod promises;
+mod publish;
 mod score;
 mod topics;
 
@@ -79,6 +80,8 @@ pub enum Command {
     Follow(BTreeSet<Topic>),
     /// Publish a message.
     Publish(Message),
+    /// Publish messages, each as early as the others.
+    PublishBatch(Vec<Message>),
     /// This is what we have of a group of partial messages.
     PublishPartial {
         /// The topic.
@@ -114,6 +117,8 @@ pub enum Reply {
     /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already. To
     /// [`Command::PublishPartial`]: how many peers are told; `None` if there are no partial messages in the topic.
     Published(Option<usize>),
+    /// To [`Command::PublishBatch`]: the same of each message.
+    Batch(Vec<Option<usize>>),
     /// To [`Command::Followers`] and [`Command::Mesh`].
     Peers(Vec<PeerId>),
     /// To [`Command::Scores`].
@@ -308,6 +313,7 @@ impl Machine {
                 Reply::Done
             }
             Command::Publish(message) => Reply::Published(self.publish(now, &message, out)),
+            Command::PublishBatch(messages) => Reply::Batch(self.publish_batch(now, &messages, out)),
             Command::PublishPartial {
                 topic,
                 group,

@@ -1,6 +1,6 @@
 //! Messages: how they are taken in, judged and handed on.
 
-use super::{Effects, Machine, Output, Version};
+use super::{Effects, Machine, Output, Version, publish::Origin};
 use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant, Token};
@@ -13,13 +13,6 @@ pub(super) enum Fate {
     Accepted(Instant, BTreeSet<PeerId>),
     Rejected,
     Ignored,
-}
-
-/// Who is sent a message.
-struct Audience {
-    peers: Vec<PeerId>,
-    /// Whether the message is our own.
-    own: bool,
 }
 
 impl Machine {
@@ -46,20 +39,6 @@ impl Machine {
             self.partial(now, id, partial, out);
         }
         self.write(now, &id, out);
-    }
-
-    pub(super) fn publish(&mut self, now: Instant, message: &Message, out: &mut Effects) -> Option<usize> {
-        let id = (self.message_id)(message);
-        if self.seen.contains(now, &id) {
-            return None;
-        }
-        let topic = message.topic().parse::<Topic>().ok()?;
-        let fate = Fate::Accepted(now, BTreeSet::new());
-        self.seen.insert(now, id.clone(), fate);
-        self.cache.put(topic.clone(), id.clone(), message.clone());
-        let peers = self.publish_to(now, &topic);
-        let audience = Audience { peers, own: true };
-        Some(self.send(now, (&id, message), &audience, out))
     }
 
     fn message(&mut self, now: Instant, peer: PeerId, message: Message, out: &mut Effects) {
@@ -140,7 +119,9 @@ impl Machine {
             Some(Output::Checked(Err(_))) => self.forged(now, token, out),
             Some(Output::Checked(Ok(validation))) => self.settled(now, token, validation, out),
             // A validator that panicked has said nothing.
-            Some(Output::Done | Output::Partial(_)) | None => self.settled(now, token, Validation::Ignore, out),
+            Some(Output::Done | Output::Partial(_)) | None => {
+                self.settled(now, token, Validation::Ignore, out);
+            }
         }
     }
 
@@ -201,50 +182,12 @@ impl Machine {
             if message.signature().is_some() {
                 self.tell_idontwant(now, (id, message), &senders, out);
             }
-            let mut peers = self.forward_to(&topic);
-            peers.retain(|peer| !senders.contains(peer));
-            let audience = Audience { peers, own: false };
-            self.send(now, (id, message), &audience, out);
+            let others = self.forward_to(&topic).into_iter();
+            for to in others.filter(|peer| !senders.contains(peer)) {
+                self.send(now, (id, message, Origin::Others), &to, out);
+            }
         }
         out.push(Effect::Emit(News::Message(received)));
-    }
-
-    /// Sends a message to peers, except its author and those who do not want it. To how many it goes.
-    fn send(
-        &mut self,
-        now: Instant,
-        (id, message): (&MessageId, &Message),
-        audience: &Audience,
-        out: &mut Effects,
-    ) -> usize {
-        let author = message.from().unwrap_or_default();
-        let mut sent = 0;
-        for to in audience.peers.iter().filter(|peer| peer.as_bytes() != author) {
-            if self.gets_parts(to, message.topic()) {
-                continue;
-            }
-            let is_reachable = self.links.is_reachable(to);
-            let Some(peer) = self.links.get_mut(to).filter(|_| is_reachable) else {
-                self.counts.unsent += 1;
-                continue;
-            };
-            // spec: gossipsub 1.2, IDONTWANT: the message is not relayed to who does not want it
-            if peer.unwanted.contains_key(id) {
-                continue;
-            }
-            let (lane, wait) = if audience.own {
-                (&mut peer.outbox.own, self.params.publish_expiry)
-            } else {
-                (&mut peer.outbox.forwarded, self.params.forward_expiry)
-            };
-            if lane.push(now, id.clone(), message.rpc(), now + wait) {
-                sent += 1;
-                self.write(now, to, out);
-            } else {
-                self.counts.unsent += 1;
-            }
-        }
-        sent
     }
 
     /// Tells the peers of a mesh that they need not send a message any more.

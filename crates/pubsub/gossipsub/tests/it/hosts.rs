@@ -4,7 +4,7 @@ use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::Lifetime;
 use sinew_floodsub::Floodsub;
 use sinew_gossipsub::{
-    Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic,
+    Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic, TopicParams,
     Validation,
 };
 use sinew_runtime::{now, sleep};
@@ -56,6 +56,43 @@ async fn twenty_nodes_hear_every_message_once() {
     for subscription in &mut subscriptions {
         assert!(is_silent(subscription).await);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_published_whole_or_not_at_all() {
+    let mut params = Params::default();
+    let mut bounded = TopicParams::default();
+    bounded.max_data = Some(3);
+    params.topics.insert(topic(), bounded);
+    let config = Config::default().params(params).expect("sound");
+    let (a, b) = (Node::with(config).await, Node::new().await);
+    a.connect(&b).await;
+    let mut there = b.subscribe();
+    a.neighbours(1).await;
+    let batch = |data: [&'static str; 3]| data.map(|data| (topic(), data.into()));
+    let long = a.pubsub.publish_batch(batch(["a", "long", "b"])).await;
+    assert!(matches!(long, Err(PublishError::TooLong { len: 4, max: 3 })));
+    let alone = a.pubsub.publish(&topic(), "long").await;
+    assert!(matches!(alone, Err(PublishError::TooLong { len: 4, max: 3 })));
+    let published = a.pubsub.publish_batch(batch(["x", "y", "z"])).await;
+    let published = published.expect("publishes");
+    let peers: Vec<_> = published
+        .iter()
+        .flatten()
+        .map(|published| published.peers)
+        .collect();
+    assert_eq!(peers, [1, 1, 1]);
+    for (n, data) in [(0, "x"), (1, "y"), (2, "z")] {
+        let received = message(&mut there).await;
+        assert_eq!(received.message.data(), data.as_bytes());
+        assert_eq!(
+            Some(&received.id),
+            published[n].as_ref().map(|published| &published.id)
+        );
+    }
+    a.host.shutdown(Duration::from_secs(5)).await;
+    let late = a.pubsub.publish_batch(batch(["x", "y", "z"])).await;
+    assert!(matches!(late, Err(PublishError::Ended)));
 }
 
 #[tokio::test(start_paused = true)]
