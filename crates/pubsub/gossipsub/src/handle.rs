@@ -92,8 +92,8 @@ impl Gossipsub {
         }
     }
 
-    /// Tells peers which parts we have of a group, and sends those that ask for parts what they lack; also whatever they say of it
-    /// later, until the group is forgotten. To be called again when we have more. How many peers are told. Experimental.
+    /// Tells peers which parts we have of a group, and sends those that ask for parts what they lack; also after whatever they say
+    /// of it later, until the group is forgotten. To be called again when we have more. How many peers are told. Experimental.
     ///
     /// Told are the peers of the mesh, or of the fanout where the topic is not followed, and all who spoke of the group; or those
     /// in `to` if there are any.

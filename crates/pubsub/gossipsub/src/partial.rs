@@ -79,7 +79,7 @@ pub struct PartialParams {
     pub groups_per_peer: usize,
     /// Groups of one topic that all peers together may begin so: 255, as in go.
     pub groups_per_topic: usize,
-    /// Heartbeats for which a group is known after we last got or published parts of it: 5, as in rust.
+    /// Heartbeats for which a group is known after we last had more of it than before: 5, as in rust.
     pub group_heartbeats: u32,
     /// The most bytes of parts in one RPC: 512 KiB. A part that is longer is never sent.
     pub max_parts: usize,

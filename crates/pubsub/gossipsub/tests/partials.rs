@@ -13,7 +13,8 @@ use sinew_gossipsub::{
 };
 use sinew_identity::PeerId;
 use sinew_machine::{
-    CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput, StreamKey, Token,
+    BUDGET, CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput,
+    StreamKey, Token,
 };
 use sinew_wire::varint;
 use std::{
@@ -40,6 +41,7 @@ struct Rig {
     now: Instant,
     said: BTreeMap<u8, Vec<Rpc>>,
     jobs: Vec<(Token, Job)>,
+    resets: Vec<StreamKey>,
 }
 
 /// What was said of a group: its parts, and the bits of its metadata.
@@ -74,6 +76,7 @@ impl Rig {
             now: Instant(1),
             said: BTreeMap::new(),
             jobs: Vec::new(),
+            resets: Vec::new(),
         }
     }
 
@@ -100,7 +103,7 @@ impl Rig {
                         token: Some(token),
                     })),
                     Effect::Emit(_) => {}
-                    Effect::Reset { .. } => panic!("{effect:?}"),
+                    Effect::Reset { stream, .. } => self.resets.push(stream),
                 }
             }
         }
@@ -277,6 +280,7 @@ fn a_peer_is_sent_what_it_lacks_once() {
     rig.publish(7, 0b1111, &[]);
     rig.wait(3);
     assert_eq!(rig.words(), [], "nothing is new");
+    assert_eq!(rig.counts().duplicates, 1);
     rig.publish(7, 0b10_1111, &[]);
     assert_eq!(
         rig.words(),
@@ -488,6 +492,23 @@ fn what_is_malformed_or_was_not_agreed_on_is_held_against_a_peer() {
     rig.say_partial(2, other);
     rig.partial(2, 7, (None, None));
     assert_eq!(rig.counts().unwanted, 3);
+    rig.call(Command::Judge(peer(2), -1000.0));
+    rig.partial(2, 8, (None, Some(1)));
+    assert!(rig.jobs.is_empty(), "its gossip is not heard");
+    assert!(rig.resets.is_empty());
+}
+
+#[test]
+fn who_repeats_itself_is_not_listened_to() {
+    let mut rig = Rig::among(1, params());
+    rig.publish(7, 1, &[]);
+    let said = std::iter::repeat_with(|| {
+        rig.partial(0, 7, (None, Some(0)));
+        rig.resets.is_empty()
+    });
+    let said = said.take_while(|is_heard| *is_heard).count();
+    assert_eq!(said as u64, 1 + BUDGET, "the first was news");
+    assert_eq!((rig.resets.len(), rig.counts().floods), (1, 1));
 }
 
 #[test]

@@ -34,6 +34,17 @@ struct View {
     told: Option<Bytes>,
 }
 
+/// What is to be done about what a peer says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    /// The application is asked: there are parts, or it knows nothing of the group.
+    Judge,
+    /// The peer is told what it lacks.
+    Answer,
+    /// It says what was known.
+    Nothing,
+}
+
 /// Why nothing is known of what a peer says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Refusal {
@@ -56,13 +67,13 @@ pub(super) struct Word {
 }
 
 impl Groups {
-    /// Notes what a peer says it has. Whether the application is to be asked.
+    /// Notes what a peer says it has.
     pub(super) fn hear(
         &mut self,
         params: &PartialParams,
         peer: PeerId,
         said: &PartialMessage,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Heard, Refusal> {
         let key = key(said);
         if !self.groups.contains_key(&key) {
             if !self.has_room(params, peer, &said.topic) {
@@ -72,17 +83,23 @@ impl Groups {
             self.groups.insert(key.clone(), group);
         }
         let Some(group) = self.groups.get_mut(&key) else {
-            return Ok(false);
+            return Ok(Heard::Nothing);
         };
         let view = group.peers.entry(peer).or_default();
+        let before = view.theirs.clone();
         if let Some(metadata) = &said.metadata {
-            view.theirs = Some(match (&group.ours, &view.theirs) {
+            view.theirs = Some(match (&group.ours, &before) {
                 (Some(ours), Some(theirs)) => ours.merge(theirs, metadata)?,
                 // Without the application the newest word stands for all before it.
                 _ => metadata.clone(),
             });
         }
-        Ok(group.ours.is_none() || said.message.is_some())
+        Ok(match (&said.message, &group.ours) {
+            (Some(_), _) => Heard::Judge,
+            _ if view.theirs == before => Heard::Nothing,
+            (None, None) => Heard::Judge,
+            (None, Some(_)) => Heard::Answer,
+        })
     }
 
     fn has_room(&self, params: &PartialParams, peer: PeerId, topic: &Topic) -> bool {
@@ -101,11 +118,12 @@ impl Groups {
         all.take_while(move |((other, _), _)| other == topic)
     }
 
-    /// This is what we have of a group, unless we had more before: what came at the same time may be judged in another order.
-    pub(super) fn update(&mut self, params: &PartialParams, key: &GroupKey, ours: Arc<dyn Partial>) {
+    /// This is what we have of a group, unless we had as much before: what came at the same time may be judged in another order.
+    /// Whether it is news.
+    pub(super) fn update(&mut self, params: &PartialParams, key: &GroupKey, ours: Arc<dyn Partial>) -> bool {
         let new = || Group::new(params, None);
         let group = self.groups.entry(key.clone()).or_insert_with(new);
-        (group.begun_by, group.heartbeats) = (None, params.group_heartbeats);
+        group.begun_by = None;
         let before = group.ours.as_ref().map(|before| before.metadata());
         let is_old = before.is_some_and(|before| {
             let both = ours.merge(&before, &ours.metadata());
@@ -113,7 +131,9 @@ impl Groups {
         });
         if !is_old {
             group.ours = Some(ours);
+            group.heartbeats = params.group_heartbeats;
         }
+        !is_old
     }
 
     /// A peer sent us parts: it has them, and knows that we have them.

@@ -2,7 +2,7 @@
 
 use super::{
     Effects, Job, Machine, Output,
-    groups::{self, GroupKey, Refusal},
+    groups::{self, GroupKey, Heard, Refusal},
     peer::Peer,
 };
 use crate::{Partial, PartialMode, ReceivedPartial};
@@ -118,9 +118,17 @@ impl Machine {
             self.counts.unwanted += 1;
             return self.charge(now, id, out);
         }
+        // As gossip of a peer below the threshold is ignored.
+        if self.scores.of(&id) < self.thresholds().gossip {
+            return;
+        }
         match self.groups.hear(partial, id, &said) {
-            Ok(true) => self.await_judgement(id, said, out),
-            Ok(false) => self.offer(now, &groups::key(&said), [id], out),
+            Ok(Heard::Judge) => self.await_judgement(id, said, out),
+            Ok(Heard::Answer) => self.offer(now, &groups::key(&said), [id], out),
+            Ok(Heard::Nothing) => {
+                self.counts.duplicates += 1;
+                self.charge(now, id, out);
+            }
             Err(Refusal::TooMany) => {
                 self.counts.dropped += 1;
                 self.charge(now, id, out);
@@ -178,11 +186,11 @@ impl Machine {
         let (id, said) = (received.peer, &received.partial);
         let key = groups::key(said);
         self.counts.partials += 1;
-        self.update(&key, ours);
+        let is_new = self.update(&key, ours);
         if let Some(parts) = &said.message {
             if self.groups.got(&key, id, parts).is_err() {
                 self.blame_partial(now, id, &said.topic, out);
-            } else if let Some(peer) = self.links.get_mut(&id) {
+            } else if let Some(peer) = self.links.get_mut(&id).filter(|_| is_new) {
                 peer.budget.useful(parts.len());
             }
         }
@@ -190,10 +198,9 @@ impl Machine {
         self.offer(now, &key, peers, out);
     }
 
-    fn update(&mut self, key: &GroupKey, ours: Arc<dyn Partial>) {
-        if let Some(params) = &self.params.partial {
-            self.groups.update(params, key, ours);
-        }
+    fn update(&mut self, key: &GroupKey, ours: Arc<dyn Partial>) -> bool {
+        let params = self.params.partial.as_ref();
+        params.is_some_and(|params| self.groups.update(params, key, ours))
     }
 
     /// Tells peers what we have of a group: those that are named, or those that are close. How many there are; `None` if there are
