@@ -10,14 +10,18 @@ mod cache;
 mod control;
 mod counts;
 mod gater;
+mod groups;
 mod heartbeat;
 mod mesh;
 mod messages;
 mod outbox;
+mod partials;
 mod peer;
 mod promises;
+mod publish;
 mod roles;
 mod score;
+mod topics;
 mod trace;
 
 pub use counts::Counts;
@@ -25,17 +29,19 @@ pub use outbox::MAX_QUEUED;
 pub use score::{ScoreReport, TopicReport};
 pub use trace::{Notice, RejectReason, RpcTrace, Trace};
 
-use crate::{PROTOCOLS, Params, Thresholds};
+use crate::{InvalidPartial, PROTOCOLS, Params, Partial, ReceivedPartial, Thresholds};
 use authors::Authors;
+use bytes::Bytes;
 use cache::Cache;
 use gater::Gater;
+use groups::Groups;
 use peer::{Peer, Version};
 use promises::Promises;
 use roles::Roles;
 use score::Scores;
 use sinew_floodsub::{
-    Checks, Followers, LinkEvent, Links, MAX_TOPICS, Message, MessageIdFn, News, OtherPeer, Received, Rpc,
-    Seen, SignatureError, SignaturePolicy, SubOpts, Topic, Validation,
+    Checks, Followers, LinkEvent, Links, Message, MessageIdFn, News, OtherPeer, Received, Rpc, Seen,
+    SignatureError, SignaturePolicy, SubscriptionFilter, Topic, Validation,
 };
 use sinew_identity::PeerId;
 use sinew_machine::{
@@ -68,6 +74,9 @@ pub struct Machine {
     checks: Checks,
     cache: Cache,
     promises: Promises,
+    groups: Groups,
+    /// What the application judges of partial messages.
+    judging: BTreeMap<Token, Arc<ReceivedPartial>>,
     scores: Scores,
     gater: Gater,
     authors: Authors,
@@ -86,10 +95,23 @@ pub struct Machine {
 /// What a handle asks.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Command {
-    /// These are our topics from now on; at most [`MAX_TOPICS`] are kept.
+    /// These are our topics from now on; at most [`MAX_TOPICS`](sinew_floodsub::MAX_TOPICS) are kept.
     Follow(BTreeSet<Topic>),
     /// Publish a message.
     Publish(Message),
+    /// Publish messages, each as early as the others.
+    PublishBatch(Vec<Message>),
+    /// This is what we have of a group of partial messages.
+    PublishPartial {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Bytes,
+        /// What we have.
+        partial: Arc<dyn Partial>,
+        /// Who is told of it; if there are none, the peers of the mesh or the fanout.
+        to: BTreeSet<PeerId>,
+    },
     /// Which peers follow a topic?
     Followers(Topic),
     /// Which peers are in the mesh of a topic?
@@ -115,8 +137,11 @@ pub enum Reply {
     Done,
     /// To [`Command::Judge`]: whether the peer is connected, or remembered.
     Judged(bool),
-    /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already.
+    /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already. To
+    /// [`Command::PublishPartial`]: how many peers are told; `None` if there are no partial messages in the topic.
     Published(Option<usize>),
+    /// To [`Command::PublishBatch`]: the same of each message.
+    Batch(Vec<Option<usize>>),
     /// To [`Command::Followers`] and [`Command::Mesh`].
     Peers(Vec<PeerId>),
     /// To [`Command::Meshes`].
@@ -134,6 +159,8 @@ pub enum Reply {
 pub enum Job {
     /// Verify the signature of a message, if it has one; then have the application validate it. Gives [`Output::Checked`].
     Check(Arc<Received>),
+    /// Have the application judge parts of a message. Gives [`Output::Partial`].
+    Partial(Arc<ReceivedPartial>),
     /// Connect to a peer; a record of it, not verified, may say where. Gives [`Output::Done`].
     Connect(OtherPeer),
     /// Find the signed records of peers, to tell another of them. Gives [`Output::Records`].
@@ -152,6 +179,8 @@ pub enum Job {
 pub enum Output {
     /// Of [`Job::Check`]; an error if the message is forged.
     Checked(Result<Validation, SignatureError>),
+    /// Of [`Job::Partial`]: what we have of the group now; `None` if we want nothing of it.
+    Partial(Result<Option<Arc<dyn Partial>>, InvalidPartial>),
     /// Of [`Job::Connect`].
     Done,
     /// Of [`Job::Records`].
@@ -237,6 +266,8 @@ impl Machine {
             checks: Checks::default(),
             cache: Cache::new(params.history_length, params.max_history_bytes),
             promises: Promises::default(),
+            groups: Groups::default(),
+            judging: BTreeMap::new(),
             scores: Scores::new(params.clone()),
             gater: Gater::new(params.clone()),
             authors: Authors::new(params.max_authors),
@@ -259,6 +290,13 @@ impl Machine {
         self
     }
 
+    /// Knows of those topics alone that a filter allows. To be called before anything else.
+    #[must_use]
+    pub fn with_filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.followers = Followers::new(filter);
+        self
+    }
+
     fn token(&mut self) -> Token {
         self.next_token += 1;
         Token(self.next_token)
@@ -278,6 +316,13 @@ impl Machine {
                 Reply::Done
             }
             Command::Publish(message) => Reply::Published(self.publish(now, &message, out)),
+            Command::PublishBatch(messages) => Reply::Batch(self.publish_batch(now, &messages, out)),
+            Command::PublishPartial {
+                topic,
+                group,
+                partial,
+                to,
+            } => Reply::Published(self.publish_partial(now, (&(topic, group), partial), to, out)),
             Command::Followers(topic) => Reply::Peers(self.followers.of(topic.as_str()).collect()),
             Command::Mesh(topic) => {
                 Reply::Peers(self.mesh.get(&topic).into_iter().flatten().copied().collect())
@@ -311,25 +356,6 @@ impl Machine {
         peers.map(|(peer, _)| peer)
     }
 
-    fn follow(&mut self, now: Instant, topics: BTreeSet<Topic>, out: &mut Effects) {
-        let topics: BTreeSet<_> = topics.into_iter().take(MAX_TOPICS).collect();
-        let ours: BTreeSet<_> = self.mesh.keys().cloned().collect();
-        for (_, peer) in self.links.iter_mut() {
-            let changed = ours.symmetric_difference(&topics);
-            changed.for_each(|topic| peer.outbox.told.changed(topic));
-        }
-        for topic in ours.difference(&topics) {
-            self.leave(now, topic);
-        }
-        for topic in topics.difference(&ours) {
-            // Those who came before us are news too.
-            let followers = self.followers.of(topic.as_str());
-            out.extend(followers.map(|peer| Effect::Emit(News::Joined(topic.clone(), peer).into())));
-            self.join(now, topic);
-        }
-        self.write_all(now, out);
-    }
-
     fn peer(&mut self, now: Instant, state: PeerState, out: &mut Effects) {
         let (id, outbound) = (state.peer, state.outbound);
         self.links.peer(&state, || Peer::new(now), out);
@@ -361,7 +387,7 @@ impl Machine {
     fn opened(&mut self, now: Instant, id: PeerId, protocol: usize, out: &mut Effects) {
         let ours = sinew_floodsub::Extensions {
             test_extension: self.params.test_extension,
-            ..sinew_floodsub::Extensions::default()
+            partial_messages: self.params.partial.is_some(),
         };
         let Some(peer) = self.links.get_mut(&id) else {
             return;
@@ -370,7 +396,7 @@ impl Machine {
         peer.version = Some(version);
         peer.outbox.told.begin(self.mesh.keys().cloned());
         // spec: gossipsub 1.3: who can nothing beyond the protocol need not say so
-        if version >= Version::V13 && ours.test_extension {
+        if version >= Version::V13 && ours != sinew_floodsub::Extensions::default() {
             peer.outbox.extensions = Some(ours);
         }
         self.scores.connected(now, id, &peer.ips);
@@ -399,6 +425,7 @@ impl Machine {
         for fanout in self.fanout.values_mut() {
             fanout.peers.remove(&id);
         }
+        self.groups.lost(&id);
         self.scores.disconnected(now, id);
         self.gater.disconnected(now, &id);
         self.roles.disconnected(id);
@@ -408,52 +435,38 @@ impl Machine {
     fn void(&mut self, id: PeerId, out: &mut Effects) {
         if let Some(peer) = self.links.get_mut(&id) {
             peer.extensions = None;
+            peer.partial_modes.clear();
+            peer.inbox.clear();
         }
+        self.groups.void(&id);
         for topic in self.followers.forget(id) {
             self.left(id, &topic, out);
         }
     }
 
-    /// A peer does not follow a topic any more.
-    fn left(&mut self, id: PeerId, topic: &Topic, out: &mut Effects) {
-        self.remove(topic, &id);
-        if let Some(fanout) = self.fanout.get_mut(topic) {
-            fanout.peers.remove(&id);
-        }
-        if self.mesh.contains_key(topic) {
-            out.push(Effect::Emit(News::Left(topic.clone(), id).into()));
-        }
-    }
-
-    fn subscription(&mut self, id: PeerId, subscription: SubOpts, out: &mut Effects) {
-        let topic = subscription.topic;
-        if !subscription.subscribe {
-            if self.followers.leave(id, &topic) {
-                self.left(id, &topic, out);
-            }
-        } else if self.followers.join(id, &topic) && self.mesh.contains_key(&topic) {
-            out.push(Effect::Emit(News::Joined(topic, id).into()));
-        }
-    }
-
     /// Writes what waits for a peer, if its stream takes it.
     fn write(&mut self, now: Instant, id: &PeerId, out: &mut Effects) {
-        let is_writable = self.links.is_writable(id);
-        let Some(peer) = self.links.get_mut(id) else {
-            return;
-        };
-        let is_ours = |topic: &Topic| self.mesh.contains_key(topic);
-        let frame = is_writable.then(|| peer.outbox.next(now, is_ours)).flatten();
-        let lost = peer.outbox.take_lost();
-        if let Some(frame) = frame {
+        if self.links.is_writable(id)
+            && let Some(frame) = self.next_frame(now, id, out)
+        {
             self.tracer.sent(*id, &frame);
             self.links.send(id, frame, out);
         }
+        let lost = self.links.get_mut(id).map(|peer| peer.outbox.take_lost());
+        let lost = lost.unwrap_or_default();
         if !lost.is_empty() {
             self.counts.unsent += lost.len() as u64;
             self.scores.was_slow(id, lost.len());
         }
         lost.iter().for_each(|frame| self.tracer.dropped(*id, frame));
+    }
+
+    fn next_frame(&mut self, now: Instant, id: &PeerId, out: &mut Effects) -> Option<Bytes> {
+        let outbox = &mut self.links.get_mut(id)?.outbox;
+        outbox
+            .control(|topic| topics::sub_opts(&self.params, topic, self.mesh.contains_key(topic)))
+            .or_else(|| self.next_partial(now, id, out))
+            .or_else(|| self.links.get_mut(id)?.outbox.next(now))
     }
 
     fn write_all(&mut self, now: Instant, out: &mut Effects) {

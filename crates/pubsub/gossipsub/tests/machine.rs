@@ -333,6 +333,35 @@ fn a_mesh_is_filled_up_to_its_degree() {
 }
 
 #[test]
+fn messages_of_a_batch_are_with_somebody_each_before_any_is_with_all() {
+    let mut rig = Rig::among(4, Params::default());
+    // Nobody takes a frame any more.
+    let mut effects = Effects::new();
+    let call = CallId(0);
+    let mut command = |rig: &mut Rig, command| {
+        let input = Input::Call { call, command };
+        rig.machine.handle(rig.now, input, &mut effects);
+        std::mem::take(&mut effects)
+    };
+    command(&mut rig, Command::Publish(message("first")));
+    let batch: Vec<_> = ["0", "1", "2", "3", "3"].map(message).into();
+    let reply = Reply::Batch(vec![Some(4), Some(4), Some(4), Some(4), None]);
+    let answered = command(&mut rig, Command::PublishBatch(batch));
+    assert_eq!(answered, [Effect::Return { call, reply }]);
+    (0..4).for_each(|n| {
+        rig.feed(Input::Stream(StreamInput::Writable { stream: outbound(n) }));
+    });
+    let heard = rig.heard(|rpc| rpc.publish.iter().map(|it| it.data().to_vec()).collect());
+    let order: Vec<_> = (0..4)
+        .map(|n| {
+            let its = heard.iter().filter(|(to, _)| *to == peer(n));
+            its.map(|(_, data)| char::from(data[0])).collect::<String>()
+        })
+        .collect();
+    assert_eq!(order, ["0321", "1032", "2103", "3210"]);
+}
+
+#[test]
 fn peers_without_a_mesh_are_in_none() {
     let mut rig = Rig::new(Params::default());
     rig.connect(0, FLOODSUB, true);

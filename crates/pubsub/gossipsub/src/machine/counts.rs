@@ -50,6 +50,8 @@ pub struct Counts {
     pub idontwant_received: u64,
     /// Ids that we did not want of peers.
     pub idontwant_sent: u64,
+    /// Partial messages that the application took in.
+    pub partials: u64,
     /// Messages of the test extension that came.
     pub test_extensions: u64,
 }

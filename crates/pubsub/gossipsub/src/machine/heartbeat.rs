@@ -52,12 +52,14 @@ impl Machine {
             && self.fanout.is_empty()
             && self.cache.is_empty()
             && self.promises.is_empty()
+            && self.groups.is_empty()
     }
 
     fn forget(&mut self, now: Instant) {
         for (_, peer) in self.links.iter_mut() {
             peer.tick();
         }
+        self.groups.tick();
         for (peer, count) in self.promises.broken(now) {
             self.counts.broken_promises += u64::from(count);
             self.scores.penalise(&peer, count);
@@ -190,7 +192,7 @@ impl Machine {
     // spec: gossipsub 1.1, Adaptive Gossip Dissemination
     fn gossip(&mut self, topic: &Topic) {
         let ids = self.cache.gossip(topic, self.params.history_gossip);
-        if ids.is_empty() {
+        if ids.is_empty() && self.params.partial_mode(topic.as_str()).is_none() {
             return;
         }
         let threshold = self.thresholds().gossip;
@@ -203,7 +205,11 @@ impl Machine {
         let mut peers = self.choose(topic, usize::MAX, fits);
         let share = (self.params.gossip_factor * peers.len() as f64) as usize;
         peers.truncate(share.max(self.params.lazy));
-        for peer in peers {
+        let (partial, whole): (Vec<_>, Vec<_>) = peers
+            .into_iter()
+            .partition(|peer| self.gets_parts(peer, topic.as_str()));
+        self.gossip_partials(topic, partial);
+        for peer in whole {
             let mut some = ids.clone();
             self.rng.shuffle(&mut some);
             some.truncate(self.params.max_ihave_length);

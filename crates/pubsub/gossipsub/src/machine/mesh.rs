@@ -155,7 +155,7 @@ impl Machine {
         others.collect()
     }
 
-    fn fill_fanout(&mut self, now: Instant, topic: &Topic) {
+    pub(super) fn fill_fanout(&mut self, now: Instant, topic: &Topic) {
         let fanout = self.fanout.get(topic).map(|fanout| fanout.peers.clone());
         let mut peers = fanout.unwrap_or_default();
         if peers.is_empty() {

@@ -1,6 +1,6 @@
 //! Messages: how they are taken in, judged and handed on.
 
-use super::{Effects, Machine, Output, RejectReason, Trace, Version};
+use super::{Effects, Machine, Output, RejectReason, Trace, Version, publish::Origin};
 use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant, Token};
@@ -13,13 +13,6 @@ pub(super) enum Fate {
     Accepted(Instant, BTreeSet<PeerId>),
     Rejected,
     Ignored,
-}
-
-/// Who is sent a message.
-struct Audience {
-    peers: Vec<PeerId>,
-    /// Whether the message is our own.
-    own: bool,
 }
 
 impl Machine {
@@ -51,6 +44,9 @@ impl Machine {
         }
         self.counts.heard(&rpc.control);
         self.control(now, id, rpc.control, out);
+        if let Some(partial) = rpc.partial {
+            self.partial(now, id, partial, out);
+        }
         self.write(now, &id, out);
     }
 
@@ -58,24 +54,6 @@ impl Machine {
         for message in messages {
             self.tracer.rejected(from, message, reason);
         }
-    }
-
-    pub(super) fn publish(&mut self, now: Instant, message: &Message, out: &mut Effects) -> Option<usize> {
-        let id = (self.message_id)(message);
-        if self.seen.contains(now, &id) {
-            return None;
-        }
-        let topic = message.topic().parse::<Topic>().ok()?;
-        let fate = Fate::Accepted(now, BTreeSet::new());
-        self.seen.insert(now, id.clone(), fate);
-        self.cache.put(topic.clone(), id.clone(), message.clone());
-        self.tracer.add(|| Trace::PublishMessage {
-            id: id.clone(),
-            topic: topic.clone(),
-        });
-        let peers = self.publish_to(now, &topic);
-        let audience = Audience { peers, own: true };
-        Some(self.send(now, (&id, message), &audience, out))
     }
 
     fn message(&mut self, now: Instant, peer: PeerId, message: Message, out: &mut Effects) {
@@ -183,12 +161,17 @@ impl Machine {
         if self.connecting.remove(&token) {
             return;
         }
+        if let Some(received) = self.judging.remove(&token) {
+            return self.judged_partial(now, &received, output, out);
+        }
         match output {
             Some(Output::Records { to, topic, peers }) => self.tell_pruned(now, (&topic, to), peers, out),
             Some(Output::Checked(Err(_))) => self.forged(now, token, out),
             Some(Output::Checked(Ok(validation))) => self.settled(now, token, validation, out),
             // A validator that panicked has said nothing.
-            Some(Output::Done) | None => self.settled(now, token, Validation::Ignore, out),
+            Some(Output::Done | Output::Partial(_)) | None => {
+                self.settled(now, token, Validation::Ignore, out);
+            }
         }
     }
 
@@ -263,45 +246,12 @@ impl Machine {
             if message.signature().is_some() {
                 self.tell_idontwant(now, (id, message), &senders, out);
             }
-            let mut peers = self.forward_to(&topic);
-            peers.retain(|peer| !senders.contains(peer));
-            let audience = Audience { peers, own: false };
-            self.send(now, (id, message), &audience, out);
+            let others = self.forward_to(&topic).into_iter();
+            for to in others.filter(|peer| !senders.contains(peer)) {
+                self.send(now, (id, message, Origin::Others), &to, out);
+            }
         }
         out.push(Effect::Emit(News::Message(received).into()));
-    }
-
-    /// Sends a message to peers, except its author and those who do not want it. To how many it goes.
-    fn send(
-        &mut self,
-        now: Instant,
-        (id, message): (&MessageId, &Message),
-        audience: &Audience,
-        out: &mut Effects,
-    ) -> usize {
-        let author = message.from().unwrap_or_default();
-        let mut frame = None;
-        let mut sent = 0;
-        for to in audience.peers.iter().filter(|peer| peer.as_bytes() != author) {
-            let is_reachable = self.links.is_reachable(to);
-            let Some(peer) = self.links.get_mut(to).filter(|_| is_reachable) else {
-                self.counts.unsent += 1;
-                continue;
-            };
-            // spec: gossipsub 1.2, IDONTWANT: the message is not relayed to who does not want it
-            if peer.unwanted.contains_key(id) {
-                continue;
-            }
-            let (lane, wait) = if audience.own {
-                (&mut peer.outbox.own, self.params.publish_expiry)
-            } else {
-                (&mut peer.outbox.forwarded, self.params.forward_expiry)
-            };
-            let frame = frame.get_or_insert_with(|| message.rpc()).clone();
-            sent += usize::from(lane.push(now, id.clone(), frame, now + wait));
-            self.write(now, to, out);
-        }
-        sent
     }
 
     /// Tells the peers of a mesh that they need not send a message any more.
@@ -324,6 +274,10 @@ impl Machine {
             .copied()
             .collect();
         for to in peers.iter().filter(|peer| !except.contains(peer)) {
+            // Who sends parts sends no whole message: as in go
+            if self.gives_parts(to, message.topic()) {
+                continue;
+            }
             if let Some(peer) = self.links.get_mut(to)
                 && peer.version >= Some(Version::V12)
             {

@@ -2,4 +2,7 @@
 
 mod hosts;
 mod insight;
+mod partials;
+#[path = "../parts/mod.rs"]
+mod parts;
 mod rig;
