@@ -2,7 +2,9 @@
 //!
 //! [`Metrics`] is a [`Meter`](sinew_core::Meter): a host that is built with it tells it of connections, dials, handshakes,
 //! streams and bytes. [`Metrics::serve`] makes a service that answers `GET /metrics`, and adds to each answer what the
-//! host uses of its limits. [`NAMES`] lists what there is; `docs/metrics.json` is a dashboard for it.
+//! host uses of its limits, and what other services count ([`Measured`](sinew_core::Measured)): gossipsub does, and needs
+//! nothing but to be added to the same node. [`NAMES`] lists what there is without them; `docs/metrics.json` is a dashboard
+//! for it all.
 //!
 //! ```
 //! use sinew_core::Meter;
@@ -19,6 +21,7 @@
 //! peers and addresses stand in logs only. It deliberately pushes nothing anywhere and keeps no history.
 
 mod labels;
+mod measures;
 mod meter;
 mod names;
 mod server;

@@ -1,6 +1,6 @@
 //! What is measured, by name.
 
-/// The names of all metrics, as they stand in an answer. Those that count end in `_total` there.
+/// The names of the metrics that every node has, as they stand in an answer. Those that count end in `_total` there.
 pub const NAMES: [&str; 16] = [
     "sinew_connections",
     "sinew_connections_opened_total",

@@ -1,6 +1,6 @@
 //! The service that answers `GET /metrics`.
 
-use crate::{Metrics, snapshot};
+use crate::{Metrics, measures, snapshot};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
@@ -127,8 +127,8 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
 
 async fn answer_all(stream: TcpStream, place: OwnedSemaphorePermit, host: Host, metrics: Metrics) {
     let service = service_fn(move |request| {
-        let response = answer(&request, &host, &metrics);
-        async move { Ok::<_, Infallible>(response) }
+        let (host, metrics) = (host.clone(), metrics.clone());
+        async move { Ok::<_, Infallible>(answer(&request, &host, &metrics).await) }
     });
     let serve = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
@@ -139,14 +139,15 @@ async fn answer_all(stream: TcpStream, place: OwnedSemaphorePermit, host: Host, 
     drop(place);
 }
 
-fn answer(request: &Request<Incoming>, host: &Host, metrics: &Metrics) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, host: &Host, metrics: &Metrics) -> Response<Full<Bytes>> {
     let found = request.method() == Method::GET && request.uri().path() == "/metrics";
     if !found {
         let mut missing = Response::new(Full::from("GET /metrics\n"));
         *missing.status_mut() = StatusCode::NOT_FOUND;
         return missing;
     }
-    let text = metrics.encode_open() + &snapshot::encode(host) + "# EOF\n";
+    let services = measures::encode(host).await;
+    let text = metrics.encode_open() + &snapshot::encode(host) + &services + "# EOF\n";
     let mut response = Response::new(Full::from(text));
     let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response

@@ -1,6 +1,7 @@
 //! A node with metrics, read over HTTP.
 
 use sinew_core::{ConnectionEvent, Host, Stream};
+use sinew_gossipsub::{Config, Gossipsub, METRICS};
 use sinew_host::HostBuilder;
 use sinew_identity::Keypair;
 use sinew_memory::MemoryTransport;
@@ -14,6 +15,11 @@ use tokio::{
 };
 
 async fn node() -> (Host, SocketAddr) {
+    let (host, addr, _) = node_with_gossipsub().await;
+    (host, addr)
+}
+
+async fn node_with_gossipsub() -> (Host, SocketAddr, Gossipsub) {
     let (key, metrics) = (Keypair::generate(), Metrics::default());
     let server = metrics.serve(([127, 0, 0, 1], 0).into()).expect("a free port");
     let plaintext = InsecurePlaintext::new(key.public());
@@ -24,7 +30,8 @@ async fn node() -> (Host, SocketAddr) {
         .meter(metrics)
         .listen("/memory/0".parse().expect("an address"));
     let addr = builder.add(server);
-    (builder.start().await.expect("starts"), addr)
+    let gossipsub = builder.add(Config::default());
+    (builder.start().await.expect("starts"), addr, gossipsub)
 }
 
 /// What the server answers to these bytes, to the end.
@@ -123,6 +130,36 @@ async fn an_answer_tells_what_a_node_did() {
         );
     }
     server.shutdown(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn an_answer_tells_what_services_count() {
+    let (host, addr, gossipsub) = node_with_gossipsub().await;
+    let topics = ["a", "b"].map(|topic| topic.parse().expect("a topic"));
+    let _followed = topics
+        .each_ref()
+        .map(|topic| gossipsub.subscribe(topic).expect("few"));
+    // The service hears of topics when it likes.
+    while !scrape(addr).await.contains("topic=\"b\"") {}
+    let text = scrape(addr).await;
+    assert_eq!(
+        value(&text, "sinew_gossipsub_mesh_peers{topic=\"a\"}"),
+        Some(0),
+        "{text}"
+    );
+    let forged = "sinew_gossipsub_rejected_total{reason=\"forged\"}";
+    assert_eq!(value(&text, forged), Some(0), "{text}");
+    let sent = "sinew_gossipsub_ids_total{kind=\"IHAVE\",direction=\"sent\"}";
+    assert_eq!(value(&text, sent), Some(0), "{text}");
+    for name in METRICS {
+        let family = name.trim_end_matches("_total");
+        assert!(
+            text.contains(&format!("# TYPE {family} ")),
+            "{name} is missing in {text}"
+        );
+    }
+    assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
+    host.shutdown(Duration::from_secs(1)).await;
 }
 
 #[tokio::test]

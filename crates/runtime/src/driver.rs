@@ -11,11 +11,12 @@ use call::Call;
 use futures_util::{FutureExt, future::BoxFuture};
 use sinew_addr::Protocol;
 use sinew_core::{
-    CloseCode, Direction, HandlerOptions, Multiaddr, OpenError, OpenOptions, PeerId, ProtocolId, Registrar,
-    Service, ServiceContext, ServiceError, Stream,
+    CloseCode, Direction, HandlerOptions, Host, Multiaddr, OpenError, OpenOptions, PeerId, ProtocolId,
+    Registrar, Service, ServiceContext, ServiceError, Stream,
 };
 use sinew_machine::{
-    CallId, Effect, EffectsOf, Failure, Input, InputOf, PeerMachine, PeerState, StreamInput, StreamKey, Token,
+    CallId, Effect, EffectsOf, Failure, Input, InputOf, PeerMachine, PeerState, StreamInput, StreamKey,
+    Token, Weight,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -198,6 +199,7 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
                     let running = run(self.shared.clone(), token, job);
                     context.tasks.spawn("job", running.boxed());
                 }
+                Effect::Keep { peer, tag, weight } => keep(&context.host, &peer, tag, weight),
                 Effect::Return { call, reply } => {
                     if let Some(owed) = self.owed.remove(&call) {
                         // Whoever asked may have left.
@@ -268,6 +270,18 @@ impl<M: PeerMachine, S: Shell<M>> Shared<M, S> {
             .await
             .map_err(|_| Ended)?;
         Ok(Ends { stream, orders })
+    }
+}
+
+fn keep(host: &Host, peer: &PeerId, tag: &'static str, weight: Weight) {
+    if weight == Weight::Protect {
+        host.protect(peer, tag);
+    } else {
+        host.unprotect(peer, tag);
+    }
+    match weight {
+        Weight::Some(value) => host.tag_peer(peer, tag, i32::try_from(value).unwrap_or(i32::MAX)),
+        Weight::None | Weight::Protect => host.untag_peer(peer, tag),
     }
 }
 

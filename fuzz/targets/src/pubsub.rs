@@ -5,7 +5,10 @@ use sinew_floodsub::{
     MAX_CONTROL, MAX_IDS, MAX_MESSAGES, MAX_PEERS, MAX_SUBSCRIPTIONS, Message, MessageId, OtherPeer,
     Received, Rpc, SignatureError, SignaturePolicy, Topic, Validation,
 };
-use sinew_gossipsub::{Params, ScoreParams, TopicParams, TopicScore};
+use sinew_gossipsub::{
+    GaterParams, InvalidPartial, Params, Partial, PartialMode, PartialParams, ScoreParams, TopicParams,
+    TopicScore,
+};
 use sinew_identity::PeerId;
 use sinew_machine::{
     CallId, Effect, EffectsOf, Failure, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput,
@@ -113,6 +116,8 @@ impl Subject for sinew_gossipsub::Machine {
         let local = fixed_key().public().peer_id();
         let mut params = Params::default();
         params.score = Some(ScoreParams::default());
+        params.gater = Some(GaterParams::default());
+        params.max_authors = 2;
         params.exchange_peers = true;
         params.test_extension = true;
         params.idontwant_threshold = 1;
@@ -122,6 +127,11 @@ impl Subject for sinew_gossipsub::Machine {
         scored.score = Some(TopicScore::default());
         scored.max_data = Some(100);
         params.topics.insert(topic(0), scored);
+        let mut partial = PartialParams::default();
+        partial.topics.insert(topic(0), PartialMode::Request);
+        partial.topics.insert(topic(1), PartialMode::Send);
+        partial.groups_per_peer = 2;
+        params.partial = Some(partial);
         Self::new(
             local,
             SignaturePolicy::LaxSign,
@@ -129,16 +139,23 @@ impl Subject for sinew_gossipsub::Machine {
             params,
             7,
         )
+        .traced()
     }
 
     fn command(argument: u8) -> Self::Command {
         use sinew_gossipsub::Command;
         match argument >> 2 {
             0 => Command::Follow((0..argument & 3).map(topic).collect()),
-            1 | 2 => Command::Publish(Message::anonymous(&topic(argument), vec![argument; 9])),
+            1 => Command::Publish(Message::anonymous(&topic(argument), vec![argument; 9])),
+            2 => Command::PublishPartial {
+                topic: topic(argument),
+                group: vec![argument & 1].into(),
+                partial: Arc::new(Bits(argument)),
+                to: (0..argument & 2).map(peer).collect(),
+            },
             3 => Command::Mesh(topic(argument)),
             4 => Command::Judge(peer(argument), f64::from(argument & 3) - 2.0),
-            5 => Command::Block(peer(argument), argument & 1 == 0),
+            5 => Command::Block(peer(argument), Duration::from_secs(u64::from(argument & 3))),
             6 => Command::Scores,
             _ => Command::Counts,
         }
@@ -148,6 +165,11 @@ impl Subject for sinew_gossipsub::Machine {
         use sinew_gossipsub::{Job, Output};
         match job {
             Job::Check(received) => Output::Checked(judged(&received, argument)),
+            Job::Partial(_) => Output::Partial(match argument & 3 {
+                0 => Err(InvalidPartial),
+                1 => Ok(None),
+                _ => Ok(Some(Arc::new(Bits(argument)))),
+            }),
             Job::Connect(_) => Output::Done,
             Job::Records(peers) => {
                 let record = (argument & 1 == 0).then(|| vec![argument; 9].into());
@@ -158,6 +180,36 @@ impl Subject for sinew_gossipsub::Machine {
                 Output::Records(peers.into_iter().map(with).collect())
             }
         }
+    }
+}
+
+/// A message of eight parts, a bit each: metadata and parts are the bits, and zero is none.
+#[derive(Debug)]
+struct Bits(u8);
+
+fn bits(bytes: &[u8]) -> Result<u8, InvalidPartial> {
+    match bytes {
+        [bits @ 1..] => Ok(*bits),
+        _ => Err(InvalidPartial),
+    }
+}
+
+impl Partial for Bits {
+    fn metadata(&self) -> Bytes {
+        vec![self.0 | 1].into()
+    }
+
+    fn merge(&self, known: &[u8], said: &[u8]) -> Result<Bytes, InvalidPartial> {
+        Ok(vec![bits(known)? | bits(said)?].into())
+    }
+
+    fn metadata_of(&self, parts: &[u8]) -> Result<Bytes, InvalidPartial> {
+        Ok(vec![bits(parts)?].into())
+    }
+
+    fn parts_for(&self, theirs: Option<&[u8]>, _: usize) -> Result<Option<Bytes>, InvalidPartial> {
+        let lacking = self.0 & !theirs.map_or(Ok(0), bits)?;
+        Ok((lacking != 0).then(|| vec![lacking].into()))
     }
 }
 
@@ -240,7 +292,7 @@ impl<M: Subject> World<M> {
                 Effect::Reset { stream, .. } => assert!(self.streams.contains_key(&stream)),
                 Effect::Run { token, job } => self.running.push((token, job)),
                 Effect::Return { .. } => answered += 1,
-                Effect::Emit(_) => {}
+                Effect::Keep { .. } | Effect::Emit(_) => {}
             }
         }
         assert_eq!(answered, owed);

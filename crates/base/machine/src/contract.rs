@@ -158,6 +158,16 @@ pub enum Effect<E, R, J> {
         /// The work.
         job: J,
     },
+    /// Say what the connections to a peer are worth, in place of what was said under the same tag before. For a peer that is
+    /// not connected it counts as soon as it is.
+    Keep {
+        /// The peer.
+        peer: PeerId,
+        /// The reason, one name for each.
+        tag: &'static str,
+        /// How much.
+        weight: Weight,
+    },
     /// Answer a call.
     Return {
         /// The call.
@@ -167,4 +177,15 @@ pub enum Effect<E, R, J> {
     },
     /// Tell whoever wants to know.
     Emit(E),
+}
+
+/// What a reason to keep the connections to a peer is worth, when some have to be closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Weight {
+    /// Nothing: there is no such reason any more.
+    None,
+    /// So much; the peers whose reasons add up to least lose theirs first.
+    Some(u32),
+    /// They are not closed to make room, nor for being idle.
+    Protect,
 }

@@ -32,7 +32,7 @@ mod timers;
 pub use blame::{Blame, Culpable};
 pub use budget::{BUDGET, Budget, Spent};
 pub use code::CloseCode;
-pub use contract::{Effect, EffectsOf, Failure, Input, InputOf, PeerMachine, PeerState, StreamInput};
+pub use contract::{Effect, EffectsOf, Failure, Input, InputOf, PeerMachine, PeerState, StreamInput, Weight};
 pub use id::{CallId, ConnectionId, Direction, StreamId, StreamKey, Token};
 pub use protocol::ProtocolId;
 pub use rng::Rng;

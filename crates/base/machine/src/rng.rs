@@ -41,6 +41,12 @@ impl Rng {
         usize::try_from(wide >> 64).expect("below the bound")
     }
 
+    /// A number from zero to just below one, in steps of 2^-53.
+    pub fn unit(&mut self) -> f64 {
+        const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
+        (self.next_u64() >> 11) as f64 * STEP
+    }
+
     /// Puts a list into a random order.
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for last in (1..list.len()).rev() {
@@ -69,6 +75,21 @@ mod tests {
                 3_591_011_842_654_386
             ]
         );
+    }
+
+    #[test]
+    fn units_are_spread_and_below_one() {
+        let mut rng = Rng::new(3);
+        let mut tenths = [0; 10];
+        for _ in 0..10_000 {
+            tenths[(rng.unit() * 10.0) as usize] += 1;
+        }
+        assert!(
+            tenths.iter().all(|count| (850..1150).contains(count)),
+            "{tenths:?}"
+        );
+        let mut most = Rng([0, 0, 0, u64::MAX]);
+        assert!((0..100).all(|_| (0.0..1.0).contains(&most.unit())));
     }
 
     #[test]

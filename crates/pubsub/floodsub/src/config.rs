@@ -1,8 +1,8 @@
 //! How floodsub is added to a node.
 
 use crate::{
-    Floodsub, MAX_RPC, Machine, Message, MessageId, MessageIdFn, SignaturePolicy, Topics,
-    service::{Flooding, Works},
+    Author, Command, Floodsub, Following, MAX_RPC, Machine, Message, MessageId, MessageIdFn, SignaturePolicy,
+    SubscriptionFilter, Topics, service::Works,
 };
 use sinew_core::{Host, Registrar, Service, ServiceConfig};
 use sinew_runtime::Driver;
@@ -16,6 +16,8 @@ pub struct Config {
     pub policy: SignaturePolicy,
     /// By what messages are known again. [`MessageId::of`] unless told.
     pub message_id: MessageIdFn,
+    /// Which topics are followed, here and by peers. All unless told, 1,024 of each peer.
+    pub filter: SubscriptionFilter,
     /// The longest RPC, in bytes, that is read and sent. [`MAX_RPC`] unless told, as in go-libp2p.
     pub max_rpc: usize,
     /// How long a validator may take. 5 s unless told, as in py-libp2p.
@@ -27,6 +29,7 @@ impl Default for Config {
         Self {
             policy: SignaturePolicy::default(),
             message_id: Arc::new(MessageId::of),
+            filter: SubscriptionFilter::default(),
             max_rpc: MAX_RPC,
             validation_timeout: Duration::from_secs(5),
         }
@@ -45,6 +48,13 @@ impl Config {
     #[must_use]
     pub fn message_id(mut self, id: impl Fn(&Message) -> MessageId + Send + Sync + 'static) -> Self {
         self.message_id = Arc::new(id);
+        self
+    }
+
+    /// Sets [`Config::filter`].
+    #[must_use]
+    pub fn filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.filter = filter;
         self
     }
 
@@ -67,19 +77,22 @@ impl ServiceConfig for Config {
     type Handle = Floodsub;
 
     fn build(self, host: Host, register: &mut Registrar) -> (Floodsub, Box<dyn Service>) {
-        let topics = Arc::new(Topics::default());
-        let machine = Machine::new(host.peer_id(), self.policy, self.message_id.clone());
+        let topics = Arc::new(Topics::new(self.filter.clone()));
+        let machine = Machine::new(host.peer_id(), self.policy, self.message_id.clone())
+            .with_filter(self.filter.clone());
         let works = Works {
             topics: topics.clone(),
             config: self.clone(),
         };
         let (caller, driver) = Driver::new(machine, works, register);
-        let service = Flooding {
-            driver: Box::new(driver),
-            caller: caller.clone(),
-            topics: topics.clone(),
+        let teller = caller.clone();
+        let tell = move |topics| {
+            let caller = teller.clone();
+            async move { caller.call(Command::Follow(topics)).await.is_ok() }
         };
-        (Floodsub::new(host, self, caller, topics), Box::new(service))
+        let service = Following::new(driver, topics.clone(), tell);
+        let author = Author::new(host, self.policy, self.message_id, self.max_rpc);
+        (Floodsub::new(author, caller, topics), Box::new(service))
     }
 }
 
@@ -87,6 +100,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("policy", &self.policy)
+            .field("filter", &self.filter)
             .field("max_rpc", &self.max_rpc)
             .field("validation_timeout", &self.validation_timeout)
             .finish_non_exhaustive()

@@ -1,11 +1,10 @@
 //! Writing RPCs.
 
 use crate::{
-    Control, Extensions, IHave, Message, MessageId, OtherPeer, PartialMessage, Prune, Rpc, SubOpts, Topic,
+    Control, Extensions, IHave, MessageId, OtherPeer, PartialMessage, Prune, Rpc, SubOpts, Topic,
     generated::rpc as wire,
 };
 use bytes::{Bytes, BytesMut};
-use prost::Message as _;
 use sinew_wire::Frames;
 
 impl Rpc {
@@ -13,7 +12,7 @@ impl Rpc {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let control = (!self.control.is_empty()).then(|| control(&self.control));
-        framed(&wire::Rpc {
+        let rpc = wire::Rpc {
             subscriptions: self.subscriptions.iter().map(sub_opts).collect(),
             publish: self
                 .publish
@@ -23,37 +22,13 @@ impl Rpc {
             control,
             partial: self.partial.as_ref().map(partial),
             test_extension: self.test_extension.then(wire::TestExtension::default),
-        })
+        };
+        let mut out = BytesMut::new();
+        Frames::new(usize::MAX)
+            .encode_message(&rpc, &mut out)
+            .expect("no frame is longer");
+        out.freeze()
     }
-}
-
-impl Message {
-    /// An RPC with this message alone, behind its length: made once, and sent to as many as want it.
-    #[must_use]
-    pub fn rpc(&self) -> Bytes {
-        framed(&self.alone())
-    }
-
-    /// How long that RPC is, without the length in front of it.
-    #[must_use]
-    pub fn rpc_len(&self) -> usize {
-        self.alone().encoded_len()
-    }
-
-    fn alone(&self) -> wire::Rpc {
-        wire::Rpc {
-            publish: vec![self.as_bytes().clone()],
-            ..wire::Rpc::default()
-        }
-    }
-}
-
-fn framed(rpc: &wire::Rpc) -> Bytes {
-    let mut out = BytesMut::new();
-    Frames::new(usize::MAX)
-        .encode_message(rpc, &mut out)
-        .expect("no frame is longer");
-    out.freeze()
 }
 
 fn text(topic: &Topic) -> Option<String> {

@@ -13,6 +13,9 @@ pub enum SubscribeError {
     /// As many topics are followed as may be.
     #[error("{MAX_TOPICS} topics are followed already")]
     TooMany,
+    /// [`Config::filter`](crate::Config) is against the topic.
+    #[error("the topic may not be followed here")]
+    Filtered,
     /// The node has ended.
     #[error("the node has ended")]
     Ended,
@@ -22,7 +25,7 @@ impl Culpable for SubscribeError {
     fn blame(&self) -> Blame {
         match self {
             Self::TooMany => Blame::Limit,
-            Self::Ended => Blame::Local,
+            Self::Filtered | Self::Ended => Blame::Local,
         }
     }
 }
@@ -34,12 +37,12 @@ pub enum PublishError {
     /// The node's key did not sign it.
     #[error("the node's key cannot sign: {0}")]
     Signing(#[from] SigningError),
-    /// It is longer than peers would read.
-    #[error("an RPC of {len} bytes where at most {max} are allowed")]
+    /// It is longer than peers would read: its RPC than [`Config::max_rpc`](crate::Config), or its data than its topic allows.
+    #[error("a message of {len} bytes where at most {max} are allowed")]
     TooLong {
-        /// Its length, with what is around it.
+        /// Its length.
         len: usize,
-        /// [`Config::max_rpc`](crate::Config).
+        /// The bound.
         max: usize,
     },
     /// One of the same id was published or received of late.

@@ -1,11 +1,11 @@
 //! The handle: following topics and publishing.
 
 use crate::{
-    Author, Command, Config, Counts, Machine, MessageId, PublishError, Reply, SubscribeError, Subscription,
-    Topic, Topics, Validator,
+    Author, Command, Counts, Machine, MessageId, PublishError, Reply, SubscribeError, Subscription, Topic,
+    Topics, Validator,
 };
 use bytes::Bytes;
-use sinew_core::{Host, PeerId};
+use sinew_core::PeerId;
 use sinew_runtime::Caller;
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,6 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct Floodsub {
     author: Arc<Author>,
-    config: Arc<Config>,
     caller: Caller<Machine>,
     topics: Arc<Topics>,
 }
@@ -37,10 +36,9 @@ impl Published {
 }
 
 impl Floodsub {
-    pub(crate) fn new(host: Host, config: Config, caller: Caller<Machine>, topics: Arc<Topics>) -> Self {
+    pub(crate) fn new(author: Author, caller: Caller<Machine>, topics: Arc<Topics>) -> Self {
         Self {
-            author: Arc::new(Author::new(host, config.policy)),
-            config: Arc::new(config),
+            author: Arc::new(author),
             caller,
             topics,
         }
@@ -50,7 +48,7 @@ impl Floodsub {
     /// from its own beginning.
     ///
     /// # Errors
-    /// [`SubscribeError`] when too many topics are followed, or the node has ended.
+    /// [`SubscribeError`] when too many topics are followed, the filter is against it, or the node has ended.
     pub fn subscribe(&self, topic: &Topic) -> Result<Subscription, SubscribeError> {
         self.topics.subscribe(topic)
     }
@@ -68,12 +66,7 @@ impl Floodsub {
         topic: &Topic,
         data: impl Into<Bytes> + Send,
     ) -> Result<Published, PublishError> {
-        let message = self.author.message(topic, data.into())?;
-        let (len, max) = (message.rpc_len(), self.config.max_rpc);
-        if len > max {
-            return Err(PublishError::TooLong { len, max });
-        }
-        let id = (self.config.message_id)(&message);
+        let (id, message) = self.author.message(topic, data.into())?;
         match self.caller.call(Command::Publish(message)).await? {
             Reply::Published(Some(peers)) => Ok(Published::new(id, peers)),
             _ => Err(PublishError::Duplicate(id)),
@@ -101,21 +94,15 @@ impl Floodsub {
         }
     }
 
-    /// Follows a topic until at least `count` connected peers follow it.
+    /// Waits until at least `count` connected peers follow a topic: whoever publishes then is heard by so many.
     ///
     /// # Errors
-    /// As [`Floodsub::subscribe`], also when the node ends meanwhile.
+    /// [`SubscribeError::Ended`] when the node ends meanwhile.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn wait_for_peers(&self, topic: &Topic, count: usize) -> Result<(), SubscribeError> {
-        let mut subscription = self.subscribe(topic)?;
-        while self.peers(topic).await.len() < count {
-            if let Ok(None) = subscription.next().await {
-                return Err(SubscribeError::Ended);
-            }
-        }
-        Ok(())
+        self.topics.wait(count, || self.peers(topic)).await
     }
 
     /// What was counted since the node started; `None` if it has ended.
@@ -134,7 +121,6 @@ impl fmt::Debug for Floodsub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Floodsub")
             .field("author", &self.author)
-            .field("config", &self.config)
             .finish_non_exhaustive()
     }
 }

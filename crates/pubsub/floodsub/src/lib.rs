@@ -31,6 +31,7 @@
 
 mod control;
 mod encode;
+mod filter;
 mod generated;
 mod machine;
 mod message;
@@ -49,6 +50,8 @@ mod error;
 #[cfg(feature = "service")]
 mod event;
 #[cfg(feature = "service")]
+mod following;
+#[cfg(feature = "service")]
 mod handle;
 #[cfg(feature = "service")]
 mod service;
@@ -60,6 +63,7 @@ mod topics;
 mod validator;
 
 pub use control::{Control, Extensions, IHave, MAX_CONTROL, MAX_IDS, MAX_PEERS, OtherPeer, Prune};
+pub use filter::SubscriptionFilter;
 pub use machine::{
     Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING,
     MAX_RUNNING_BYTES, MAX_SEEN, MAX_TOPICS, MAX_VERSIONS, MAX_WAITING, Machine, News, Received, Reply,
@@ -67,7 +71,9 @@ pub use machine::{
 };
 pub use message::{Message, MessageError};
 pub use message_id::{MAX_MESSAGE_ID, MessageId, MessageIdFn};
-pub use rpc::{MAX_MESSAGES, MAX_RPC, MAX_SUBSCRIPTIONS, PartialMessage, Rpc, RpcError, SubOpts};
+pub use rpc::{
+    MAX_GROUP, MAX_MESSAGES, MAX_METADATA, MAX_RPC, MAX_SUBSCRIPTIONS, PartialMessage, Rpc, RpcError, SubOpts,
+};
 pub use sequence::Sequence;
 pub use signature::{SignatureError, SignaturePolicy};
 pub use topic::{MAX_TOPIC, Topic, TopicError};
@@ -78,6 +84,7 @@ pub use {
     config::Config,
     error::{PublishError, SubscribeError},
     event::Event,
+    following::Following,
     handle::{Floodsub, Published},
     subscription::Subscription,
     topics::Topics,

@@ -18,7 +18,9 @@ pub use outbox::MAX_QUEUED;
 pub use seen::{MAX_SEEN, SEEN_FOR, Seen};
 pub use told::Told;
 
-use crate::{Message, MessageId, MessageIdFn, Rpc, SignatureError, SignaturePolicy, SubOpts, Topic};
+use crate::{
+    Message, MessageId, MessageIdFn, Rpc, SignatureError, SignaturePolicy, SubOpts, SubscriptionFilter, Topic,
+};
 use outbox::Outbox;
 use sinew_identity::PeerId;
 use sinew_machine::{Budget, CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, Token, code};
@@ -81,12 +83,12 @@ pub enum Reply {
     Counts(Counts),
 }
 
-/// News of the topics that are followed.
+/// News of topics, and messages of those that are followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum News {
     /// A message that was accepted.
     Message(Arc<Received>),
-    /// A peer follows a topic of ours.
+    /// A peer follows a topic, ours or not. Those of a topic of ours are told again when we begin to follow it.
     Joined(Topic, PeerId),
     /// It does not any more.
     Left(Topic, PeerId),
@@ -195,6 +197,13 @@ impl Machine {
         }
     }
 
+    /// Knows of those topics alone that a filter allows. To be called before anything else.
+    #[must_use]
+    pub fn with_filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.followers = Followers::new(filter);
+        self
+    }
+
     fn token(&mut self) -> Token {
         self.next_token += 1;
         Token(self.next_token)
@@ -297,9 +306,8 @@ impl Machine {
 
     /// Forgets the topics of a peer.
     fn void(&mut self, id: PeerId, out: &mut Effects) {
-        for topic in self.followers.forget(id) {
-            self.left(id, topic, out);
-        }
+        let topics = self.followers.forget(id).into_iter();
+        out.extend(topics.map(|topic| Effect::Emit(News::Left(topic, id))));
     }
 
     /// Takes in what a peer says over its newest stream.
@@ -323,16 +331,10 @@ impl Machine {
         let topic = subscription.topic;
         if !subscription.subscribe {
             if self.followers.leave(id, &topic) {
-                self.left(id, topic, out);
+                out.push(Effect::Emit(News::Left(topic, id)));
             }
-        } else if self.followers.join(id, &topic) && self.topics.contains(&topic) {
+        } else if self.followers.join(id, &topic) {
             out.push(Effect::Emit(News::Joined(topic, id)));
-        }
-    }
-
-    fn left(&self, id: PeerId, topic: Topic, out: &mut Effects) {
-        if self.topics.contains(&topic) {
-            out.push(Effect::Emit(News::Left(topic, id)));
         }
     }
 

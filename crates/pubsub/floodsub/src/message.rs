@@ -1,16 +1,22 @@
 //! A message as it stands on the wire: read once, kept and handed on as the bytes that came.
 
 use crate::{Topic, generated::rpc as wire};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 use sinew_identity::{Signer, SigningError};
 use sinew_machine::{Blame, Culpable};
-use sinew_wire::protobuf::{self, Value, WireError};
+use sinew_wire::{
+    protobuf::{self, Value, WireError},
+    varint,
+};
 use std::{fmt, ops::Range};
 use thiserror::Error;
 
 /// Fields with a meaning: `from`, `data`, `seqno`, `topic`, `signature`, `key`.
 const FIELDS: usize = 6;
+
+/// The field of an RPC that holds messages.
+const PUBLISH: u32 = 2;
 
 /// What precedes a message where it is signed.
 // spec: pubsub, Message Signing: the protobuf is prefixed with this text before signing
@@ -22,6 +28,8 @@ const DOMAIN: &[u8] = b"libp2p-pubsub:";
 /// its author signed, and it goes on to others as it came.
 #[derive(Clone)]
 pub struct Message {
+    /// The RPC at whose end `wire` lies, if it was made already.
+    rpc: Option<Bytes>,
     wire: Bytes,
     /// Where the value of each field lies; of several the last one counts.
     fields: [Option<Range<usize>>; FIELDS],
@@ -69,7 +77,8 @@ impl Message {
             let end = wire.len() - rest.rest().len();
             is_repeated |= fields[index].replace(end - value.len()..end).is_some();
         }
-        let message = Self { wire, fields };
+        let rpc = None;
+        let message = Self { rpc, wire, fields };
         if is_repeated {
             return Self::decode(message.without_repetitions());
         }
@@ -112,7 +121,8 @@ impl Message {
     }
 
     fn made(message: &wire::Message) -> Self {
-        Self::decode(message.encode_to_vec().into()).expect("what was encoded can be read")
+        let message = Self::decode(message.encode_to_vec().into());
+        message.expect("what was encoded can be read").detached()
     }
 
     /// Its bytes, as they came and as they go on.
@@ -163,10 +173,13 @@ impl Message {
         self.field(6)
     }
 
-    /// The message in memory of its own. For what is kept: a message would hold all that arrived together with it.
+    /// The message in memory of its own. For what is kept: a message would hold all that arrived together with it. The RPC with
+    /// which it goes on lies there as well.
     #[must_use]
     pub fn detached(mut self) -> Self {
-        self.wire = Bytes::copy_from_slice(&self.wire);
+        let rpc = self.rpc();
+        self.wire = rpc.slice(rpc.len() - self.wire.len()..);
+        self.rpc = Some(rpc);
         self
     }
 
@@ -194,6 +207,23 @@ impl Message {
         })
     }
 
+    /// An RPC with this message alone, behind its length: made once, and sent to as many as want it.
+    #[must_use]
+    pub fn rpc(&self) -> Bytes {
+        self.rpc.clone().unwrap_or_else(|| {
+            let mut rpc = BytesMut::with_capacity(self.wire.len() + 2 * varint::MAX_LEN);
+            varint::encode(self.rpc_len() as u64, &mut rpc);
+            prost::encoding::bytes::encode(PUBLISH, &self.wire, &mut rpc);
+            rpc.freeze()
+        })
+    }
+
+    /// How long that RPC is, without the length in front of it.
+    #[must_use]
+    pub fn rpc_len(&self) -> usize {
+        prost::encoding::bytes::encoded_len(PUBLISH, &self.wire)
+    }
+
     /// The bytes that its author signed: the values as they were received, in the order of their numbers, then the fields
     /// that nobody here knows as they stand.
     // spec: pubsub, Message Signing: over the marshalled message without the signature, unknown fields included. All
@@ -205,7 +235,7 @@ impl Message {
         for number in 1..=4 {
             if let Some(value) = self.field(number) {
                 prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut signed);
-                sinew_wire::varint::encode(value.len() as u64, &mut signed);
+                varint::encode(value.len() as u64, &mut signed);
                 signed.extend_from_slice(value);
             }
         }

@@ -11,8 +11,8 @@ pub const MAX_MESSAGE_ID: usize = 256;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(Bytes);
 
-/// Makes the id of a message. All peers of a topic must make the same, and it must be quick: it is asked once for each
-/// copy of a message that arrives.
+/// Makes the id of a message, for each topic in its way if it looks at [`Message::topic`]. All peers of a topic must make the
+/// same, and it must be quick: it is asked once for each copy of a message that arrives.
 pub type MessageIdFn = Arc<dyn Fn(&Message) -> MessageId + Send + Sync>;
 
 impl MessageId {

@@ -16,6 +16,14 @@ pub const MAX_SUBSCRIPTIONS: usize = 4096;
 /// of go-libp2p for the ids of one announcement.
 pub const MAX_MESSAGES: usize = 5000;
 
+/// The longest group of partial messages, in bytes; those of longer ones are passed over. No text has a bound; hashes are 20
+/// to 64.
+pub const MAX_GROUP: usize = 256;
+
+/// The longest metadata of the parts of a message, in bytes; partial messages with longer ones are passed over. Enough for 8,192
+/// parts with a bit for each.
+pub const MAX_METADATA: usize = 1024;
+
 /// The field of the test extension.
 const TEST_EXTENSION: u32 = 6_492_434;
 
@@ -55,11 +63,11 @@ pub struct SubOpts {
 pub struct PartialMessage {
     /// The topic.
     pub topic: Topic,
-    /// Of which message it is a part.
+    /// Of which message it holds parts; at most [`MAX_GROUP`] bytes.
     pub group: Bytes,
-    /// The part.
+    /// The parts.
     pub message: Option<Bytes>,
-    /// Which parts the sender has and wants.
+    /// Which parts the sender has and wants; at most [`MAX_METADATA`] bytes.
     pub metadata: Option<Bytes>,
 }
 
@@ -154,7 +162,19 @@ impl Rpc {
 }
 
 impl PartialMessage {
-    /// `None` where the topic is none.
+    /// The same in memory of its own. For what is kept: it would hold all that arrived together with it.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
+        Self {
+            topic: self.topic,
+            group: copy(self.group),
+            message: self.message.map(copy),
+            metadata: self.metadata.map(copy),
+        }
+    }
+
+    /// `None` where the topic is none, or the group or the metadata is too long.
     fn read(frame: &Bytes, bytes: &[u8]) -> Result<Option<Self>, RpcError> {
         let mut topic = None;
         let (mut group, mut message, mut metadata) = (Bytes::new(), None, None);
@@ -163,13 +183,16 @@ impl PartialMessage {
             match (field.number, field.value) {
                 (1, Value::Bytes(value)) => topic = Topic::read(value),
                 (2, Value::Bytes(value)) => group = frame.slice_ref(value),
+                // Empty and absent are the same to go and rust.
+                (3 | 4, Value::Bytes([])) => {}
                 (3, Value::Bytes(value)) => message = Some(frame.slice_ref(value)),
                 (4, Value::Bytes(value)) => metadata = Some(frame.slice_ref(value)),
                 (number @ 1..=4, _) => return Err(RpcError::Field(number)),
                 _ => {}
             }
         }
-        Ok(topic.map(|topic| Self {
+        let is_long = group.len() > MAX_GROUP || metadata.as_ref().is_some_and(|it| it.len() > MAX_METADATA);
+        Ok(topic.filter(|_| !is_long).map(|topic| Self {
             topic,
             group,
             message,

@@ -1,15 +1,16 @@
 //! The topics that the application follows: a fact that the machine is told of, however often it changes.
 
 use crate::{
-    Event, MAX_TOPICS, News, Received, SignatureError, SignaturePolicy, SubscribeError, Subscription, Topic,
-    Validation, Validator, subscription::Events,
+    Event, MAX_TOPICS, News, Received, SignatureError, SignaturePolicy, SubscribeError, Subscription,
+    SubscriptionFilter, Topic, Validation, Validator, subscription::Events,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use sinew_core::ServiceError;
+use sinew_core::PeerId;
 use sinew_runtime::timeout;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,10 +20,12 @@ use tokio::sync::{Notify, broadcast};
 const EVENTS: usize = 256;
 
 /// What the application follows, and how it judges: what a handle, its subscriptions and the service share.
-#[derive(Default)]
 pub struct Topics {
+    filter: SubscriptionFilter,
     inner: Mutex<Inner>,
     changed: Notify,
+    /// Peers came to topics or left them, or all has ended.
+    peers_changed: Notify,
 }
 
 #[derive(Default)]
@@ -39,6 +42,17 @@ struct Followed {
 }
 
 impl Topics {
+    /// None yet, and later those alone that a filter allows.
+    #[must_use]
+    pub fn new(filter: SubscriptionFilter) -> Self {
+        Self {
+            filter,
+            inner: Mutex::default(),
+            changed: Notify::new(),
+            peers_changed: Notify::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,13 +60,16 @@ impl Topics {
     /// Begins a subscription.
     ///
     /// # Errors
-    /// [`SubscribeError`] when too many topics are followed, or the service has ended.
+    /// [`SubscribeError`] when too many topics are followed, the filter is against it, or the service has ended.
     pub fn subscribe(self: &Arc<Self>, topic: &Topic) -> Result<Subscription, SubscribeError> {
         let events = self.join(topic)?;
         Ok(Subscription::new(topic.clone(), events, self.clone()))
     }
 
     fn join(&self, topic: &Topic) -> Result<Events, SubscribeError> {
+        if !self.filter.allows(topic) {
+            return Err(SubscribeError::Filtered);
+        }
         let mut inner = self.lock();
         if inner.ended {
             return Err(SubscribeError::Ended);
@@ -87,13 +104,42 @@ impl Topics {
     }
 
     /// Waits until the topics may have changed, and says which they are.
-    async fn next(&self) -> BTreeSet<Topic> {
+    pub(crate) async fn next(&self) -> BTreeSet<Topic> {
         self.changed.notified().await;
         self.lock().followed.keys().cloned().collect()
     }
 
+    /// Waits until there are enough peers of a topic, as `peers` says.
+    ///
+    /// # Errors
+    /// [`SubscribeError::Ended`] when the service ends meanwhile.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn wait<F: Future<Output = Vec<PeerId>>>(
+        &self,
+        count: usize,
+        peers: impl Fn() -> F,
+    ) -> Result<(), SubscribeError> {
+        loop {
+            let mut changed = pin!(self.peers_changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            if peers().await.len() >= count {
+                return Ok(());
+            }
+            if self.lock().ended {
+                return Err(SubscribeError::Ended);
+            }
+            changed.await;
+        }
+    }
+
     /// Tells the subscriptions of news.
     pub fn emit(&self, news: News) {
+        if !matches!(news, News::Message(_)) {
+            self.peers_changed.notify_waiters();
+        }
         let (topic, event) = match news {
             News::Message(received) => (
                 Topic::read(received.message.topic().as_bytes()),
@@ -128,31 +174,11 @@ impl Topics {
     }
 
     /// Ends all subscriptions, and takes no more.
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut inner = self.lock();
         inner.ended = true;
         inner.followed.clear();
-    }
-
-    /// Runs a service, and tells it of the topics whenever they change, until it ends or `tell` says that it has. All
-    /// subscriptions end with it.
-    ///
-    /// # Errors
-    /// That of the service.
-    ///
-    /// # Cancel safety
-    /// Dropping the future ends the service and all subscriptions.
-    pub async fn serve<T: Future<Output = bool>>(
-        self: Arc<Self>,
-        service: BoxFuture<'static, Result<(), ServiceError>>,
-        tell: impl Fn(BTreeSet<Topic>) -> T,
-    ) -> Result<(), ServiceError> {
-        let ended = End(self);
-        let follow = async { while tell(ended.0.next().await).await {} };
-        tokio::select! {
-            outcome = service => outcome,
-            () = follow => Ok(()),
-        }
+        self.peers_changed.notify_waiters();
     }
 
     /// Verifies the signature of a message, if it has one, and has the application judge it, for a time.
@@ -175,15 +201,6 @@ impl Topics {
             Ok(judged.unwrap_or_else(|_| too_late(&received)))
         }
         .boxed()
-    }
-}
-
-/// Ends all subscriptions with the service.
-struct End(Arc<Topics>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

@@ -24,6 +24,27 @@ fn topic(text: &str) -> Topic {
 }
 
 #[test]
+fn a_message_is_encoded_once() {
+    let made = Message::anonymous(&topic("t"), vec![7; 300]);
+    let rpc = Rpc {
+        publish: vec![made.clone()],
+        ..Rpc::default()
+    };
+    let frame = rpc.encode();
+    let read = Rpc::decode(&body(&rpc)).unwrap().publish.remove(0);
+    assert_eq!((made.rpc(), read.rpc()), (frame.clone(), frame));
+    assert_eq!(made.rpc_len(), body(&rpc).len());
+    for kept in [made, read.detached()] {
+        let frame = kept.rpc();
+        assert_eq!(kept.clone().rpc().as_ptr(), frame.as_ptr(), "all have the same");
+        assert!(
+            frame.as_ptr_range().contains(&kept.as_bytes().as_ptr()),
+            "and it is the only copy"
+        );
+    }
+}
+
+#[test]
 fn lists_are_cut() {
     let peer = OtherPeer {
         peer: PeerId::random(),

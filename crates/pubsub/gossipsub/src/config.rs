@@ -1,11 +1,13 @@
 //! How gossipsub is added to a node.
 
 use crate::{
-    Gossipsub, Machine, Params, ParamsError,
-    service::{Gossiping, Works},
+    Command, Gossipsub, Machine, Params, ParamsError, PartialHandler, TraceSink, measures::Gauges,
+    service::Works,
 };
-use sinew_core::{Host, Registrar, Service, ServiceConfig};
-use sinew_floodsub::{MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, Topics};
+use sinew_core::{Host, Measures, Registrar, Service, ServiceConfig};
+use sinew_floodsub::{
+    Author, Following, MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, SubscriptionFilter, Topics,
+};
 use sinew_runtime::Driver;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,10 +21,15 @@ pub struct Config {
     pub policy: SignaturePolicy,
     /// By what messages are known again. [`MessageId::of`] unless told.
     pub message_id: MessageIdFn,
+    /// Which topics are followed, here and by peers. All unless told, 1,024 of each peer.
+    pub filter: SubscriptionFilter,
     /// The longest RPC, in bytes, that is read and sent. [`MAX_RPC`] unless told, as in go-libp2p.
     pub max_rpc: usize,
     /// How long a validator may take. 5 s unless told, as in py-libp2p.
     pub validation_timeout: Duration,
+    /// What is told of every step of the protocol; nothing is, and no step costs anything, unless told.
+    pub trace: Option<Arc<dyn TraceSink>>,
+    pub(crate) partial_handler: Option<Arc<dyn PartialHandler>>,
     params: Params,
 }
 
@@ -31,8 +38,11 @@ impl Default for Config {
         Self {
             policy: SignaturePolicy::default(),
             message_id: Arc::new(MessageId::of),
+            filter: SubscriptionFilter::default(),
             max_rpc: MAX_RPC,
             validation_timeout: Duration::from_secs(5),
+            trace: None,
+            partial_handler: None,
             params: Params::default(),
         }
     }
@@ -53,6 +63,13 @@ impl Config {
         self
     }
 
+    /// Sets [`Config::filter`].
+    #[must_use]
+    pub fn filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
     /// Sets [`Config::max_rpc`].
     #[must_use]
     pub fn max_rpc(mut self, bytes: usize) -> Self {
@@ -64,6 +81,21 @@ impl Config {
     #[must_use]
     pub fn validation_timeout(mut self, timeout: Duration) -> Self {
         self.validation_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Config::trace`].
+    #[must_use]
+    pub fn trace(mut self, sink: impl TraceSink) -> Self {
+        self.trace = Some(Arc::new(sink));
+        self
+    }
+
+    /// Sets what takes in the parts of messages that peers send, where [`Params::partial`] is set. Without it nothing is taken in,
+    /// and what we publish is sent. Experimental.
+    #[must_use]
+    pub fn partial_handler(mut self, handler: impl PartialHandler) -> Self {
+        self.partial_handler = Some(Arc::new(handler));
         self
     }
 
@@ -82,28 +114,40 @@ impl ServiceConfig for Config {
     type Handle = Gossipsub;
 
     fn build(self, host: Host, register: &mut Registrar) -> (Gossipsub, Box<dyn Service>) {
-        let topics = Arc::new(Topics::default());
+        let topics = Arc::new(Topics::new(self.filter.clone()));
         let mut seed = [0; 8];
         sinew_crypto::random(&mut seed);
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             host.peer_id(),
             self.policy,
             self.message_id.clone(),
             self.params.clone(),
             u64::from_ne_bytes(seed),
-        );
+        )
+        .with_filter(self.filter.clone());
+        if self.trace.is_some() {
+            machine = machine.traced();
+        }
         let works = Works {
             topics: topics.clone(),
             host: host.clone(),
             config: self.clone(),
         };
         let (caller, driver) = Driver::new(machine, works, register);
-        let service = Gossiping {
-            driver: Box::new(driver),
-            caller: caller.clone(),
-            topics: topics.clone(),
+        let gauges = Gauges(caller.clone());
+        host.bus().update(|measures: &mut Measures| {
+            measures.add(gauges);
+            true
+        });
+        let teller = caller.clone();
+        let tell = move |topics| {
+            let caller = teller.clone();
+            async move { caller.call(Command::Follow(topics)).await.is_ok() }
         };
-        (Gossipsub::new(host, self, caller, topics), Box::new(service))
+        let service = Following::new(driver, topics.clone(), tell);
+        let author = Author::new(host, self.policy, self.message_id, self.max_rpc);
+        let handle = Gossipsub::new(author, self.params, caller, topics);
+        (handle, Box::new(service))
     }
 }
 
@@ -111,6 +155,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("policy", &self.policy)
+            .field("filter", &self.filter)
             .field("max_rpc", &self.max_rpc)
             .field("validation_timeout", &self.validation_timeout)
             .field("params", &self.params)

@@ -3,7 +3,8 @@
 //!
 //! Specifications: [gossipsub](https://github.com/libp2p/specs/tree/master/pubsub/gossipsub) 1.0 (r4), 1.1 (r8: scores,
 //! back-off, flood publishing, outbound quotas, opportunistic grafting, exchanged and explicit peers), 1.2 (r1: IDONTWANT) and
-//! 1.3 (r0: extensions, of which the test extension is there). Peers that speak floodsub alone are sent every message.
+//! 1.3 (r0: extensions, of which the test extension is there, and partial messages as an experiment). Peers that speak floodsub
+//! alone are sent every message.
 //!
 //! ```
 //! # #[cfg(feature = "service")]
@@ -24,13 +25,25 @@
 //! }
 //! ```
 //!
+//! Against hostile and slow peers there are scores ([`Params::score`]), the peer gater of go-libp2p ([`Params::gater`]) and numbers
+//! of authors that only go up ([`Params::max_authors`]), each off unless set. What happens can be seen: in counts and scores by
+//! their parts, in the metrics of the node, and step by step in a trace ([`Notice::Trace`], `Config::trace`).
+//!
+//! # Partial messages
+//!
+//! Experimental: as go-libp2p and rust-libp2p have them, no specification does; off unless [`Params::partial`] is set. In the
+//! topics that it names peers tell each other which parts of a large message they have, and send what is lacking. What parts are
+//! is the application's ([`Partial`]), and so is what becomes of those that come (`PartialHandler`).
+//!
 //! Without the default feature `service` the crate is the machine: no clock, no entropy, no runtime.
 //!
 //! It deliberately does not look for peers beyond those that others tell it of, and keeps no message for longer than a few
 //! heartbeats.
 
+mod gater_params;
 mod machine;
 mod params;
+mod partial;
 mod score_params;
 
 #[cfg(feature = "service")]
@@ -38,21 +51,37 @@ mod config;
 #[cfg(feature = "service")]
 mod handle;
 #[cfg(feature = "service")]
+mod measures;
+mod partial_handler;
+#[cfg(feature = "service")]
 mod service;
+#[cfg(feature = "service")]
+mod trace;
+#[cfg(feature = "service")]
+mod trace_writer;
 
-pub use machine::{Command, Counts, Job, MAX_QUEUED, Machine, Output, Reply};
+pub use gater_params::GaterParams;
+pub use machine::{
+    Command, Counts, Job, MAX_QUEUED, Machine, Notice, Output, RejectReason, Reply, RpcTrace, ScoreReport,
+    TopicReport, Trace,
+};
 pub use params::{Mesh, Params, ParamsError, TopicParams};
+pub use partial::{InvalidPartial, Partial, PartialMode, PartialParams, ReceivedPartial};
 pub use score_params::{ScoreParams, Thresholds, TopicScore};
 pub use sinew_floodsub::{
-    Message, MessageId, MessageIdFn, News, Received, SignatureError, SignaturePolicy, Topic, TopicError,
-    Validation,
+    MAX_GROUP, MAX_METADATA, Message, MessageId, MessageIdFn, News, PartialMessage, Received, SignatureError,
+    SignaturePolicy, SubscriptionFilter, Topic, TopicError, Validation,
 };
 
 #[cfg(feature = "service")]
 pub use {
     config::Config,
     handle::Gossipsub,
+    measures::METRICS,
+    partial_handler::{Handled, PartialHandler, PublishPartialError},
     sinew_floodsub::{Event, PublishError, Published, SubscribeError, Subscription, Validator},
+    trace::{TraceEvent, TraceSink},
+    trace_writer::{MAX_TRACE, TraceWriter},
 };
 
 use sinew_machine::ProtocolId;

@@ -4,26 +4,44 @@
 //! messages at each *heartbeat*, and ask for those that they lack. Who is in a mesh is looked at with each heartbeat, by
 //! numbers and by scores.
 
+mod authors;
+mod blocks;
 mod cache;
 mod control;
+mod counts;
+mod gater;
+mod groups;
 mod heartbeat;
 mod mesh;
 mod messages;
 mod outbox;
+mod partials;
 mod peer;
 mod promises;
+mod publish;
+mod roles;
 mod score;
+mod topics;
+mod trace;
 
+pub use counts::Counts;
 pub use outbox::MAX_QUEUED;
+pub use score::{ScoreReport, TopicReport};
+pub use trace::{Notice, RejectReason, RpcTrace, Trace};
 
-use crate::{Params, Thresholds};
+use crate::{InvalidPartial, PROTOCOLS, Params, Partial, ReceivedPartial, Thresholds};
+use authors::Authors;
+use bytes::Bytes;
 use cache::Cache;
+use gater::Gater;
+use groups::Groups;
 use peer::{Peer, Version};
 use promises::Promises;
+use roles::Roles;
 use score::Scores;
 use sinew_floodsub::{
-    Checks, Followers, LinkEvent, Links, MAX_TOPICS, Message, MessageIdFn, News, OtherPeer, Received, Rpc,
-    Seen, SignatureError, SignaturePolicy, SubOpts, Topic, Validation,
+    Checks, Followers, LinkEvent, Links, Message, MessageIdFn, OtherPeer, Received, Rpc, Seen,
+    SignatureError, SignaturePolicy, SubscriptionFilter, Topic, Validation,
 };
 use sinew_identity::PeerId;
 use sinew_machine::{
@@ -33,7 +51,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
+    time::Duration,
 };
+use trace::Tracer;
 
 /// The machine of gossipsub.
 pub struct Machine {
@@ -54,35 +74,60 @@ pub struct Machine {
     checks: Checks,
     cache: Cache,
     promises: Promises,
+    groups: Groups,
+    /// What the application judges of partial messages.
+    judging: BTreeMap<Token, Arc<ReceivedPartial>>,
     scores: Scores,
-    blocked: BTreeSet<PeerId>,
+    gater: Gater,
+    authors: Authors,
+    roles: Roles,
+    /// Until when nothing is taken of a peer.
+    blocked: BTreeMap<PeerId, Instant>,
     connecting: BTreeSet<Token>,
     /// Who is told that it was pruned once the records of others are there.
     pruning: BTreeMap<Token, (Topic, PeerId)>,
-    /// The first is due at once.
-    next_heartbeat: Instant,
+    /// `None` while there is nothing to look after.
+    next_heartbeat: Option<Instant>,
     ticks: u64,
     next_token: u64,
     counts: Counts,
+    tracer: Tracer,
 }
 
 /// What a handle asks.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Command {
-    /// These are our topics from now on; at most [`MAX_TOPICS`] are kept.
+    /// These are our topics from now on; at most [`MAX_TOPICS`](sinew_floodsub::MAX_TOPICS) are kept.
     Follow(BTreeSet<Topic>),
     /// Publish a message.
     Publish(Message),
+    /// Publish messages, each as early as the others.
+    PublishBatch(Vec<Message>),
+    /// This is what we have of a group of partial messages.
+    PublishPartial {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Bytes,
+        /// What we have.
+        partial: Arc<dyn Partial>,
+        /// Who is told of it; if there are none, the peers of the mesh or the fanout.
+        to: BTreeSet<PeerId>,
+    },
     /// Which peers follow a topic?
     Followers(Topic),
     /// Which peers are in the mesh of a topic?
     Mesh(Topic),
-    /// What are the scores of the peers that are connected?
+    /// How many peers are in the mesh of each topic that is followed?
+    Meshes,
+    /// What are the scores of the peers that have a stream with us?
     Scores,
+    /// What are they made of?
+    ScoreReports,
     /// P5 of a peer is this from now on.
     Judge(PeerId, f64),
-    /// Take nothing from a peer, nor what it wrote, from now on; or do again.
-    Block(PeerId, bool),
+    /// Take nothing from a peer, nor what it wrote, for so long from now on; zero takes that back.
+    Block(PeerId, Duration),
     /// What was counted?
     Counts,
 }
@@ -94,12 +139,19 @@ pub enum Reply {
     Done,
     /// To [`Command::Judge`]: whether the peer is connected, or remembered.
     Judged(bool),
-    /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already.
+    /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already. To
+    /// [`Command::PublishPartial`]: how many peers are told; `None` if there are no partial messages in the topic.
     Published(Option<usize>),
+    /// To [`Command::PublishBatch`]: the same of each message.
+    Batch(Vec<Option<usize>>),
     /// To [`Command::Followers`] and [`Command::Mesh`].
     Peers(Vec<PeerId>),
+    /// To [`Command::Meshes`].
+    Meshes(Vec<(Topic, usize)>),
     /// To [`Command::Scores`].
     Scores(Vec<(PeerId, f64)>),
+    /// To [`Command::ScoreReports`]: of those that are judged.
+    ScoreReports(Vec<(PeerId, ScoreReport)>),
     /// To [`Command::Counts`].
     Counts(Counts),
 }
@@ -109,6 +161,8 @@ pub enum Reply {
 pub enum Job {
     /// Verify the signature of a message, if it has one; then have the application validate it. Gives [`Output::Checked`].
     Check(Arc<Received>),
+    /// Have the application judge parts of a message. Gives [`Output::Partial`].
+    Partial(Arc<ReceivedPartial>),
     /// Connect to a peer; a record of it, not verified, may say where. Gives [`Output::Done`].
     Connect(OtherPeer),
     /// Find the signed records of peers, to tell another of them. Gives [`Output::Records`].
@@ -120,46 +174,12 @@ pub enum Job {
 pub enum Output {
     /// Of [`Job::Check`]; an error if the message is forged.
     Checked(Result<Validation, SignatureError>),
+    /// Of [`Job::Partial`]: what we have of the group now; `None` if we want nothing of it.
+    Partial(Result<Option<Arc<dyn Partial>>, InvalidPartial>),
     /// Of [`Job::Connect`].
     Done,
     /// Of [`Job::Records`]: the peers, with their records where those are known.
     Records(Vec<OtherPeer>),
-}
-
-/// What was counted since the beginning.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Messages that were accepted.
-    pub accepted: u64,
-    /// Copies of messages that were known already.
-    pub duplicates: u64,
-    /// Messages of topics that are not ours, too long, malformed, or against the signature policy.
-    pub unwanted: u64,
-    /// Messages whose signature was none.
-    pub forged: u64,
-    /// Messages that the application ignored, or did not validate in time.
-    pub ignored: u64,
-    /// Messages that the application rejected.
-    pub rejected: u64,
-    /// Messages that were dropped because too many wait to be validated.
-    pub dropped: u64,
-    /// Messages that were not sent because too much waits for a peer.
-    pub unsent: u64,
-    /// Messages that were not sent because a peer did not want them, though they waited already.
-    pub withdrawn: u64,
-    /// RPCs of peers with too bad a score.
-    pub graylisted: u64,
-    /// Streams that were reset because their peer sent too much in vain.
-    pub floods: u64,
-    /// Peers that came into a mesh, by our wish or by theirs.
-    pub grafts: u64,
-    /// Peers that left a mesh, by our wish or by theirs.
-    pub prunes: u64,
-    /// Messages that were announced and did not come in time.
-    pub broken_promises: u64,
-    /// Messages of the test extension that came.
-    pub test_extensions: u64,
 }
 
 type Effects = EffectsOf<Machine>;
@@ -168,11 +188,15 @@ impl PeerMachine for Machine {
     type Command = Command;
     type Reply = Reply;
     type Message = Rpc;
-    type Event = News;
+    type Event = Notice;
     type Job = Job;
     type Output = Output;
 
     fn handle(&mut self, now: Instant, input: InputOf<Self>, out: &mut Effects) {
+        // A peer that speaks nothing is no reason to begin with heartbeats.
+        if !matches!(input, Input::Peer(_) | Input::Timeout) {
+            self.next_heartbeat.get_or_insert(now);
+        }
         match input {
             Input::Timeout => self.links.retry(now, out),
             Input::Call { call, command } => self.call(now, call, command, out),
@@ -184,6 +208,8 @@ impl PeerMachine for Machine {
             Input::Ran { token, output } => self.ran(now, token, output, out),
         }
         self.beat(now, out);
+        self.roles.tell(out);
+        out.extend(self.tracer.take().map(Effect::Emit));
         while let Some((token, received)) = self.checks.start() {
             let job = Job::Check(received);
             out.push(Effect::Run { token, job });
@@ -191,12 +217,8 @@ impl PeerMachine for Machine {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let heartbeat = self.next_heartbeat;
-        Some(
-            self.links
-                .deadline()
-                .map_or(heartbeat, |deadline| deadline.min(heartbeat)),
-        )
+        let deadlines = [self.links.deadline(), self.next_heartbeat];
+        deadlines.into_iter().flatten().min()
     }
 }
 
@@ -220,6 +242,7 @@ impl Machine {
         Self {
             local,
             policy,
+            tracer: Tracer::new(message_id.clone()),
             message_id,
             rng: Rng::new(seed),
             links: Links::default(),
@@ -231,16 +254,36 @@ impl Machine {
             checks: Checks::default(),
             cache: Cache::new(params.history_length, params.max_history_bytes),
             promises: Promises::default(),
+            groups: Groups::default(),
+            judging: BTreeMap::new(),
             scores: Scores::new(params.clone()),
-            blocked: BTreeSet::new(),
+            gater: Gater::new(params.clone()),
+            authors: Authors::new(params.max_authors),
+            roles: Roles::default(),
+            blocked: BTreeMap::new(),
             connecting: BTreeSet::new(),
             pruning: BTreeMap::new(),
-            next_heartbeat: Instant::ZERO,
+            // Explicit peers are dialled at once.
+            next_heartbeat: (!params.explicit.is_empty()).then_some(Instant::ZERO),
             ticks: 0,
             next_token: 0,
             counts: Counts::default(),
             params,
         }
+    }
+
+    /// Has it tell every step from now on ([`Notice::Trace`]).
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.tracer.start();
+        self
+    }
+
+    /// Knows of those topics alone that a filter allows. To be called before anything else.
+    #[must_use]
+    pub fn with_filter(mut self, filter: SubscriptionFilter) -> Self {
+        self.followers = Followers::new(filter);
+        self
     }
 
     fn token(&mut self) -> Token {
@@ -262,17 +305,33 @@ impl Machine {
                 Reply::Done
             }
             Command::Publish(message) => Reply::Published(self.publish(now, &message, out)),
+            Command::PublishBatch(messages) => Reply::Batch(self.publish_batch(now, &messages, out)),
+            Command::PublishPartial {
+                topic,
+                group,
+                partial,
+                to,
+            } => Reply::Published(self.publish_partial(now, (&(topic, group), partial), to, out)),
             Command::Followers(topic) => Reply::Peers(self.followers.of(topic.as_str()).collect()),
             Command::Mesh(topic) => {
                 Reply::Peers(self.mesh.get(&topic).into_iter().flatten().copied().collect())
             }
+            Command::Meshes => {
+                let meshes = self.mesh.iter();
+                Reply::Meshes(meshes.map(|(topic, mesh)| (topic.clone(), mesh.len())).collect())
+            }
             Command::Scores => {
-                let peers = self.links.iter().map(|(peer, _)| *peer);
-                Reply::Scores(peers.map(|peer| (peer, self.scores.of(&peer))).collect())
+                let scores = self.speakers().map(|peer| (*peer, self.scores.of(peer)));
+                Reply::Scores(scores.collect())
+            }
+            Command::ScoreReports => {
+                let peers = self.speakers();
+                let reports = peers.filter_map(|peer| Some((*peer, self.scores.report(peer)?)));
+                Reply::ScoreReports(reports.collect())
             }
             Command::Judge(peer, value) => Reply::Judged(self.scores.set_app(&peer, value)),
-            Command::Block(peer, on) => {
-                self.block(peer, on, out);
+            Command::Block(peer, wait) => {
+                self.block(now, peer, wait, out);
                 Reply::Done
             }
             Command::Counts => Reply::Counts(self.counts),
@@ -280,33 +339,10 @@ impl Machine {
         out.push(Effect::Return { call, reply });
     }
 
-    fn follow(&mut self, now: Instant, topics: BTreeSet<Topic>, out: &mut Effects) {
-        let topics: BTreeSet<_> = topics.into_iter().take(MAX_TOPICS).collect();
-        let ours: BTreeSet<_> = self.mesh.keys().cloned().collect();
-        let changed: Vec<_> = ours.symmetric_difference(&topics).collect();
-        for (_, peer) in self.links.iter_mut() {
-            changed.iter().for_each(|topic| peer.outbox.told.changed(topic));
-        }
-        for topic in ours.difference(&topics) {
-            self.leave(now, topic);
-        }
-        for topic in topics.difference(&ours) {
-            // Those who came before us are news too.
-            let followers = self.followers.of(topic.as_str());
-            out.extend(followers.map(|peer| Effect::Emit(News::Joined(topic.clone(), peer))));
-            self.join(now, topic);
-        }
-        self.write_all(now, out);
-    }
-
-    fn block(&mut self, peer: PeerId, on: bool, out: &mut Effects) {
-        if !on {
-            self.blocked.remove(&peer);
-            return;
-        }
-        self.blocked.insert(peer);
-        self.links.silence(&peer, code::stream::PROTOCOL_VIOLATION, out);
-        self.void(peer, out);
+    /// The peers that have a stream with us, in whichever direction, in order.
+    fn speakers(&self) -> impl Iterator<Item = &PeerId> {
+        let peers = self.links.iter().map(|(peer, _)| peer);
+        peers.filter(|peer| self.links.has_stream(peer))
     }
 
     fn peer(&mut self, now: Instant, state: PeerState, out: &mut Effects) {
@@ -345,8 +381,14 @@ impl Machine {
     /// A stream of a peer was opened or has ended. It is judged while there is one: also who takes no frames from us.
     fn meet(&mut self, now: Instant, id: PeerId) {
         match self.links.get(&id) {
-            Some(peer) if self.links.has_stream(&id) => self.scores.connected(id, &peer.ips),
-            _ => self.scores.disconnected(now, id),
+            Some(peer) if self.links.has_stream(&id) => {
+                self.scores.connected(now, id, &peer.ips);
+                self.gater.connected(id, &peer.ips);
+            }
+            _ => {
+                self.scores.disconnected(now, id);
+                self.gater.disconnected(now, &id);
+            }
         }
         self.links.forget(id);
     }
@@ -354,7 +396,7 @@ impl Machine {
     fn opened(&mut self, now: Instant, id: PeerId, protocol: usize, out: &mut Effects) {
         let ours = sinew_floodsub::Extensions {
             test_extension: self.params.test_extension,
-            ..sinew_floodsub::Extensions::default()
+            partial_messages: self.params.partial.is_some(),
         };
         let Some(peer) = self.links.get_mut(&id) else {
             return;
@@ -363,8 +405,12 @@ impl Machine {
         peer.version = Some(version);
         peer.outbox.told.begin(self.mesh.keys().cloned());
         // spec: gossipsub 1.3: who can nothing beyond the protocol need not say so
-        if version >= Version::V13 && ours.test_extension {
+        if version >= Version::V13 && ours != sinew_floodsub::Extensions::default() {
             peer.outbox.extensions = Some(ours);
+        }
+        self.roles.connected(id, self.params.explicit.contains(&id));
+        if let Some(protocol) = PROTOCOLS.get(protocol).cloned() {
+            self.tracer.add(|| Trace::AddPeer { peer: id, protocol });
         }
         self.meet_extensions(id);
         self.write(now, &id, out);
@@ -373,7 +419,9 @@ impl Machine {
     /// A peer takes no more frames: it is in no mesh any more.
     fn lost(&mut self, id: PeerId) {
         if let Some(peer) = self.links.get_mut(&id) {
-            peer.version = None;
+            if peer.version.take().is_some() {
+                self.tracer.add(|| Trace::RemovePeer { peer: id });
+            }
             peer.outbox = outbox::Outbox::default();
             peer.unwanted.clear();
         }
@@ -385,48 +433,46 @@ impl Machine {
         for fanout in self.fanout.values_mut() {
             fanout.peers.remove(&id);
         }
+        self.groups.lost(&id);
+        self.roles.disconnected(id);
     }
 
     /// What a peer said is void.
     fn void(&mut self, id: PeerId, out: &mut Effects) {
         if let Some(peer) = self.links.get_mut(&id) {
             peer.extensions = None;
+            peer.partial_modes.clear();
+            peer.inbox.clear();
         }
+        self.groups.void(&id);
         for topic in self.followers.forget(id) {
             self.left(id, &topic, out);
-        }
-    }
-
-    /// A peer does not follow a topic any more.
-    fn left(&mut self, id: PeerId, topic: &Topic, out: &mut Effects) {
-        self.remove(topic, &id);
-        if let Some(fanout) = self.fanout.get_mut(topic) {
-            fanout.peers.remove(&id);
-        }
-        if self.mesh.contains_key(topic) {
-            out.push(Effect::Emit(News::Left(topic.clone(), id)));
-        }
-    }
-
-    fn subscription(&mut self, id: PeerId, subscription: SubOpts, out: &mut Effects) {
-        let topic = subscription.topic;
-        if !subscription.subscribe {
-            if self.followers.leave(id, &topic) {
-                self.left(id, &topic, out);
-            }
-        } else if self.followers.join(id, &topic) && self.mesh.contains_key(&topic) {
-            out.push(Effect::Emit(News::Joined(topic, id)));
         }
     }
 
     /// Writes what waits for a peer, if its stream takes it.
     fn write(&mut self, now: Instant, id: &PeerId, out: &mut Effects) {
         if self.links.is_writable(id)
-            && let Some(peer) = self.links.get_mut(id)
-            && let Some(frame) = peer.outbox.next(now, |topic| self.mesh.contains_key(topic))
+            && let Some(frame) = self.next_frame(now, id, out)
         {
+            self.tracer.sent(*id, &frame);
             self.links.send(id, frame, out);
         }
+        let lost = self.links.get_mut(id).map(|peer| peer.outbox.take_lost());
+        let lost = lost.unwrap_or_default();
+        if !lost.is_empty() {
+            self.counts.unsent += lost.len() as u64;
+            self.scores.was_slow(id, lost.len());
+        }
+        lost.iter().for_each(|frame| self.tracer.dropped(*id, frame));
+    }
+
+    fn next_frame(&mut self, now: Instant, id: &PeerId, out: &mut Effects) -> Option<Bytes> {
+        let outbox = &mut self.links.get_mut(id)?.outbox;
+        outbox
+            .control(|topic| topics::sub_opts(&self.params, topic, self.mesh.contains_key(topic)))
+            .or_else(|| self.next_partial(now, id, out))
+            .or_else(|| self.links.get_mut(id)?.outbox.next(now))
     }
 
     fn write_all(&mut self, now: Instant, out: &mut Effects) {

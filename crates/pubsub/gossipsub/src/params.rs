@@ -1,6 +1,6 @@
 //! The numbers of gossipsub, by the names and with the defaults of the specification where it has them, else go-libp2p's.
 
-use crate::{ScoreParams, TopicScore};
+use crate::{GaterParams, PartialMode, PartialParams, ScoreParams, TopicScore};
 use sinew_floodsub::Topic;
 use sinew_identity::PeerId;
 use std::{
@@ -71,8 +71,16 @@ pub struct Params {
     pub explicit_ticks: u64,
     /// Whether the test extension of gossipsub 1.3 is spoken: no.
     pub test_extension: bool,
+    /// How partial messages are exchanged; they are not spoken unless set. Experimental.
+    pub partial: Option<PartialParams>,
+    /// Of how many authors the last number is known: a message whose number is not above it is ignored, so that an old one
+    /// cannot come back. Signed messages only. Nothing is checked if it is zero, as it is unless set: of two messages that
+    /// take different ways the later one may come first.
+    pub max_authors: usize,
     /// How peers are judged; nothing is held against anybody unless set.
     pub score: Option<ScoreParams>,
+    /// How messages are dropped while more come than can be validated; all alike unless set.
+    pub gater: Option<GaterParams>,
 }
 
 /// How many peers a mesh has.
@@ -192,7 +200,10 @@ impl Default for Params {
             explicit: BTreeSet::new(),
             explicit_ticks: 300,
             test_extension: false,
+            partial: None,
+            max_authors: 0,
             score: None,
+            gater: None,
         }
     }
 }
@@ -222,7 +233,14 @@ impl Params {
         if !(0.0..=1.0).contains(&self.gossip_factor) {
             return Err(ParamsError::Range("gossip_factor"));
         }
+        self.partial.iter().try_for_each(PartialParams::check)?;
+        self.gater.iter().try_for_each(GaterParams::check)?;
         self.score.iter().try_for_each(ScoreParams::check)
+    }
+
+    /// What parts of a topic are for; `None` if there are none.
+    pub(crate) fn partial_mode(&self, topic: &str) -> Option<PartialMode> {
+        self.partial.as_ref()?.topics.get(topic).copied()
     }
 
     /// How many peers the mesh of a topic has.
@@ -235,5 +253,13 @@ impl Params {
     pub(crate) fn score_of(&self, topic: &Topic) -> Option<&TopicScore> {
         self.score.as_ref()?;
         self.topics.get(topic)?.score.as_ref()
+    }
+}
+
+/// The first that is not sound is out of its range.
+pub(crate) fn first(checks: &[(&'static str, bool)]) -> Result<(), ParamsError> {
+    match checks.iter().find(|(_, sound)| !sound) {
+        Some((name, _)) => Err(ParamsError::Range(name)),
+        None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! By what peers are judged (gossipsub 1.1, Peer Scoring).
 
-use crate::ParamsError;
+use crate::{ParamsError, params::first};
 use std::time::Duration;
 
 /// How peers are judged over all topics.
@@ -21,6 +21,13 @@ pub struct ScoreParams {
     pub behaviour_threshold: f64,
     /// What is left of it after each decay interval, between 0 and 1.
     pub behaviour_decay: f64,
+    /// Weight of the messages that a peer did not take in time, or for which there was no room; not positive. rust-libp2p's,
+    /// which the specification does not have.
+    pub slow_peer_weight: f64,
+    /// How many of them are not counted.
+    pub slow_peer_threshold: f64,
+    /// What is left of their number after each decay interval, between 0 and 1.
+    pub slow_peer_decay: f64,
     /// Time between two decays.
     pub decay_interval: Duration,
     /// What is less than this is zero.
@@ -109,6 +116,9 @@ impl Default for ScoreParams {
             behaviour_weight: -10.0,
             behaviour_threshold: 0.0,
             behaviour_decay: 0.2,
+            slow_peer_weight: -0.2,
+            slow_peer_threshold: 0.0,
+            slow_peer_decay: 0.2,
             decay_interval: Duration::from_secs(1),
             decay_to_zero: 0.1,
             retain: Duration::from_secs(3600),
@@ -142,13 +152,6 @@ impl Default for TopicScore {
     }
 }
 
-fn first(checks: &[(&'static str, bool)]) -> Result<(), ParamsError> {
-    match checks.iter().find(|(_, sound)| !sound) {
-        Some((name, _)) => Err(ParamsError::Range(name)),
-        None => Ok(()),
-    }
-}
-
 /// Strictly between 0 and 1, as go asks.
 fn is_decay(value: f64) -> bool {
     value > 0.0 && value < 1.0
@@ -164,6 +167,9 @@ impl ScoreParams {
             ("behaviour_weight", self.behaviour_weight <= 0.0),
             ("behaviour_threshold", self.behaviour_threshold >= 0.0),
             ("behaviour_decay", is_decay(self.behaviour_decay)),
+            ("slow_peer_weight", self.slow_peer_weight <= 0.0),
+            ("slow_peer_threshold", self.slow_peer_threshold >= 0.0),
+            ("slow_peer_decay", is_decay(self.slow_peer_decay)),
             ("decay_to_zero", is_decay(self.decay_to_zero)),
         ])?;
         if self.decay_interval.is_zero() {

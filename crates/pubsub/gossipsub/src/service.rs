@@ -1,44 +1,16 @@
-//! The service: the driver, what it does for the machine, and the topics that it tells it of.
+//! What the driver does for the machine.
 
-use crate::{Command, Config, Job, Machine, Output, PROTOCOLS};
+use crate::{Config, Job, Machine, Notice, Output, PROTOCOLS, TraceEvent};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
-use sinew_core::{
-    DialOptions, Host, Learned, PeerId, ProtocolId, Service, ServiceContext, ServiceError, Source,
-};
-use sinew_floodsub::{News, OtherPeer, Rpc, Topics};
+use sinew_core::{DialOptions, Host, Learned, PeerId, ProtocolId, Source};
+use sinew_floodsub::{OtherPeer, Rpc, Topics};
 use sinew_record::PeerRecord;
-use sinew_runtime::{Caller, Driver, Malformed, Shell, now, timeout};
+use sinew_runtime::{Malformed, Shell, now, timeout, wall_now};
 use std::{sync::Arc, time::Duration};
 
 /// How long a connection to a peer that we were told of may take: as in go-libp2p.
 const CONNECT: Duration = Duration::from_secs(30);
-
-/// Runs the machine, and tells it which topics are followed.
-pub(crate) struct Gossiping {
-    pub(crate) driver: Box<Driver<Machine, Works>>,
-    pub(crate) caller: Caller<Machine>,
-    pub(crate) topics: Arc<Topics>,
-}
-
-impl Service for Gossiping {
-    fn name(&self) -> &'static str {
-        "gossipsub"
-    }
-
-    fn run(self: Box<Self>, context: ServiceContext) -> BoxFuture<'static, Result<(), ServiceError>> {
-        let Self {
-            driver,
-            caller,
-            topics,
-        } = *self;
-        let tell = move |topics| {
-            let caller = caller.clone();
-            async move { caller.call(Command::Follow(topics)).await.is_ok() }
-        };
-        topics.serve(driver.run(context), tell).boxed()
-    }
-}
 
 /// What the driver does for the machine.
 pub(crate) struct Works {
@@ -74,6 +46,16 @@ impl Shell<Machine> for Works {
                 let judged = self.topics.judge(received, self.config.policy, within);
                 judged.map(Output::Checked).boxed()
             }
+            Job::Partial(received) => {
+                let Some(handler) = &self.config.partial_handler else {
+                    return async { Output::Partial(Ok(None)) }.boxed();
+                };
+                let handled = timeout(within, handler.receive(received));
+                // Who takes too long has said nothing.
+                handled
+                    .map(|handled| Output::Partial(handled.unwrap_or(Ok(None))))
+                    .boxed()
+            }
             Job::Connect(other) => connect(host, other).map(|()| Output::Done).boxed(),
             Job::Records(peers) => async move {
                 let peers = peers.into_iter().map(|peer| with_record(&host, peer));
@@ -83,8 +65,14 @@ impl Shell<Machine> for Works {
         }
     }
 
-    fn emit(&self, news: News) {
-        self.topics.emit(news);
+    fn emit(&self, notice: Notice) {
+        match notice {
+            Notice::News(news) => self.topics.emit(news),
+            Notice::Trace(step) => {
+                let event = TraceEvent::new(self.host.peer_id(), wall_now(), *step);
+                self.config.trace.iter().for_each(|sink| sink.trace(&event));
+            }
+        }
     }
 }
 

@@ -1,14 +1,22 @@
 //! The machine by itself: inputs and the effects that they have.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+#[path = "machine/duties.rs"]
+mod duties;
+#[path = "machine/guards.rs"]
+mod guards;
+#[path = "machine/steps.rs"]
+mod steps;
+
 use sinew_floodsub::{Control, Extensions, IHave, OtherPeer, Prune, Rpc, SubOpts};
 use sinew_gossipsub::{
-    Command, Counts, Job, Machine, Mesh, Message, MessageId, Output, Params, Reply, ScoreParams,
-    SignatureError, SignaturePolicy, Thresholds, Topic, TopicParams, TopicScore, Validation,
+    Command, Counts, Job, Machine, Mesh, Message, MessageId, Notice, Output, Params, Reply, ScoreParams,
+    SignatureError, SignaturePolicy, Thresholds, Topic, TopicParams, TopicScore, Trace, Validation,
 };
 use sinew_identity::{Keypair, PeerId};
 use sinew_machine::{
-    CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput, StreamKey, Token,
+    CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput, StreamKey,
+    Token, Weight,
 };
 use sinew_wire::varint;
 use std::{
@@ -48,6 +56,10 @@ struct Rig {
     said: BTreeMap<PeerId, Vec<Rpc>>,
     jobs: Vec<(Token, Job)>,
     resets: Vec<StreamKey>,
+    keeps: Vec<(PeerId, &'static str, Weight)>,
+    steps: Vec<Trace>,
+    /// A peer that takes one frame and no more.
+    stuck: Option<u8>,
 }
 
 impl Rig {
@@ -63,6 +75,9 @@ impl Rig {
             said: BTreeMap::new(),
             jobs: Vec::new(),
             resets: Vec::new(),
+            keeps: Vec::new(),
+            steps: Vec::new(),
+            stuck: None,
         }
     }
 
@@ -91,12 +106,16 @@ impl Rig {
                         let (_, prefix) = varint::decode(&frame).unwrap().unwrap();
                         let rpc = Rpc::decode(&frame.slice(prefix..)).unwrap();
                         self.said.entry(peer(n)).or_default().push(rpc);
-                        inputs.push(Input::Stream(StreamInput::Writable { stream }));
+                        if self.stuck != Some(n) {
+                            inputs.push(Input::Stream(StreamInput::Writable { stream }));
+                        }
                     }
                     Effect::Run { token, job } => self.jobs.push((token, job)),
                     Effect::Return { reply: said, .. } => reply = Some(said),
                     Effect::Reset { stream, .. } => self.resets.push(stream),
-                    Effect::Open { .. } | Effect::Emit(_) => {}
+                    Effect::Keep { peer, tag, weight } => self.keeps.push((peer, tag, weight)),
+                    Effect::Emit(Notice::Trace(step)) => self.steps.push(*step),
+                    Effect::Open { .. } | Effect::Emit(Notice::News(_)) => {}
                 }
             }
         }
@@ -311,6 +330,35 @@ fn a_mesh_is_filled_up_to_its_degree() {
     assert!(grafted.len() == 2 && grafted.is_subset(&rig.mesh()));
     rig.wait(60);
     assert!(rig.grafted().is_empty(), "it stays");
+}
+
+#[test]
+fn messages_of_a_batch_are_with_somebody_each_before_any_is_with_all() {
+    let mut rig = Rig::among(4, Params::default());
+    // Nobody takes a frame any more.
+    let mut effects = Effects::new();
+    let call = CallId(0);
+    let mut command = |rig: &mut Rig, command| {
+        let input = Input::Call { call, command };
+        rig.machine.handle(rig.now, input, &mut effects);
+        std::mem::take(&mut effects)
+    };
+    command(&mut rig, Command::Publish(message("first")));
+    let batch: Vec<_> = ["0", "1", "2", "3", "3"].map(message).into();
+    let reply = Reply::Batch(vec![Some(4), Some(4), Some(4), Some(4), None]);
+    let answered = command(&mut rig, Command::PublishBatch(batch));
+    assert_eq!(answered, [Effect::Return { call, reply }]);
+    (0..4).for_each(|n| {
+        rig.feed(Input::Stream(StreamInput::Writable { stream: outbound(n) }));
+    });
+    let heard = rig.heard(|rpc| rpc.publish.iter().map(|it| it.data().to_vec()).collect());
+    let order: Vec<_> = (0..4)
+        .map(|n| {
+            let its = heard.iter().filter(|(to, _)| *to == peer(n));
+            its.map(|(_, data)| char::from(data[0])).collect::<String>()
+        })
+        .collect();
+    assert_eq!(order, ["0321", "1032", "2103", "3210"]);
 }
 
 #[test]
@@ -940,14 +988,14 @@ fn a_blocked_peer_is_not_heard_and_not_quoted() {
     let author = Keypair::generate();
     rig.connect(0, V11, true);
     rig.connect(1, V11, true);
-    rig.call(Command::Block(peer(0), true));
-    rig.call(Command::Block(author.peer_id(), true));
+    rig.call(Command::Block(peer(0), Duration::MAX));
+    rig.call(Command::Block(author.peer_id(), Duration::MAX));
     assert_eq!(rig.resets, [inbound(0)]);
     assert!(!rig.mesh().contains(&peer(0)));
     let message = Message::signed(&author, 1 << 60, &topic(), "x").unwrap();
     rig.message(1, &message);
     assert!(rig.jobs.is_empty());
-    rig.call(Command::Block(author.peer_id(), false));
+    rig.call(Command::Block(author.peer_id(), Duration::ZERO));
     rig.message(1, &message);
     assert_eq!(rig.jobs.len(), 1);
 }

@@ -95,7 +95,7 @@ impl Rig {
                     Effect::Run { token, job } => self.jobs.push((token, job)),
                     Effect::Return { reply, .. } => answer = Some(reply),
                     Effect::Reset { stream, .. } => drop(self.resets.insert(stream)),
-                    Effect::Emit(_) => {}
+                    Effect::Emit(_) | Effect::Keep { .. } => {}
                 }
             }
         }

@@ -1,20 +1,30 @@
 //! Which peers follow which topics.
 
-use crate::Topic;
+use crate::{SubscriptionFilter, Topic};
 use sinew_identity::PeerId;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most topics of one peer that are known, and of our own; more are passed over.
+/// The most topics of our own, and of one peer unless told; more are passed over.
 pub const MAX_TOPICS: usize = 1024;
 
 /// Which peers follow which topics, ours and others.
 #[derive(Default, Debug)]
 pub struct Followers {
+    filter: SubscriptionFilter,
     by_topic: BTreeMap<Topic, BTreeSet<PeerId>>,
     by_peer: BTreeMap<PeerId, BTreeSet<Topic>>,
 }
 
 impl Followers {
+    /// Only of the topics that a filter allows.
+    #[must_use]
+    pub fn new(filter: SubscriptionFilter) -> Self {
+        Self {
+            filter,
+            ..Self::default()
+        }
+    }
+
     /// The peers of a topic, in order.
     pub fn of(&self, topic: &str) -> impl Iterator<Item = PeerId> {
         self.by_topic.get(topic).into_iter().flatten().copied()
@@ -26,10 +36,13 @@ impl Followers {
         self.by_topic.get(topic).is_some_and(|peers| peers.contains(peer))
     }
 
-    /// A peer says that it follows a topic; `false` if it did, or follows too many.
+    /// A peer says that it follows a topic; `false` if it did, or the filter is against it.
     pub fn join(&mut self, peer: PeerId, topic: &Topic) -> bool {
-        let topics = self.by_peer.entry(peer).or_default();
-        if topics.len() >= MAX_TOPICS || !topics.insert(topic.clone()) {
+        let count = self.by_peer.get(&peer).map_or(0, BTreeSet::len);
+        if !self.filter.has_room(count) || !self.filter.allows(topic) {
+            return false;
+        }
+        if !self.by_peer.entry(peer).or_default().insert(topic.clone()) {
             return false;
         }
         self.by_topic.entry(topic.clone()).or_default().insert(peer)
@@ -67,7 +80,7 @@ impl Followers {
 #[cfg(test)]
 mod tests {
     use super::{Followers, MAX_TOPICS};
-    use crate::Topic;
+    use crate::{SubscriptionFilter, Topic};
     use sinew_identity::PeerId;
 
     #[test]
@@ -87,5 +100,16 @@ mod tests {
         assert_eq!(followers.forget(a).len(), MAX_TOPICS - 1);
         assert!(followers.leave(b, &topics[0]));
         assert!(followers.by_topic.is_empty() && followers.forget(b).is_empty());
+    }
+
+    #[test]
+    fn topics_that_are_filtered_take_no_room() {
+        let topic = |text: &str| Topic::new(text).expect("a topic");
+        let filter = SubscriptionFilter::only([topic("a"), topic("b"), topic("c")]).max_per_peer(2);
+        let (mut followers, peer) = (Followers::new(filter), PeerId::random());
+        assert!(!followers.join(peer, &topic("other")) && followers.by_peer.is_empty());
+        assert!(followers.join(peer, &topic("a")) && followers.join(peer, &topic("b")));
+        assert!(!followers.join(peer, &topic("c")), "it has two");
+        assert!(followers.leave(peer, &topic("a")) && followers.join(peer, &topic("c")));
     }
 }

@@ -1,7 +1,7 @@
 //! What waits to be sent to one peer: what changed of our topics, then messages.
 
 use super::Told;
-use crate::{Rpc, Topic};
+use crate::{Rpc, SubOpts, Topic};
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -41,7 +41,8 @@ impl Outbox {
     }
 
     fn subscriptions(&mut self, topics: &BTreeSet<Topic>) -> Option<Bytes> {
-        let subscriptions = self.told.next(|topic| topics.contains(topic));
+        let now = |topic: &Topic| SubOpts::new(topic.clone(), topics.contains(topic));
+        let subscriptions = self.told.next(now);
         let rpc = Rpc {
             subscriptions,
             ..Rpc::default()

@@ -35,6 +35,10 @@ impl Cache {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     /// Keeps a message, if there is room.
     pub(super) fn put(&mut self, topic: Topic, id: MessageId, message: Message) {
         let cost = message.as_bytes().len() + OVERHEAD;

@@ -60,6 +60,7 @@ impl Machine {
         }
         if let Some(peer) = self.links.get_mut(&id) {
             peer.heartbeat.asked += room;
+            self.counts.iwant_sent += room as u64;
             peer.outbox.iwant(wanted);
         }
     }
@@ -91,13 +92,9 @@ impl Machine {
             }
             let expires = now + self.params.forward_expiry;
             let frame = message.rpc();
-            if !peer
-                .outbox
+            peer.outbox
                 .forwarded
-                .push(now, message_id.clone(), frame, expires)
-            {
-                self.counts.unsent += 1;
-            }
+                .push(now, message_id.clone(), frame, expires);
         }
     }
 

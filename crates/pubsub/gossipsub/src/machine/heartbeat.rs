@@ -18,14 +18,17 @@ const MAX_BACKOFFS: usize = 1 << 16;
 impl Machine {
     /// Does what is due.
     pub(super) fn beat(&mut self, now: Instant, out: &mut Effects) {
-        if self.next_heartbeat > now {
+        if self.next_heartbeat.is_none_or(|due| due > now) {
             return;
         }
         // Those that were missed are not made up for.
-        self.next_heartbeat = now + self.params.heartbeat;
+        self.next_heartbeat = Some(now + self.params.heartbeat);
         self.scores.decay(now);
+        self.gater.decay(now);
+        self.roles.decay(now);
         self.ticks += 1;
         self.forget(now);
+        self.unblock_over(now, out);
         if self.ticks % self.params.explicit_ticks == 1 % self.params.explicit_ticks {
             self.dial_explicit(out);
         }
@@ -37,12 +40,30 @@ impl Machine {
         self.maintain_fanouts(now);
         self.cache.shift();
         self.write_all(now, out);
+        if self.is_idle() {
+            self.next_heartbeat = None;
+            self.scores.rest();
+            self.gater.rest();
+        }
+    }
+
+    /// Whether there is nobody to look after, and nothing that is to be forgotten soon.
+    fn is_idle(&self) -> bool {
+        let mut peers = self.links.iter().map(|(_, peer)| peer);
+        let is_alone = peers.all(|peer| peer.version.is_none() && peer.extensions.is_none());
+        is_alone
+            && self.params.explicit.is_empty()
+            && self.fanout.is_empty()
+            && self.cache.is_empty()
+            && self.promises.is_empty()
+            && self.groups.is_empty()
     }
 
     fn forget(&mut self, now: Instant) {
         for (_, peer) in self.links.iter_mut() {
             peer.tick();
         }
+        self.groups.tick();
         for (peer, count) in self.promises.broken(now) {
             self.counts.broken_promises += u64::from(count);
             self.scores.penalise(&peer, count);
@@ -180,7 +201,7 @@ impl Machine {
     // spec: gossipsub 1.1, Adaptive Gossip Dissemination
     fn gossip(&mut self, topic: &Topic) {
         let ids = self.cache.gossip(topic, self.params.history_gossip);
-        if ids.is_empty() {
+        if ids.is_empty() && self.params.partial_mode(topic.as_str()).is_none() {
             return;
         }
         let threshold = self.thresholds().gossip;
@@ -193,11 +214,16 @@ impl Machine {
         let mut peers = self.choose(topic, usize::MAX, fits);
         let share = (self.params.gossip_factor * peers.len() as f64) as usize;
         peers.truncate(share.max(self.params.lazy));
-        for peer in peers {
+        let (partial, whole): (Vec<_>, Vec<_>) = peers
+            .into_iter()
+            .partition(|peer| self.gets_parts(peer, topic.as_str()));
+        self.gossip_partials(topic, partial);
+        for peer in whole {
             let mut some = ids.clone();
             self.rng.shuffle(&mut some);
             some.truncate(self.params.max_ihave_length);
             if let Some(peer) = self.links.get_mut(&peer) {
+                self.counts.ihave_sent += some.len() as u64;
                 peer.outbox.ihave(topic, some);
             }
         }

@@ -1,6 +1,6 @@
 //! Meshes: who comes in, who goes, and who is sent what.
 
-use super::{Machine, outbox::Link};
+use super::{Machine, Trace, outbox::Link};
 use sinew_floodsub::Topic;
 use sinew_identity::PeerId;
 use sinew_machine::Instant;
@@ -19,6 +19,7 @@ impl Machine {
     pub(super) fn join(&mut self, now: Instant, topic: &Topic) {
         let fanout = self.fanout.remove(topic).map(|fanout| fanout.peers);
         self.mesh.insert(topic.clone(), BTreeSet::new());
+        self.tracer.add(|| Trace::Join { topic: topic.clone() });
         let target = self.params.mesh_of(topic).target;
         let known = fanout.unwrap_or_default();
         let known = known
@@ -41,9 +42,9 @@ impl Machine {
     pub(super) fn leave(&mut self, now: Instant, topic: &Topic) {
         let mesh = self.mesh.remove(topic).unwrap_or_default();
         let backoff = self.params.unsubscribe_backoff;
+        self.tracer.add(|| Trace::Leave { topic: topic.clone() });
         for peer in mesh {
-            self.counts.prunes += 1;
-            self.scores.pruned(&peer, topic);
+            self.pruned(topic, &peer);
             self.set_backoff(now, topic, peer, backoff);
             if let Some(state) = self.links.get_mut(&peer) {
                 let backoff = (state.version >= Some(super::Version::V11)).then_some(backoff.as_secs());
@@ -66,18 +67,33 @@ impl Machine {
         if self.mesh.get_mut(topic).is_some_and(|mesh| mesh.insert(id)) {
             self.counts.grafts += 1;
             self.scores.grafted(now, &id, topic);
+            self.roles.grafted(id);
+            self.tracer.add(|| Trace::Graft {
+                peer: id,
+                topic: topic.clone(),
+            });
         }
     }
 
     /// Takes a peer out of a mesh, if it is in it.
     pub(super) fn remove(&mut self, topic: &Topic, id: &PeerId) {
         if self.mesh.get_mut(topic).is_some_and(|mesh| mesh.remove(id)) {
-            self.counts.prunes += 1;
-            self.scores.pruned(id, topic);
+            self.pruned(topic, id);
             if let Some(peer) = self.links.get_mut(id) {
                 peer.outbox.take_back(topic);
             }
         }
+    }
+
+    /// Takes note that a peer is in a mesh no more.
+    fn pruned(&mut self, topic: &Topic, id: &PeerId) {
+        self.counts.prunes += 1;
+        self.scores.pruned(id, topic);
+        self.roles.pruned(*id);
+        self.tracer.add(|| Trace::Prune {
+            peer: *id,
+            topic: topic.clone(),
+        });
     }
 
     /// Whether a peer that is not in the mesh may be asked to come.
@@ -142,7 +158,7 @@ impl Machine {
         others.collect()
     }
 
-    fn fill_fanout(&mut self, now: Instant, topic: &Topic) {
+    pub(super) fn fill_fanout(&mut self, now: Instant, topic: &Topic) {
         let fanout = self.fanout.get(topic).map(|fanout| fanout.peers.clone());
         let mut peers = fanout.unwrap_or_default();
         if peers.is_empty() {

@@ -1,6 +1,6 @@
 //! Messages: how they are taken in, judged and handed on.
 
-use super::{Effects, Machine, Output, Version};
+use super::{Effects, Machine, Output, RejectReason, Trace, Version, publish::Origin};
 use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant, Token};
@@ -15,17 +15,15 @@ pub(super) enum Fate {
     Ignored,
 }
 
-/// Who is sent a message.
-struct Audience {
-    peers: Vec<PeerId>,
-    /// Whether the message is our own.
-    own: bool,
-}
-
 impl Machine {
     /// Takes in what a peer says over its newest stream.
     pub(super) fn rpc(&mut self, now: Instant, id: PeerId, mut rpc: Rpc, out: &mut Effects) {
-        if self.blocked.contains(&id) || rpc == Rpc::default() {
+        self.tracer.received(id, &rpc);
+        if self.is_blocked(now, &id) {
+            self.refused(id, &rpc.publish, RejectReason::BlockedPeer);
+            return self.charge(now, id, out);
+        }
+        if rpc == Rpc::default() {
             return self.charge(now, id, out);
         }
         for subscription in std::mem::take(&mut rpc.subscriptions) {
@@ -42,25 +40,27 @@ impl Machine {
             self.counts.unwanted += 1;
             self.charge(now, id, out);
         }
-        for message in std::mem::take(&mut rpc.publish) {
-            self.message(now, id, message, out);
+        let messages = std::mem::take(&mut rpc.publish);
+        if !is_explicit && !messages.is_empty() && self.gater.refuses(now, &id, &mut self.rng) {
+            self.counts.throttled += messages.len() as u64;
+            self.refused(id, &messages, RejectReason::Throttled);
+        } else {
+            for message in messages {
+                self.message(now, id, message, out);
+            }
         }
+        self.counts.heard(&rpc.control);
         self.control(now, id, rpc.control, out);
+        if let Some(partial) = rpc.partial {
+            self.partial(now, id, partial, out);
+        }
         self.write(now, &id, out);
     }
 
-    pub(super) fn publish(&mut self, now: Instant, message: &Message, out: &mut Effects) -> Option<usize> {
-        let id = (self.message_id)(message);
-        if self.seen.contains(now, &id) {
-            return None;
+    fn refused(&mut self, from: PeerId, messages: &[Message], reason: RejectReason) {
+        for message in messages {
+            self.tracer.rejected(from, message, reason);
         }
-        let topic = message.topic().parse::<Topic>().ok()?;
-        let fate = Fate::Accepted(now, BTreeSet::new());
-        self.seen.insert(now, id.clone(), fate);
-        self.cache.put(topic.clone(), id.clone(), message.clone());
-        let peers = self.publish_to(now, &topic);
-        let audience = Audience { peers, own: true };
-        Some(self.send(now, (&id, message), &audience, out))
     }
 
     fn message(&mut self, now: Instant, peer: PeerId, message: Message, out: &mut Effects) {
@@ -70,25 +70,55 @@ impl Machine {
         };
         let topic = topic.clone();
         let max = self.params.topics.get(&topic).and_then(|topic| topic.max_data);
-        let is_long = max.is_some_and(|max| message.data().len() > max);
-        if is_long || self.policy.admit(&message).is_err() {
+        let refused = match self.policy.admit(&message) {
+            Err(error) => Some(RejectReason::of(&error)),
+            Ok(()) => max
+                .is_some_and(|max| message.data().len() > max)
+                .then_some(RejectReason::TooLong),
+        };
+        if let Some(reason) = refused {
             self.counts.unwanted += 1;
             self.scores.delivered_invalid(&peer, &topic);
+            self.gater.rejected(&peer);
+            self.tracer.rejected(peer, &message, reason);
             return self.charge(now, peer, out);
         }
-        if self.is_blocked(message.from()) {
+        if self.is_by_blocked(now, &message) {
             self.counts.unwanted += 1;
-            return;
+            self.gater.rejected(&peer);
+            return self.tracer.rejected(peer, &message, RejectReason::BlockedSource);
         }
         let id = (self.message_id)(&message);
         self.promises.brought(&id, &peer);
         // What is known is known before its signature is looked at, and before it is copied. An echo of ours is no news
         // either, however late it comes.
-        let is_ours = message.from() == Some(self.local.as_bytes());
-        if is_ours || self.is_duplicate(now, peer, &topic, (&id, &message)) {
+        if message.from() == Some(self.local.as_bytes()) {
             self.counts.duplicates += 1;
-            return;
+            return self.tracer.rejected(peer, &message, RejectReason::SelfOrigin);
         }
+        if self.is_duplicate(now, peer, &topic, (&id, &message)) {
+            self.counts.duplicates += 1;
+            self.gater.duplicate(&peer);
+            let from = peer;
+            return self.tracer.add(|| Trace::DuplicateMessage { id, topic, from });
+        }
+        if self.authors.is_old(&message) {
+            self.counts.old += 1;
+            self.promises.fulfilled(&id);
+            self.gater.ignored(&peer);
+            return self.tracer.rejected(peer, &message, RejectReason::Ignored);
+        }
+        self.validate(now, (peer, id, message), topic, out);
+    }
+
+    /// A message is new: it is verified and judged when its turn comes.
+    fn validate(
+        &mut self,
+        now: Instant,
+        (peer, id, message): (PeerId, MessageId, Message),
+        topic: Topic,
+        out: &mut Effects,
+    ) {
         if message.signature().is_none() {
             // The id is what it says and cannot be another's: others need not send it.
             self.promises.fulfilled(&id);
@@ -96,17 +126,20 @@ impl Machine {
         }
         let token = self.token();
         let message = message.detached();
-        let received = Received { peer, id, message };
-        let (id, is_added) = (received.id.clone(), self.checks.add(token, received));
-        if !is_added {
-            self.counts.dropped += 1;
-            self.promises.released(&id, &peer);
+        let (from, reason) = (peer, RejectReason::QueueFull);
+        let known = id.clone();
+        if self.checks.add(token, Received { peer, id, message }) {
+            return self.gater.validates();
         }
-    }
-
-    fn is_blocked(&self, author: Option<&[u8]>) -> bool {
-        let author = author.and_then(|bytes| PeerId::from_bytes(bytes).ok());
-        author.is_some_and(|author| self.blocked.contains(&author))
+        self.counts.dropped += 1;
+        self.promises.released(&known, &peer);
+        self.gater.throttles(now);
+        self.tracer.add(|| Trace::RejectMessage {
+            id: known,
+            topic,
+            from,
+            reason,
+        });
     }
 
     fn is_duplicate(
@@ -144,6 +177,9 @@ impl Machine {
             };
             return self.tell_pruned(now, (&topic, to), peers, out);
         }
+        if let Some(received) = self.judging.remove(&token) {
+            return self.judged_partial(now, &received, output, out);
+        }
         match output {
             Some(Output::Checked(Err(_))) => self.forged(now, token, out),
             Some(Output::Checked(Ok(validation))) => self.settled(now, token, validation, out),
@@ -159,16 +195,19 @@ impl Machine {
         self.counts.forged += 1;
         self.promises
             .unkept(now, &candidate.received.id, &candidate.senders);
-        self.blame(now, &candidate, out);
+        self.blame(now, &candidate, RejectReason::InvalidSignature, out);
     }
 
     /// P4, and the budget, of all who sent a message that is none.
-    fn blame(&mut self, now: Instant, candidate: &Candidate, out: &mut Effects) {
-        let Ok(topic) = candidate.received.message.topic().parse() else {
+    fn blame(&mut self, now: Instant, candidate: &Candidate, reason: RejectReason, out: &mut Effects) {
+        let Received { peer, message, .. } = &*candidate.received;
+        self.tracer.rejected(*peer, message, reason);
+        let Ok(topic) = message.topic().parse() else {
             return;
         };
         for peer in &candidate.senders {
             self.scores.delivered_invalid(peer, &topic);
+            self.gater.rejected(peer);
             self.charge(now, *peer, out);
         }
     }
@@ -184,10 +223,13 @@ impl Machine {
             Validation::Reject => {
                 self.counts.rejected += 1;
                 self.seen.insert(now, id, Fate::Rejected);
-                self.blame(now, &candidate, out);
+                self.blame(now, &candidate, RejectReason::Failed, out);
             }
             Validation::Ignore => {
+                let Received { peer, message, .. } = &*candidate.received;
                 self.counts.ignored += 1;
+                self.gater.ignored(peer);
+                self.tracer.rejected(*peer, message, RejectReason::Ignored);
                 self.seen.insert(now, id, Fate::Ignored);
             }
         }
@@ -197,6 +239,8 @@ impl Machine {
         self.counts.accepted += 1;
         let Candidate { received, senders } = candidate;
         let (id, message) = (&received.id, &received.message);
+        self.authors.accepted(message);
+        senders.iter().for_each(|peer| self.roles.delivered(*peer));
         let brought = senders.iter().copied().collect();
         self.seen.insert(now, id.clone(), Fate::Accepted(now, brought));
         if let Some(peer) = self.links.get_mut(&received.peer) {
@@ -204,6 +248,12 @@ impl Machine {
         }
         if let Ok(topic) = message.topic().parse::<Topic>() {
             self.scores.delivered_first(&received.peer, &topic);
+            self.gater.delivered(&received.peer, &topic);
+            self.tracer.add(|| Trace::DeliverMessage {
+                id: id.clone(),
+                topic: topic.clone(),
+                from: received.peer,
+            });
             for peer in senders.iter().filter(|peer| **peer != received.peer) {
                 self.scores.delivered(peer, &topic);
             }
@@ -211,49 +261,12 @@ impl Machine {
             if message.signature().is_some() {
                 self.tell_idontwant(now, (id, message), &senders, out);
             }
-            let mut peers = self.forward_to(&topic);
-            peers.retain(|peer| !senders.contains(peer));
-            let audience = Audience { peers, own: false };
-            self.send(now, (id, message), &audience, out);
-        }
-        out.push(Effect::Emit(News::Message(received)));
-    }
-
-    /// Sends a message to peers, except its author and those who do not want it. To how many it goes.
-    fn send(
-        &mut self,
-        now: Instant,
-        (id, message): (&MessageId, &Message),
-        audience: &Audience,
-        out: &mut Effects,
-    ) -> usize {
-        let author = message.from().unwrap_or_default();
-        let mut frame = None;
-        let mut sent = 0;
-        for to in audience.peers.iter().filter(|peer| peer.as_bytes() != author) {
-            let is_reachable = self.links.is_reachable(to);
-            let Some(peer) = self.links.get_mut(to).filter(|_| is_reachable) else {
-                self.counts.unsent += 1;
-                continue;
-            };
-            // spec: gossipsub 1.2, IDONTWANT: the message is not relayed to who does not want it
-            if peer.unwanted.contains_key(id) {
-                continue;
-            }
-            let (lane, wait) = if audience.own {
-                (&mut peer.outbox.own, self.params.publish_expiry)
-            } else {
-                (&mut peer.outbox.forwarded, self.params.forward_expiry)
-            };
-            let frame = frame.get_or_insert_with(|| message.rpc()).clone();
-            if lane.push(now, id.clone(), frame, now + wait) {
-                sent += 1;
-                self.write(now, to, out);
-            } else {
-                self.counts.unsent += 1;
+            let others = self.forward_to(&topic).into_iter();
+            for to in others.filter(|peer| !senders.contains(peer)) {
+                self.send(now, (id, message, Origin::Others), &to, out);
             }
         }
-        sent
+        out.push(Effect::Emit(News::Message(received).into()));
     }
 
     /// Tells the peers of a mesh that they need not send a message any more.
@@ -276,10 +289,15 @@ impl Machine {
             .copied()
             .collect();
         for to in peers.iter().filter(|peer| !except.contains(peer)) {
+            // Who sends parts sends no whole message: as in go
+            if self.gives_parts(to, message.topic()) {
+                continue;
+            }
             if let Some(peer) = self.links.get_mut(to)
                 && peer.version >= Some(Version::V12)
             {
                 peer.outbox.idontwant(id.clone());
+                self.counts.idontwant_sent += 1;
                 self.write(now, to, out);
             }
         }

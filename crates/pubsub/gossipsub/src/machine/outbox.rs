@@ -1,10 +1,11 @@
-//! What waits to be sent to one peer, by priority: control before our own messages, those before messages of others, those before
-//! gossip. Each has a bound; messages of others and our own are of no use after a while.
+//! What waits to be sent to one peer, by priority: control before groups of partial messages, those before our own messages, those
+//! before messages of others, those before gossip. Each has a bound; messages of others and our own are of no use after a while.
 
+use super::groups::GroupKey;
 use bytes::Bytes;
-use sinew_floodsub::{Control, Extensions, IHave, MessageId, OtherPeer, Prune, Rpc, Told, Topic};
+use sinew_floodsub::{Control, Extensions, IHave, MessageId, OtherPeer, Prune, Rpc, SubOpts, Told, Topic};
 use sinew_machine::Instant;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bytes of messages of one kind that wait for one peer.
 pub const MAX_QUEUED: usize = 4 << 20;
@@ -12,8 +13,8 @@ pub const MAX_QUEUED: usize = 4 << 20;
 /// Ids that wait for one peer, of each kind; more are not told.
 const MAX_IDS: usize = 5000;
 
-/// The most that one RPC of gossip or control holds, so that it stays below what all implementations read.
-const MAX_RPC: usize = 512 << 10;
+/// The most that one RPC of gossip or control holds, or little more: below what rust-libp2p reads unless told, 64 KiB.
+const MAX_RPC: usize = 40 << 10;
 
 /// What a message that waits costs besides its bytes.
 const OVERHEAD: usize = 128;
@@ -28,6 +29,8 @@ pub(super) struct Outbox {
     links: BTreeMap<Topic, Link>,
     idontwant: VecDeque<MessageId>,
     pub(super) test_extension: bool,
+    /// Groups of which the peer may not know all. What it is told is how it is then.
+    pub(super) groups: BTreeSet<GroupKey>,
     pub(super) own: Lane,
     pub(super) forwarded: Lane,
     iwant: VecDeque<MessageId>,
@@ -50,6 +53,8 @@ pub(super) enum Link {
 pub(super) struct Lane {
     queue: VecDeque<Queued>,
     bytes: usize,
+    /// The frames for which there was no room, or which were not taken in time, until somebody asks.
+    lost: Vec<Bytes>,
 }
 
 #[derive(Debug)]
@@ -86,16 +91,24 @@ impl Outbox {
         fill(&mut self.ihave, ids.into_iter().map(|id| (topic.clone(), id)));
     }
 
-    /// The next frame to send.
-    pub(super) fn next(&mut self, now: Instant, is_ours: impl Fn(&Topic) -> bool) -> Option<Bytes> {
-        self.control(is_ours)
-            .or_else(|| self.own.pop(now))
+    /// The next frame to send, after control and groups.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Bytes> {
+        self.own
+            .pop(now)
             .or_else(|| self.forwarded.pop(now))
             .or_else(|| self.gossip())
     }
 
-    fn control(&mut self, is_ours: impl Fn(&Topic) -> bool) -> Option<Bytes> {
-        let subscriptions = self.told.next(is_ours);
+    /// Takes out the messages for which there was no room, or which were not taken in time.
+    pub(super) fn take_lost(&mut self) -> Vec<Bytes> {
+        let mut lost = std::mem::take(&mut self.own.lost);
+        lost.append(&mut self.forwarded.lost);
+        lost
+    }
+
+    /// The next frame of control; `sub_opts` is how a topic is told.
+    pub(super) fn control(&mut self, sub_opts: impl Fn(&Topic) -> SubOpts) -> Option<Bytes> {
+        let subscriptions = self.told.next(sub_opts);
         let told = subscriptions.iter().map(|sub| sub.topic.as_str().len() + 8);
         let mut room = MAX_RPC.saturating_sub(told.sum());
         let mut control = Control {
@@ -180,6 +193,7 @@ impl Lane {
         self.expire(now);
         let cost = frame.len() + OVERHEAD;
         if self.bytes + cost > MAX_QUEUED {
+            self.lost.push(frame);
             return false;
         }
         self.bytes += cost;
@@ -208,9 +222,12 @@ impl Lane {
 
     /// Drops what is of no use any more. All of a lane wait equally long.
     fn expire(&mut self, now: Instant) {
-        while let Some(queued) = self.queue.front().filter(|queued| queued.expires <= now) {
+        let is_old = |queued: &Queued| queued.expires <= now;
+        while self.queue.front().is_some_and(is_old)
+            && let Some(queued) = self.queue.pop_front()
+        {
             self.bytes -= queued.frame.len() + OVERHEAD;
-            self.queue.pop_front();
+            self.lost.push(queued.frame);
         }
     }
 }
@@ -219,7 +236,7 @@ impl Lane {
 mod tests {
     use super::{Lane, Link, MAX_QUEUED, OVERHEAD, Outbox};
     use bytes::Bytes;
-    use sinew_floodsub::{Extensions, MessageId, Rpc, Topic};
+    use sinew_floodsub::{Extensions, MessageId, Rpc, SubOpts, Topic};
     use sinew_machine::Instant;
     use sinew_wire::varint;
 
@@ -239,7 +256,7 @@ mod tests {
     #[test]
     fn priorities() {
         let (mut outbox, now) = (Outbox::default(), Instant(0));
-        let ours = |text: &Topic| *text == topic("a");
+        let ours = |text: &Topic| SubOpts::new(text.clone(), true);
         outbox.ihave(&topic("a"), vec![id(1)]);
         outbox.iwant([id(2)]);
         let later = Instant(9);
@@ -261,18 +278,19 @@ mod tests {
         outbox.link(topic("a"), Link::Graft);
         outbox.told.begin([topic("a")]);
         outbox.extensions = Some(Extensions::default());
-        let first = read(&outbox.next(now, ours).expect("control"));
+        let first = read(&outbox.control(ours).expect("control"));
         assert_eq!(first.subscriptions.len(), 1);
         assert!(first.control.extensions.is_some() && first.control.prune.is_empty());
         assert_eq!(
             (first.control.graft, first.control.idontwant),
             (vec![topic("a")], vec![id(5)])
         );
-        assert_eq!(outbox.next(now, ours).as_deref(), Some(&b"own"[..]));
-        assert_eq!(outbox.next(now, ours).as_deref(), Some(&b"forwarded"[..]));
-        let last = read(&outbox.next(now, ours).expect("gossip")).control;
+        assert_eq!(outbox.control(ours), None);
+        assert_eq!(outbox.next(now).as_deref(), Some(&b"own"[..]));
+        assert_eq!(outbox.next(now).as_deref(), Some(&b"forwarded"[..]));
+        let last = read(&outbox.next(now).expect("gossip")).control;
         assert_eq!((last.ihave[0].ids[0].clone(), last.iwant), (id(1), vec![id(2)]));
-        assert_eq!(outbox.next(now, ours), None);
+        assert_eq!(outbox.next(now), None);
     }
 
     #[test]
@@ -282,12 +300,12 @@ mod tests {
         outbox.ihave(&topic("a"), (0..6000).map(long).collect());
         let mut ids = Vec::new();
         let mut rpcs = 0;
-        while let Some(frame) = outbox.next(Instant(0), |_| false) {
-            assert!(frame.len() < 1 << 20);
+        while let Some(frame) = outbox.next(Instant(0)) {
+            assert!(frame.len() < 64 << 10);
             ids.extend(read(&frame).control.ihave.remove(0).ids);
             rpcs += 1;
         }
-        assert_eq!((ids.len(), rpcs), (5000, 3));
+        assert_eq!((ids.len(), rpcs), (5000, 32));
     }
 
     #[test]
@@ -304,5 +322,7 @@ mod tests {
         assert_eq!((lane.remove(&id(2)), lane.remove(&id(2))), (1, 0));
         assert_eq!(lane.pop(Instant(8)), Some(Bytes::new()));
         assert_eq!((lane.pop(Instant(8)), lane.bytes), (None, 0));
+        let lost: Vec<_> = lane.lost.iter().map(Bytes::len).collect();
+        assert_eq!(lost, [0, frame.len()], "what a peer does not want is not lost");
     }
 }

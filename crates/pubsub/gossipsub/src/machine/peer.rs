@@ -1,7 +1,8 @@
 //! One peer, as gossipsub knows it beyond its streams.
 
-use super::outbox::Outbox;
-use sinew_floodsub::{Extensions, MessageId};
+use super::{outbox::Outbox, partials::Inbox};
+use crate::PartialMode;
+use sinew_floodsub::{Extensions, MessageId, Topic};
 use sinew_machine::{Budget, Instant};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -40,6 +41,9 @@ pub(super) struct Peer {
     pub(super) outbox: Outbox,
     /// What it says it can, once it has sent an RPC.
     pub(super) extensions: Option<Extensions>,
+    /// What it wants of our topics in which there are partial messages.
+    pub(super) partial_modes: BTreeMap<Topic, PartialMode>,
+    pub(super) inbox: Inbox,
     /// For what it sends in vain.
     pub(super) budget: Budget,
     pub(super) heartbeat: Heartbeat,
@@ -66,6 +70,8 @@ impl Peer {
             ips: Arc::default(),
             outbox: Outbox::default(),
             extensions: None,
+            partial_modes: BTreeMap::new(),
+            inbox: Inbox::default(),
             budget: Budget::new(now),
             heartbeat: Heartbeat::default(),
             unwanted: BTreeMap::new(),
@@ -75,6 +81,11 @@ impl Peer {
     /// Whether it can be in a mesh.
     pub(super) fn has_mesh(&self) -> bool {
         self.version >= Some(Version::V10)
+    }
+
+    /// Whether it says that it knows partial messages.
+    pub(super) fn speaks_partial(&self) -> bool {
+        self.extensions.is_some_and(|theirs| theirs.partial_messages)
     }
 
     /// A heartbeat is over.

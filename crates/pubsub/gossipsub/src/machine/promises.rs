@@ -13,6 +13,10 @@ pub(super) struct Promises {
 }
 
 impl Promises {
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
     /// A peer is asked for a message, which it has to send until `due`.
     pub(super) fn add(&mut self, id: MessageId, peer: PeerId, due: Instant) {
         self.by_id.entry(id).or_default().entry(peer).or_insert(due);

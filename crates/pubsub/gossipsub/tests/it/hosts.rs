@@ -3,18 +3,21 @@
 use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::Lifetime;
 use sinew_floodsub::Floodsub;
-use sinew_gossipsub::{Config, Mesh, Params, PublishError, Received, SubscribeError, Validation};
+use sinew_gossipsub::{
+    Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic, TopicParams,
+    Validation,
+};
 use sinew_runtime::{now, sleep};
 use std::{sync::Arc, time::Duration};
 
-/// A mesh of two, so that a few nodes are enough for gossip.
+/// A mesh of two, so that a few nodes are enough for gossip; with so much room that none of six neighbours is left out.
 fn small() -> Config {
     let mut params = Params::default();
     params.flood_publish = false;
     params.mesh = Mesh {
         target: 2,
         low: 2,
-        high: 3,
+        high: 5,
         score: 1,
         outbound: 1,
     };
@@ -43,7 +46,7 @@ async fn twenty_nodes_hear_every_message_once() {
     }
     for author in [0, 7, 13] {
         let data = [u8::try_from(author).expect("few"); 2000];
-        assert!((1..6).contains(&nodes[author].publish(&data).await));
+        assert!((1..=6).contains(&nodes[author].publish(&data).await));
         for (n, subscription) in subscriptions.iter_mut().enumerate() {
             if n != author {
                 assert_eq!(message(subscription).await.message.data(), data);
@@ -53,6 +56,43 @@ async fn twenty_nodes_hear_every_message_once() {
     for subscription in &mut subscriptions {
         assert!(is_silent(subscription).await);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_published_whole_or_not_at_all() {
+    let mut params = Params::default();
+    let mut bounded = TopicParams::default();
+    bounded.max_data = Some(3);
+    params.topics.insert(topic(), bounded);
+    let config = Config::default().params(params).expect("sound");
+    let (a, b) = (Node::with(config).await, Node::new().await);
+    a.connect(&b).await;
+    let mut there = b.subscribe();
+    a.neighbours(1).await;
+    let batch = |data: [&'static str; 3]| data.map(|data| (topic(), data.into()));
+    let long = a.pubsub.publish_batch(batch(["a", "long", "b"])).await;
+    assert!(matches!(long, Err(PublishError::TooLong { len: 4, max: 3 })));
+    let alone = a.pubsub.publish(&topic(), "long").await;
+    assert!(matches!(alone, Err(PublishError::TooLong { len: 4, max: 3 })));
+    let published = a.pubsub.publish_batch(batch(["x", "y", "z"])).await;
+    let published = published.expect("publishes");
+    let peers: Vec<_> = published
+        .iter()
+        .flatten()
+        .map(|published| published.peers)
+        .collect();
+    assert_eq!(peers, [1, 1, 1]);
+    for (n, data) in [(0, "x"), (1, "y"), (2, "z")] {
+        let received = message(&mut there).await;
+        assert_eq!(received.message.data(), data.as_bytes());
+        assert_eq!(
+            Some(&received.id),
+            published[n].as_ref().map(|published| &published.id)
+        );
+    }
+    a.host.shutdown(Duration::from_secs(5)).await;
+    let late = a.pubsub.publish_batch(batch(["x", "y", "z"])).await;
+    assert!(matches!(late, Err(PublishError::Ended)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,6 +176,32 @@ async fn without_a_mesh_gossip_carries_a_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publisher_that_follows_nothing_waits_for_those_that_do() {
+    let (author, reader) = (Node::new().await, Node::new().await);
+    let topic = topic();
+    let publishing = async {
+        let waited = author.pubsub.wait_for_peers(&topic, 1).await;
+        waited.expect("the node runs");
+        author.publish(b"hello").await
+    };
+    let reading = async {
+        author.connect(&reader).await;
+        sleep(Duration::from_secs(10)).await;
+        let mut there = reader.subscribe();
+        message(&mut there).await
+    };
+    let (peers, received) = tokio::join!(publishing, reading);
+    assert_eq!((peers, received.message.data()), (1, &b"hello"[..]));
+    assert!(reader.pubsub.peers(&topic).await.is_empty(), "it never followed");
+    let ending = async {
+        sleep(Duration::from_secs(1)).await;
+        author.host.shutdown(Duration::from_secs(5)).await;
+    };
+    let (waited, ()) = tokio::join!(author.pubsub.wait_for_peers(&topic, 2), ending);
+    assert_eq!(waited, Err(SubscribeError::Ended));
+}
+
+#[tokio::test(start_paused = true)]
 async fn explicit_peers_find_each_other() {
     let b = Node::new().await;
     let mut params = Params::default();
@@ -168,6 +234,26 @@ async fn a_blocked_peer_is_not_heard() {
     b.publish(b"2").await;
     assert!(is_silent(&mut here).await);
     assert!(a.pubsub.peers(&topic()).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_are_filtered_here_and_of_peers() {
+    let other: Topic = "other".parse().expect("a topic");
+    let filter = SubscriptionFilter::only([topic()]);
+    let (a, b) = (
+        Node::with(Config::default().filter(filter)).await,
+        Node::new().await,
+    );
+    a.connect(&b).await;
+    let refused = a.pubsub.subscribe(&other).err();
+    assert_eq!(refused, Some(SubscribeError::Filtered));
+    let _elsewhere = b.pubsub.subscribe(&other).expect("not too many");
+    let (mut here, _there) = (a.subscribe(), b.subscribe());
+    a.neighbours(1).await;
+    b.neighbours(1).await;
+    assert!(a.pubsub.peers(&other).await.is_empty());
+    b.publish(b"hello").await;
+    assert_eq!(message(&mut here).await.message.data(), b"hello");
 }
 
 #[tokio::test(start_paused = true)]

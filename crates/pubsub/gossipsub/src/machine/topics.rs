@@ -1,0 +1,60 @@
+//! Topics: ours, as peers are told of them, and those of peers.
+
+use super::{Effects, Machine};
+use crate::{Params, PartialMode};
+use sinew_floodsub::{MAX_TOPICS, News, SubOpts, Topic};
+use sinew_identity::PeerId;
+use sinew_machine::{Effect, Instant};
+use std::collections::BTreeSet;
+
+impl Machine {
+    pub(super) fn follow(&mut self, now: Instant, topics: BTreeSet<Topic>, out: &mut Effects) {
+        let topics: BTreeSet<_> = topics.into_iter().take(MAX_TOPICS).collect();
+        let ours: BTreeSet<_> = self.mesh.keys().cloned().collect();
+        for (_, peer) in self.links.iter_mut() {
+            let changed = ours.symmetric_difference(&topics);
+            changed.for_each(|topic| peer.outbox.told.changed(topic));
+        }
+        for topic in ours.difference(&topics) {
+            self.leave(now, topic);
+        }
+        for topic in topics.difference(&ours) {
+            // Those who came before us are news too.
+            let followers = self.followers.of(topic.as_str());
+            out.extend(followers.map(|peer| Effect::Emit(News::Joined(topic.clone(), peer).into())));
+            self.join(now, topic);
+        }
+        self.write_all(now, out);
+    }
+
+    /// A peer does not follow a topic any more.
+    pub(super) fn left(&mut self, id: PeerId, topic: &Topic, out: &mut Effects) {
+        self.remove(topic, &id);
+        if let Some(fanout) = self.fanout.get_mut(topic) {
+            fanout.peers.remove(&id);
+        }
+        out.push(Effect::Emit(News::Left(topic.clone(), id).into()));
+    }
+
+    pub(super) fn subscription(&mut self, id: PeerId, subscription: SubOpts, out: &mut Effects) {
+        self.hear_mode(id, &subscription);
+        let topic = subscription.topic;
+        if !subscription.subscribe {
+            if self.followers.leave(id, &topic) {
+                self.left(id, &topic, out);
+            }
+        } else if self.followers.join(id, &topic) {
+            out.push(Effect::Emit(News::Joined(topic, id).into()));
+        }
+    }
+}
+
+/// How peers are told of a topic that is ours, or was.
+pub(super) fn sub_opts(params: &Params, topic: &Topic, subscribe: bool) -> SubOpts {
+    let mode = params.partial_mode(topic.as_str()).filter(|_| subscribe);
+    SubOpts {
+        requests_partial: mode == Some(PartialMode::Request),
+        supports_sending_partial: mode.is_some(),
+        ..SubOpts::new(topic.clone(), subscribe)
+    }
+}
