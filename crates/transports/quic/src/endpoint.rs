@@ -9,9 +9,12 @@ use std::{
 
 use futures_util::FutureExt;
 use quinn::{AsyncUdpSocket, Runtime, ServerConfig};
-use sinew_core::Purpose;
+use sinew_core::{DialRequest, Purpose, Reservation, Resource, TransportError};
 
-use crate::{runtime::Tasks, socket::Socket};
+use crate::{
+    runtime::Tasks,
+    socket::{Socket, Sparing},
+};
 
 /// Where sockets come from: the system, or a test's network.
 pub(crate) trait Net: Send + Sync + fmt::Debug + 'static {
@@ -70,7 +73,7 @@ impl Endpoints {
 
     /// Listens on `addr`.
     pub(crate) fn listen(self: &Arc<Self>, addr: SocketAddr, config: ServerConfig) -> io::Result<Listening> {
-        let socket = self.open(addr, Some(config))?;
+        let socket = self.open(addr, Some(config), None)?;
         self.lock().listening.insert(socket.local, socket.clone());
         Ok(Listening {
             endpoints: self.clone(),
@@ -79,14 +82,19 @@ impl Endpoints {
     }
 
     /// The socket to dial `remote` from.
-    pub(crate) fn for_dial(&self, remote: SocketAddr, purpose: Purpose) -> io::Result<Arc<Socket>> {
+    pub(crate) fn for_dial(
+        &self,
+        remote: SocketAddr,
+        request: &DialRequest,
+    ) -> Result<Arc<Socket>, TransportError> {
         let any = match remote {
             SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
         };
         let any = SocketAddr::new(any, 0);
-        if purpose == Purpose::Probe {
-            return self.open(any, None);
+        if request.purpose == Purpose::Probe {
+            let descriptor = Reservation::new(request.scope.clone(), Resource::Descriptors, 1)?;
+            return Ok(self.open(any, None, Some(descriptor))?);
         }
         let mut sockets = self.lock();
         if let Some(socket) = sockets.nearest(remote) {
@@ -95,7 +103,7 @@ impl Endpoints {
         if let Some(socket) = sockets.dialling.get(&remote.is_ipv4()) {
             return Ok(socket.clone());
         }
-        let socket = self.open(any, None)?;
+        let socket = self.open(any, None, None)?;
         sockets.dialling.insert(remote.is_ipv4(), socket.clone());
         Ok(socket)
     }
@@ -105,8 +113,13 @@ impl Endpoints {
         self.lock().nearest(remote)
     }
 
-    fn open(&self, addr: SocketAddr, server: Option<ServerConfig>) -> io::Result<Arc<Socket>> {
-        let udp = self.net.bind(addr, &self.tasks)?;
+    fn open(
+        &self,
+        addr: SocketAddr,
+        server: Option<ServerConfig>,
+        descriptor: Option<Reservation>,
+    ) -> io::Result<Arc<Socket>> {
+        let udp = Sparing::new(self.net.bind(addr, &self.tasks)?, descriptor);
         Ok(Arc::new(Socket::new(udp, server, self.tasks.clone())?))
     }
 

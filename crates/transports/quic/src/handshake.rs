@@ -12,7 +12,12 @@ use sinew_runtime::timeout;
 use sinew_socket::quic_multiaddr;
 use sinew_tls::{Certificate, CertificateError, Verifier};
 
-use crate::{Config, error, held::Held, muxer, runtime::Tasks};
+use crate::{
+    Config, error,
+    held::Held,
+    muxer,
+    runtime::{Tasks, Turns},
+};
 
 /// spec: quic, ALPN: the name of libp2p in the handshake.
 const ALPN: &[u8] = b"libp2p";
@@ -93,7 +98,8 @@ impl Handshakes {
         let verifier = Verifier::new(expected);
         let config = self.server(verifier.clone());
         let unproved = (!incoming.remote_address_validated()).then(|| self.unproved.hold());
-        let accepting = async { incoming.accept_with(config)?.await };
+        let (accepting, turns) = Turns::of(|| incoming.accept_with(config));
+        let accepting = async { accepting?.await };
         let accepted = timeout(self.config.handshake_timeout, accepting).await;
         let connection = accepted
             .map_err(|_| error::too_late())?
@@ -101,20 +107,20 @@ impl Handshakes {
         if let Some(unproved) = unproved {
             unproved.proved();
         }
-        self.finished(connection, local, scope)
+        self.finished((connection, turns), local, scope)
     }
 
-    /// What stands after a handshake. `local` is our end of it.
+    /// What stands after a handshake, with the turns of its task. `local` is our end of it.
     pub(crate) fn finished(
         &self,
-        connection: Connection,
+        (connection, turns): (Connection, Turns),
         local: SocketAddr,
         scope: Arc<dyn ResourceScope>,
     ) -> Result<Link, TransportError> {
         let key = peer_certificates(&connection).and_then(|chain| sinew_tls::peer_key(&chain));
         let key = key.map_err(SecurityError::from)?;
         let (local, remote) = (quic_multiaddr(local), quic_multiaddr(connection.remote_address()));
-        let muxed = muxer::start(connection, &self.config, scope);
+        let muxed = muxer::start(connection, &turns, &self.config, scope);
         Ok(Link::Secure(SecureConnection::new(muxed, key, local, remote)))
     }
 }

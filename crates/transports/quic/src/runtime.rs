@@ -1,6 +1,13 @@
 //! quinn's tasks under a parent of ours.
 
-use std::{future::Future, io, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    io,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 use sinew_runtime::TaskScope;
@@ -26,13 +33,49 @@ impl Tasks {
     }
 }
 
+/// The turns of a task of quinn's, the one of a connection: whatever arrives on it arrives in one of them.
+#[derive(Clone, Default)]
+pub(crate) struct Turns(Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>);
+
+thread_local! {
+    /// Those of the task that was spawned last.
+    static SPAWNED: Cell<Option<Turns>> = const { Cell::new(None) };
+}
+
+impl Turns {
+    /// Begins a connection: `begin` makes quinn spawn its task.
+    pub(crate) fn of<T>(begin: impl FnOnce() -> T) -> (T, Self) {
+        SPAWNED.take();
+        let begun = begin();
+        (begun, SPAWNED.take().unwrap_or_default())
+    }
+
+    /// From now on calls `after` after each turn, with no lock held. Only the first call counts.
+    pub(crate) fn follow(&self, after: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.set(Box::new(after));
+    }
+
+    async fn run(self, mut task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        poll_fn(|cx| {
+            let polled = task.as_mut().poll(cx);
+            if let Some(after) = self.0.get() {
+                after();
+            }
+            polled
+        })
+        .await;
+    }
+}
+
 impl Runtime for Tasks {
     fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
         TokioRuntime.new_timer(at)
     }
 
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        self.0.spawn("quic", task);
+        let turns = Turns::default();
+        self.0.spawn("quic", turns.clone().run(task));
+        SPAWNED.set(Some(turns));
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {

@@ -12,6 +12,7 @@ use quinn::{
     AsyncUdpSocket, Endpoint, EndpointConfig, ServerConfig, UdpPoller,
     udp::{RecvMeta, Transmit},
 };
+use sinew_core::Reservation;
 use sinew_machine::Budget;
 use sinew_runtime::now;
 
@@ -33,13 +34,9 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// An endpoint over `udp`, which listens if it has a configuration for that.
-    pub(crate) fn new(
-        udp: Arc<dyn AsyncUdpSocket>,
-        server: Option<ServerConfig>,
-        tasks: Arc<Tasks>,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(udp: Sparing, server: Option<ServerConfig>, tasks: Arc<Tasks>) -> io::Result<Self> {
         let local = udp.local_addr()?;
-        let udp: Arc<dyn AsyncUdpSocket> = Arc::new(Sparing::new(udp));
+        let udp: Arc<dyn AsyncUdpSocket> = Arc::new(udp);
         let endpoint =
             Endpoint::new_with_abstract_socket(EndpointConfig::default(), server, udp.clone(), tasks)?;
         Ok(Self {
@@ -79,16 +76,21 @@ impl Socket {
 
 /// A socket that fills few buffers at once, and does not tell every stranger which versions there are.
 #[derive(Debug)]
-struct Sparing {
+pub(crate) struct Sparing {
     udp: Arc<dyn AsyncUdpSocket>,
+    /// What one for a single connection takes from its limits: a socket lives until quinn has forgotten its connections.
+    _descriptor: Option<Reservation>,
     /// For answers to versions that are not ours: in a flood of those they are most of the cost.
     answers: Mutex<Budget>,
 }
 
 impl Sparing {
-    fn new(udp: Arc<dyn AsyncUdpSocket>) -> Self {
-        let answers = Mutex::new(Budget::new(now()));
-        Self { udp, answers }
+    pub(crate) fn new(udp: Arc<dyn AsyncUdpSocket>, descriptor: Option<Reservation>) -> Self {
+        Self {
+            udp,
+            _descriptor: descriptor,
+            answers: Mutex::new(Budget::new(now())),
+        }
     }
 
     fn may_answer(&self) -> bool {

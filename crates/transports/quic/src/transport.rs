@@ -16,6 +16,7 @@ use crate::{
     handshake::Handshakes,
     listener::Listen,
     punch::Punch,
+    runtime::Turns,
 };
 
 /// What a dialler names the other side, which no libp2p node looks at and which is never sent.
@@ -86,7 +87,7 @@ impl Transport for QuicTransport {
         quic_addr(addr).is_some() || is_draft(addr)
     }
 
-    /// Connections share sockets.
+    /// Connections share sockets; the one of a probe is charged when it is opened.
     fn descriptors(&self) -> u64 {
         0
     }
@@ -99,16 +100,18 @@ impl Transport for QuicTransport {
         if request.purpose == Purpose::Punch(Role::Listener) {
             return self.punch(remote, request).await;
         }
-        let socket = self.endpoints.for_dial(remote, request.purpose)?;
+        let socket = self.endpoints.for_dial(remote, &request)?;
         let local = socket.local_towards(remote)?;
         let verifier = Verifier::new(request.expected);
         let config = self.handshakes.client(verifier.clone());
-        let connecting = socket.endpoint.connect_with(config, remote, SERVER_NAME);
+        let begin = || socket.endpoint.connect_with(config, remote, SERVER_NAME);
+        let (connecting, turns) = Turns::of(begin);
         let connecting = connecting.map_err(error::not_begun)?;
         let connection = connecting
             .await
             .map_err(|error| error::handshake(error, &verifier))?;
-        self.handshakes.finished(connection, local, request.scope)
+        self.handshakes
+            .finished((connection, turns), local, request.scope)
     }
 
     async fn listen(&self, addr: &Multiaddr) -> Result<Box<dyn Listener>, TransportError> {

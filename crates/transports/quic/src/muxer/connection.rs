@@ -86,7 +86,7 @@ pub(crate) async fn drive(shared: Arc<Shared>) -> CloseReason {
             driven.0.ended().unwrap_or(reason)
         }
         error = driven.0.connection.closed() => driven.0.reason(error),
-        never = driven.0.shrink_windows() => match never {},
+        never = driven.0.flow.watch() => match never {},
     }
 }
 

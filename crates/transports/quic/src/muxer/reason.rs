@@ -10,6 +10,8 @@ use sinew_core::{CloseCode, CloseReason};
 pub(crate) enum StreamEnd {
     /// The remote gave it up.
     Remote(CloseCode),
+    /// This side gave it up, because nobody read it.
+    GivenUp,
     /// Its connection ended.
     Connection(ConnectionError),
     /// It was over before.

@@ -2,10 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -20,10 +19,8 @@ use sinew_runtime::{now, sleep, timeout};
 use tokio::sync::Notify;
 
 use super::{
-    payload::Payload,
+    flow::Flow,
     reason::{close_reason, to_wire},
-    window::SLOW,
-    windows::Windows,
 };
 use crate::{Config, config::FIRST_STREAMS, congestion::Turn};
 
@@ -52,11 +49,7 @@ pub(crate) struct Shared {
     asked: Notify,
     /// Datagrams that had left before the goodbye.
     sent: OnceLock<u64>,
-    pub(crate) payload: Payload,
-    /// How many bytes have to be read for the receive window to be worth a look.
-    worth_a_look: AtomicU64,
-    windows: Mutex<Windows>,
-    grown: Notify,
+    pub(crate) flow: Flow,
     /// Streams that the remote opened and somebody here holds, and whether it may open all that it ever may.
     inbound: AtomicUsize,
     generous: AtomicBool,
@@ -67,15 +60,12 @@ impl Shared {
     pub(crate) fn new(connection: Connection, config: &Config, scope: Arc<dyn ResourceScope>) -> Self {
         Self {
             turn: Turn::of(&connection).unwrap_or_default(),
+            flow: Flow::new(connection.clone(), config, scope),
             connection,
             max_streams: config.max_streams,
             closing: OnceLock::new(),
             asked: Notify::new(),
             sent: OnceLock::new(),
-            payload: Payload::new(now()),
-            worth_a_look: AtomicU64::new(u64::from(config.connection_window) / 4),
-            windows: Mutex::new(Windows::new(config, scope)),
-            grown: Notify::new(),
             inbound: AtomicUsize::new(0),
             generous: AtomicBool::new(false),
             finished: Mutex::default(),
@@ -138,7 +128,7 @@ impl Shared {
             self.turn.close();
             self.connection.close(to_wire(code), b"");
         }
-        self.windows().release();
+        self.flow.release();
     }
 
     /// Ends the connection: lets what was finished arrive, says goodbye, and lets that leave.
@@ -168,60 +158,12 @@ impl Shared {
         finished.push_back(delivered);
     }
 
-    /// So many bytes were read: the receive window may have to grow.
+    /// So many bytes were read.
     pub(crate) fn received(&self, bytes: usize) {
-        if self.payload.add_read(bytes) >= self.worth_a_look.load(Ordering::Relaxed) {
-            self.fit_windows();
-        }
+        self.flow.received(bytes);
         if self.turn.lend() {
-            // Nothing changes; the sender looks again.
-            self.connection.set_send_window(self.windows().send.size());
+            self.flow.nudge();
         }
-    }
-
-    /// Gives the windows the sizes that fit what goes through them, as far as there is memory for that.
-    fn fit_windows(&self) {
-        let (read, written) = (self.payload.read(), self.payload.written());
-        let mut windows = self.windows();
-        if self.ended().is_some() {
-            return;
-        }
-        let before = (windows.receive.size(), windows.send.size());
-        windows.fit(now(), (read, written), self.connection.rtt());
-        let (receive, send) = (windows.receive.size(), windows.send.size());
-        self.worth_a_look.store(read + receive / 4, Ordering::Relaxed);
-        if receive != before.0 {
-            self.connection.set_receive_window(window(receive));
-        }
-        if send != before.1 {
-            self.connection.set_send_window(send);
-        }
-        if windows.are_grown() {
-            self.grown.notify_one();
-        }
-    }
-
-    /// Looks after windows that have grown, also while nothing goes through them.
-    pub(crate) async fn shrink_windows(&self) -> Infallible {
-        loop {
-            self.grown.notified().await;
-            while self.windows().are_grown() {
-                sleep(SLOW).await;
-                self.fit_windows();
-            }
-        }
-    }
-
-    /// A writer has to wait. Whether the send window has grown, because the network takes more than it holds.
-    pub(crate) fn makes_room(&self) -> bool {
-        let network = self.connection.stats().path.cwnd;
-        let mut windows = self.windows();
-        if self.ended().is_some() || !windows.grow_send(network) {
-            return false;
-        }
-        self.connection.set_send_window(windows.send.size());
-        self.grown.notify_one();
-        true
     }
 
     /// The remote opened a stream. One that opens several at once may open all that it ever may: for each that it might,
@@ -241,22 +183,14 @@ impl Shared {
 
     /// A stream of the remote came to nothing: who does that without end is cut.
     pub(crate) fn charge(&self) {
-        let spent = self.payload.charge(now()).is_err();
+        let spent = self.flow.payload.charge(now()).is_err();
         if spent && self.closing.set(CloseReason::Violation(FLOOD)).is_ok() {
             self.close_now();
             self.asked.notify_one();
         }
     }
 
-    fn windows(&self) -> MutexGuard<'_, Windows> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn finished(&self) -> MutexGuard<'_, VecDeque<Delivered>> {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn window(size: u64) -> VarInt {
-    VarInt::try_from(size).unwrap_or(VarInt::MAX)
 }

@@ -11,10 +11,13 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use quinn::{RecvStream, SendStream, StoppedError, VarInt};
-use sinew_core::{CloseCode, CloseReason, MuxedStream, StreamAbandoned, StreamClosed, StreamId, StreamReset};
+use sinew_core::{
+    CloseCode, CloseReason, MuxedStream, StreamAbandoned, StreamClosed, StreamId, StreamReset, code,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
+    readers::Reader,
     reason::{StreamEnd, from_wire, to_wire},
     shared::Shared,
     worth::Worth,
@@ -28,7 +31,7 @@ const AHEAD: usize = 1500;
 pub(crate) struct QuicStream {
     shared: Arc<Shared>,
     send: SendStream,
-    recv: RecvStream,
+    reader: Arc<Reader>,
     /// Read and not yet asked for.
     ahead: Bytes,
     /// Our direction has ended well.
@@ -67,9 +70,9 @@ impl QuicStream {
 
     fn new(shared: Arc<Shared>, (send, recv): (SendStream, RecvStream), worth: Worth) -> Self {
         Self {
+            reader: shared.flow.readers.add(recv),
             shared,
             send,
-            recv,
             ahead: Bytes::new(),
             finished: false,
             read_to_end: false,
@@ -93,9 +96,9 @@ impl QuicStream {
         if let Some(code) = self.reset {
             return Poll::Ready(Err(StreamReset(code).into()));
         }
-        let read = match ready!(read(&mut self.recv, cx)) {
+        let read = match ready!(self.reader.poll(cx, read)) {
             Ok(read) => read,
-            Err(error) => return Poll::Ready(Err(self.read_failed(error))),
+            Err(end) => return Poll::Ready(Err(self.read_failed(end))),
         };
         match len(&read) {
             0 => {
@@ -119,8 +122,7 @@ impl QuicStream {
         chunk
     }
 
-    fn read_failed(&mut self, error: quinn::ReadError) -> io::Error {
-        let end = StreamEnd::from(error);
+    fn read_failed(&mut self, end: StreamEnd) -> io::Error {
         if let StreamEnd::Remote(code) = end {
             self.reset = Some(code);
         }
@@ -133,6 +135,7 @@ impl QuicStream {
                 self.worth.left();
                 StreamReset(code).into()
             }
+            StreamEnd::GivenUp => StreamAbandoned(code::stream::RESOURCE_LIMIT).into(),
             StreamEnd::Connection(error) => StreamClosed(self.shared.reason(error)).into(),
             StreamEnd::Over => io::ErrorKind::BrokenPipe.into(),
         }
@@ -149,13 +152,13 @@ impl QuicStream {
             return Poll::Ready(Err(StreamAbandoned(code).into()));
         }
         let mut written = write(&mut self.send, cx);
-        if written.is_pending() && self.shared.makes_room() {
+        if written.is_pending() && self.shared.flow.makes_room() {
             written = write(&mut self.send, cx);
         }
         let written = ready!(written).map_err(|error| self.failed(error.into()))?;
         if written > 0 {
             self.worth.answered();
-            self.shared.payload.add_written(written);
+            self.shared.flow.payload.add_written(written);
         }
         Poll::Ready(Ok(written))
     }
@@ -188,14 +191,14 @@ impl MuxedStream for QuicStream {
         }
         self.abandoned = Some(code);
         // Either may be over already. The refusal first: who sees the other then sees both.
-        let _ = self.recv.stop(to_wire(code));
+        let _ = self.reader.stop(to_wire(code));
         let _ = self.send.reset(to_wire(code));
     }
 
     fn stop(&mut self, code: CloseCode) {
         self.ahead.clear();
         // Nothing to refuse if the remote's direction is over.
-        if self.recv.stop(to_wire(code)).is_ok() {
+        if self.reader.stop(to_wire(code)) {
             self.read_to_end = true;
         }
     }
@@ -309,6 +312,7 @@ impl AsyncWrite for QuicStream {
 /// quinn finishes what is dropped; libp2p resets what is not finished.
 impl Drop for QuicStream {
     fn drop(&mut self) {
+        self.shared.flow.readers.remove(self.send.id());
         if !self.finished {
             self.reset(CloseCode::NONE);
         }

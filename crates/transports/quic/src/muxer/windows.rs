@@ -19,6 +19,8 @@ pub(crate) struct Windows {
     seen: (u64, u64),
     scope: Arc<dyn ResourceScope>,
     reserved: Option<Reservation>,
+    /// The connection ends: nothing grows any more.
+    over: bool,
 }
 
 impl Windows {
@@ -31,6 +33,7 @@ impl Windows {
             seen: (0, 0),
             scope,
             reserved: None,
+            over: false,
         }
     }
 
@@ -61,6 +64,17 @@ impl Windows {
         self.send.size() > before
     }
 
+    /// Somebody does not read what fills the receive window: adds as much as quinn lets be read before it tells the remote of
+    /// it, twice over. `false` if there is no room.
+    pub(crate) fn add_room(&mut self) -> bool {
+        let before = self.receive.size();
+        let added = self.receive.first().max(before / 4);
+        let added = added.min(self.receive.max().saturating_sub(before + self.debt));
+        let missing = self.reserve(before + added + self.debt, self.send.size());
+        self.receive.set(before + added.saturating_sub(missing));
+        self.receive.size() > before
+    }
+
     /// Whether one of them is larger than on a new connection.
     pub(crate) fn are_grown(&self) -> bool {
         self.receive.is_grown() || self.send.is_grown()
@@ -69,11 +83,15 @@ impl Windows {
     /// The connection ends.
     pub(crate) fn release(&mut self) {
         self.reserved = None;
+        self.over = true;
     }
 
     /// Reserves what windows of these sizes need beyond the first ones, or what there is of it. Says how much is missing.
     fn reserve(&mut self, receive: u64, send: u64) -> u64 {
         let growth = (receive + send).saturating_sub(self.receive.first() + self.send.first());
+        if self.over {
+            return growth;
+        }
         if let Err(refused) = self.resize(growth) {
             // What the scope that refuses still has; another scope, or somebody at the same time, may refuse that as well.
             let left = refused.limit.saturating_sub(refused.used);

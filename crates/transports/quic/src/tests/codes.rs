@@ -16,7 +16,7 @@ async fn pair() -> Pair {
     Pair::new(Config::default(), LATENCY).await
 }
 
-fn reset_code(error: &io::Error) -> Option<CloseCode> {
+pub(crate) fn reset_code(error: &io::Error) -> Option<CloseCode> {
     let reset = error.get_ref()?.downcast_ref::<StreamReset>()?;
     Some(reset.0)
 }

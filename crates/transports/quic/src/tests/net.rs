@@ -20,8 +20,8 @@ use sinew_runtime::{Timer, now};
 
 use crate::{Certificate, Config, QuicTransport, endpoint::Net, runtime::Tasks};
 
-/// What a socket holds for its reader: as much as the buffer of a system's socket does.
-const INBOX: usize = 4096;
+/// What is on the way to a socket, or waits for its reader: the largest windows fit.
+const INBOX: usize = 16_384;
 
 /// Sockets that reach each other.
 #[derive(Clone, Debug)]

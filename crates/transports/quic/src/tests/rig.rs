@@ -1,10 +1,17 @@
 //! Two nodes that are connected.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sinew_core::{
-    DialRequest, Incoming, Link, Listener, ListenerEvent, Multiaddr, MuxedStream, Purpose, ResourceScope,
-    SecureConnection, Transport, TransportError, Unlimited,
+    DialRequest, Incoming, LimitExceeded, Link, Listener, ListenerEvent, Multiaddr, MuxedStream, Purpose,
+    Resource, ResourceScope, SecureConnection, Transport, TransportError, Unlimited,
 };
 use sinew_runtime::TaskScope;
 
@@ -97,6 +104,48 @@ pub(crate) async fn echo_streams(connection: SecureConnection, tasks: &TaskScope
     }
 }
 
+/// Counts what is charged, up to a limit.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    used: AtomicU64,
+    pub(crate) most: AtomicU64,
+    limit: u64,
+}
+
+impl Memory {
+    pub(crate) fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            used: AtomicU64::new(0),
+            most: AtomicU64::new(0),
+            limit,
+        })
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::SeqCst)
+    }
+}
+
+impl ResourceScope for Memory {
+    fn charge(&self, resource: Resource, amount: u64) -> Result<(), LimitExceeded> {
+        let used = self.used();
+        if used + amount > self.limit {
+            return Err(LimitExceeded::new("a test", resource, amount, used, self.limit));
+        }
+        self.used.fetch_add(amount, Ordering::SeqCst);
+        self.most.fetch_max(used + amount, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn release(&self, _: Resource, amount: u64) {
+        self.used.fetch_sub(amount, Ordering::SeqCst);
+    }
+
+    fn note_unread(&self, _: u64) -> u64 {
+        u64::MAX
+    }
+}
+
 /// Two nodes, each with its end of one connection.
 pub(crate) struct Pair {
     pub(crate) ours: SecureConnection,
@@ -124,6 +173,12 @@ impl Pair {
             network,
             nodes,
         }
+    }
+
+    /// Runs what the accepting end does by itself.
+    pub(crate) fn drive_theirs(&mut self, tasks: &TaskScope) {
+        let driver = std::mem::replace(&mut self.theirs.muxed.driver, Box::pin(std::future::pending()));
+        tasks.spawn("driver", async move { drop(driver.await) });
     }
 
     /// A stream of ours as both ends hold it, after a first byte.

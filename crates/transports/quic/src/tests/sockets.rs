@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sinew_core::{Blame, Culpable, Multiaddr, Purpose, Role, Transport, TransportError, Unlimited};
+use sinew_core::{
+    Blame, Culpable, DialRequest, Multiaddr, Purpose, Role, Transport, TransportError, Unlimited,
+};
 use sinew_runtime::{TaskScope, sleep};
 
 use super::{
     net::Network,
-    rig::{LISTEN, addr, dial, dial_for, finish, incoming, listening, serve},
+    rig::{LISTEN, Memory, addr, dial, dial_for, finish, incoming, listening, serve},
 };
 use crate::{Config, QuicTransport};
 
@@ -61,6 +63,22 @@ async fn nothing_is_left_of_sockets_that_nobody_uses() {
     sleep(Duration::from_secs(10)).await;
     assert_eq!((ours.tasks(), theirs.tasks()), (0, 0));
     listening(&theirs).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_pays_for_its_socket_as_long_as_it_lives() {
+    let (_network, [ours, theirs]) = nodes();
+    let (listener, there) = listening(&theirs).await;
+    let (tasks, scope) = (TaskScope::new("test"), Memory::new(1));
+    serve(listener, &tasks);
+    let request = || DialRequest::new(None, Purpose::Probe, scope.clone());
+    let probe = ours.dial(&there, request()).await.expect("connects");
+    assert_eq!(scope.used(), 1);
+    let refused = ours.dial(&there, request()).await.expect_err("no more");
+    assert!(matches!(refused, TransportError::Limit(_)), "{refused}");
+    drop(probe);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(scope.used(), 0);
 }
 
 #[tokio::test(start_paused = true)]
