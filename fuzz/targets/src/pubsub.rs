@@ -189,7 +189,7 @@ struct Bits(u8);
 
 fn bits(bytes: &[u8]) -> Result<u8, InvalidPartial> {
     match bytes {
-        [bits @ 1..] => Ok(*bits),
+        [bits] if *bits > 0 => Ok(*bits),
         _ => Err(InvalidPartial),
     }
 }

@@ -52,6 +52,7 @@ mod config;
 mod handle;
 #[cfg(feature = "service")]
 mod measures;
+#[cfg(feature = "service")]
 mod partial_handler;
 #[cfg(feature = "service")]
 mod service;
