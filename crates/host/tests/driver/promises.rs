@@ -1,8 +1,8 @@
 //! One promise each.
 
 use crate::toy::{Job, MAX_FRAME, Node, PROTOCOL, frame, settled, stranger};
-use sinew_core::{Stream, code};
-use sinew_machine::{Effect, Failure, Input, StreamInput, Token};
+use sinew_core::{Host, Stream, code};
+use sinew_machine::{Effect, Failure, Input, StreamInput, StreamKey, Token};
 use sinew_runtime::{sleep, timeout};
 use std::{future::pending, time::Duration};
 
@@ -20,47 +20,39 @@ async fn a_frame_arrives_and_makes_room_for_the_next() {
     assert_eq!(b.messages().len() + 1, b.streams().len(), "one stream was opened");
 }
 
-#[tokio::test(start_paused = true)]
-async fn there_is_no_room_while_the_other_side_does_not_read() {
-    let node = Node::new().await;
-    let (host, stream) = stranger(&node).await;
+/// A host that reads nothing, and the stream to it, for which it made no room.
+async fn stuck(node: &Node) -> (Host, StreamKey) {
+    let (host, opened) = stranger(node).await;
     let deaf = |stream: Stream| async move {
         pending::<()>().await;
         drop(stream);
     };
     host.set_stream_handler(PROTOCOL, deaf).expect("free");
-    let ours = node.open(host.peer_id()).await.expect("opens");
+    drop(opened);
+    let stream = node.open(host.peer_id()).await.expect("opens");
     let frame = frame(&vec![0; MAX_FRAME]);
-    let send = Effect::Send { stream: ours, frame };
-    node.order(vec![send]).await;
-    assert_eq!(node.count(&StreamInput::Writable { stream: ours }), 0);
+    node.order(vec![Effect::Send { stream, frame }]).await;
+    assert_eq!(node.count(&StreamInput::Writable { stream }), 0);
+    (host, stream)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_does_not_wait_for_room() {
+    let node = Node::new().await;
+    let (_host, stream) = stuck(&node).await;
     let code = code::stream::GARBAGE_COLLECTED;
-    node.order(vec![Effect::Reset { stream: ours, code }]).await;
-    assert_eq!(
-        node.count(&StreamInput::Closed { stream: ours }),
-        1,
-        "a reset does not wait for room"
-    );
-    drop(stream);
+    node.order(vec![Effect::Reset { stream, code }]).await;
+    assert_eq!(node.count(&StreamInput::Closed { stream }), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_for_long_loses_the_stream() {
     let node = Node::new().await;
-    let (host, _stream) = stranger(&node).await;
-    let deaf = |stream: Stream| async move {
-        pending::<()>().await;
-        drop(stream);
-    };
-    host.set_stream_handler(PROTOCOL, deaf).expect("free");
-    let ours = node.open(host.peer_id()).await.expect("opens");
-    let frame = frame(&vec![0; MAX_FRAME]);
-    let send = Effect::Send { stream: ours, frame };
-    node.order(vec![send]).await;
+    let (host, stream) = stuck(&node).await;
     sleep(Duration::from_secs(29)).await;
-    assert_eq!(node.count(&StreamInput::Closed { stream: ours }), 0);
+    assert_eq!(node.count(&StreamInput::Closed { stream }), 0);
     sleep(Duration::from_secs(2)).await;
-    assert_eq!(node.count(&StreamInput::Closed { stream: ours }), 1);
+    assert_eq!(node.count(&StreamInput::Closed { stream }), 1);
     assert_eq!(node.host.peers(), [host.peer_id()], "not the connection");
 }
 
