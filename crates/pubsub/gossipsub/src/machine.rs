@@ -23,6 +23,7 @@ mod roles;
 mod score;
 mod topics;
 mod trace;
+mod writing;
 
 pub use counts::Counts;
 pub use outbox::MAX_QUEUED;
@@ -448,36 +449,6 @@ impl Machine {
         for topic in self.followers.forget(id) {
             self.left(id, &topic, out);
         }
-    }
-
-    /// Writes what waits for a peer, if its stream takes it.
-    fn write(&mut self, now: Instant, id: &PeerId, out: &mut Effects) {
-        if self.links.is_writable(id)
-            && let Some(frame) = self.next_frame(now, id, out)
-        {
-            self.tracer.sent(*id, &frame);
-            self.links.send(id, frame, out);
-        }
-        let lost = self.links.get_mut(id).map(|peer| peer.outbox.take_lost());
-        let lost = lost.unwrap_or_default();
-        if !lost.is_empty() {
-            self.counts.unsent += lost.len() as u64;
-            self.scores.was_slow(id, lost.len());
-        }
-        lost.iter().for_each(|frame| self.tracer.dropped(*id, frame));
-    }
-
-    fn next_frame(&mut self, now: Instant, id: &PeerId, out: &mut Effects) -> Option<Bytes> {
-        let outbox = &mut self.links.get_mut(id)?.outbox;
-        outbox
-            .control(|topic| topics::sub_opts(&self.params, topic, self.mesh.contains_key(topic)))
-            .or_else(|| self.next_partial(now, id, out))
-            .or_else(|| self.links.get_mut(id)?.outbox.next(now))
-    }
-
-    fn write_all(&mut self, now: Instant, out: &mut Effects) {
-        let peers: Vec<_> = self.links.iter().map(|(peer, _)| *peer).collect();
-        peers.iter().for_each(|peer| self.write(now, peer, out));
     }
 
     /// A peer sent something in vain. Who does too often is not listened to any more.
