@@ -49,8 +49,8 @@ impl Machine {
 
     /// Whether there is nobody to look after, and nothing that is to be forgotten soon.
     fn is_idle(&self) -> bool {
-        let mut peers = self.links.iter().map(|(_, peer)| peer);
-        let is_alone = peers.all(|peer| peer.version.is_none() && peer.extensions.is_none());
+        let mut peers = self.links.iter().map(|(peer, _)| peer);
+        let is_alone = !peers.any(|peer| self.links.has_stream(peer));
         is_alone
             && self.params.explicit.is_empty()
             && self.fanout.is_empty()

@@ -133,6 +133,18 @@ fn nobody_is_no_reason_to_wake() {
 }
 
 #[test]
+fn who_only_speaks_is_a_reason_to_wake() {
+    let mut rig = Rig::new(Params::default());
+    rig.opened(0, V11, None);
+    rig.wait(10);
+    assert_eq!(rig.machine.deadline(), Some(rig.now + Duration::from_secs(1)));
+    let stream = super::inbound(0);
+    rig.feed(Input::Stream(StreamInput::Closed { stream }));
+    rig.wait(1);
+    assert_eq!(rig.machine.deadline(), None);
+}
+
+#[test]
 fn what_is_to_be_forgotten_is_a_reason_to_wake() {
     let mut rig = Rig::new(Params::default());
     rig.publish(&message("x"));
