@@ -777,6 +777,7 @@ fn large_messages_are_not_sent_to_who_has_them() {
             ..Control::default()
         },
     );
+    assert_eq!(rig.counts().idontwants, 1);
     rig.accept();
     assert_eq!(rig.receivers(), peers(2..3));
     let old = Rig::among(0, Params::default());

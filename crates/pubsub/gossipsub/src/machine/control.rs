@@ -110,6 +110,7 @@ impl Machine {
             .saturating_sub(peer.heartbeat.idontwants);
         for id in ids.into_iter().take(room) {
             peer.heartbeat.idontwants += 1;
+            self.counts.idontwants += 1;
             self.counts.withdrawn += peer.outbox.forwarded.remove(&id) as u64;
             peer.unwanted.insert(id, self.params.idontwant_ttl);
         }

@@ -26,6 +26,8 @@ pub struct Counts {
     pub throttled: u64,
     /// Messages that were not sent because too much waits for a peer, it did not take them in time, or it is gone.
     pub unsent: u64,
+    /// Messages that peers said they do not want.
+    pub idontwants: u64,
     /// Messages that were not sent because a peer did not want them, though they waited already.
     pub withdrawn: u64,
     /// RPCs of peers with too bad a score.
