@@ -8,7 +8,9 @@ use std::{
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use sinew::{Multiaddr, PeerId};
+use sinew::{Multiaddr, PeerId, floodsub::Topic};
+
+use crate::pubsub::Word;
 
 /// One line of stdin.
 #[derive(Debug, Deserialize)]
@@ -70,6 +72,38 @@ pub(crate) enum Action {
         #[serde(deserialize_with = "parsed")]
         peer: PeerId,
         code: u32,
+    },
+    Subscribe {
+        #[serde(deserialize_with = "parsed")]
+        topic: Topic,
+    },
+    Unsubscribe {
+        #[serde(deserialize_with = "parsed")]
+        topic: Topic,
+    },
+    Publish {
+        #[serde(deserialize_with = "parsed")]
+        topic: Topic,
+        bytes: usize,
+        seed: u8,
+    },
+    Peers {
+        #[serde(deserialize_with = "parsed")]
+        topic: Topic,
+        count: usize,
+    },
+    Mesh {
+        #[serde(deserialize_with = "parsed")]
+        topic: Topic,
+        count: usize,
+    },
+    Protocol {
+        #[serde(deserialize_with = "parsed")]
+        peer: PeerId,
+    },
+    Heard {
+        word: Word,
+        count: u64,
     },
     Events {
         kind: String,

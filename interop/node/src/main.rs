@@ -7,6 +7,7 @@ mod echo;
 mod journal;
 mod late_muxer;
 mod node;
+mod pubsub;
 mod stack;
 
 use std::{error::Error, process::ExitCode};

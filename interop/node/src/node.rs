@@ -17,6 +17,7 @@ use crate::{
     control::{self, Action, Outcome, Request},
     echo,
     journal::Journal,
+    pubsub::Pubsub,
     stack,
 };
 
@@ -31,13 +32,14 @@ const MAX_STREAMS: usize = 256;
 pub(crate) struct Node {
     host: Host,
     ping: Ping,
+    pubsub: Option<Pubsub>,
     journal: Arc<Journal>,
 }
 
 impl Node {
     /// Starts a node on the stack that the arguments name, and serves echo.
     pub(crate) async fn start(args: &stack::Args) -> Result<Self, Box<dyn Error>> {
-        let (builder, ping) = stack::build(args)?;
+        let (builder, services) = stack::build(args)?;
         let host = builder.start().await?;
         let journal = Arc::new(Journal::default());
         let state = journal.clone();
@@ -48,7 +50,15 @@ impl Node {
         host.set_stream_handler_with(echo::ECHO, options, move |stream: Stream| {
             echo::serve(stream, state.clone())
         })?;
-        Ok(Self { host, ping, journal })
+        let pubsub = services
+            .pubsub
+            .map(|router| Pubsub::new(router, &host, journal.clone()));
+        Ok(Self {
+            host,
+            ping: services.ping,
+            pubsub,
+            journal,
+        })
     }
 
     /// Does what the lines of stdin ask for until stdin ends.
@@ -128,6 +138,10 @@ impl Node {
             Action::Events { kind, count } => {
                 Ok(json!({ "events": self.journal.wait(&kind, count, |_| true).await }))
             }
+            action => match &self.pubsub {
+                Some(pubsub) => pubsub.act(action).await,
+                None => Err("started without --pubsub".into()),
+            },
         }
     }
 

@@ -22,7 +22,7 @@ use sinew::{
     yamux::Yamux,
 };
 
-use crate::late_muxer::LateMuxer;
+use crate::{late_muxer::LateMuxer, pubsub};
 
 /// RSA keys have the size that every libp2p stack takes.
 const RSA_BITS: usize = 2048;
@@ -46,6 +46,8 @@ pub(crate) struct Args {
     tls: Option<PathBuf>,
     #[command(flatten)]
     muxing: Muxing,
+    #[command(flatten)]
+    pubsub: pubsub::Choice,
     /// Keep the default limits, which some tests go beyond.
     #[arg(long)]
     pub(crate) default_limits: bool,
@@ -124,8 +126,14 @@ impl fmt::Display for Stack {
     }
 }
 
-/// A builder of the node that the arguments name, and its ping service.
-pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
+/// What serves a node's commands.
+pub(crate) struct Services {
+    pub(crate) ping: Ping,
+    pub(crate) pubsub: Option<pubsub::Router>,
+}
+
+/// A builder of the node that the arguments name, and its services.
+pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Services), Error> {
     let mut builder = builder(&keypair(args.key)?, &args.stack, args.muxing, || {
         let folder = args.tls.as_deref().ok_or("--tls is missing")?;
         let root = CertificateDer::from_pem_file(folder.join("root.pem"))?;
@@ -139,8 +147,11 @@ pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Ping), Error> {
         builder = builder.private_network(PrivateNetwork::new(PreSharedKey::from_bytes(&bytes)));
     }
     builder.add(identify::Config::default());
-    let ping = builder.add(ping::Config::default());
-    Ok((builder, ping))
+    let services = Services {
+        ping: builder.add(ping::Config::default()),
+        pubsub: args.pubsub.add(&mut builder)?,
+    };
+    Ok((builder, services))
 }
 
 /// A builder of a node with this stack; `secure_websockets` makes the transport of `wss`.

@@ -40,7 +40,7 @@ type side struct {
 
 func contract(suite, certificates string) error {
 	stack := stackOf(os.Getenv("TRANSPORT"), os.Getenv("SECURE_CHANNEL"), os.Getenv("MUXER"))
-	options, err := options("ed25519", stack, "", certificates, false)
+	options, err := options(arguments{key: "ed25519", stack: stack, tls: certificates})
 	if err != nil {
 		return err
 	}

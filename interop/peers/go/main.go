@@ -19,21 +19,30 @@ func main() {
 	if len(os.Args) < 2 {
 		fail(errors.New("the first argument is control, transport or perf"))
 	}
-	arguments := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
-	key := arguments.String("key", "ed25519", "the type of the identity key")
-	stack := arguments.String("stack", "tcp/noise/yamux", "the transport, the security and the muxer")
-	psk := arguments.String("psk", "", "the key of the private network, in hex")
-	tls := arguments.String("tls", "", "the folder of the certificates for wss")
-	defaultLimits := arguments.Bool("default-limits", false, "keep the default limits of the library")
-	arguments.Parse(os.Args[2:]) // ends the program at an error
+	var args arguments
+	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
+	flags.StringVar(&args.key, "key", "ed25519", "the type of the identity key")
+	flags.StringVar(&args.stack, "stack", "tcp/noise/yamux", "the transport, the security and the muxer")
+	flags.StringVar(&args.psk, "psk", "", "the key of the private network, in hex")
+	flags.StringVar(&args.tls, "tls", "", "the folder of the certificates for wss")
+	flags.BoolVar(&args.defaultLimits, "default-limits", false, "keep the default limits of the library")
+	flags.StringVar(&args.pubsub, "pubsub", "", "gossipsub or floodsub")
+	flags.BoolVar(&args.anonymous, "anonymous", false, "messages have neither author nor signature")
+	flags.Parse(os.Args[2:]) // ends the program at an error
 	switch mode := os.Args[1]; mode {
 	case "control":
-		fail(run(*key, *stack, *psk, *tls, *defaultLimits))
+		fail(run(args))
 	case "transport", "perf":
-		fail(contract(mode, *tls))
+		fail(contract(mode, args.tls))
 	default:
 		fail(fmt.Errorf("unknown mode %s", mode))
 	}
+}
+
+// What the node is made of.
+type arguments struct {
+	key, stack, psk, tls, pubsub string
+	defaultLimits, anonymous     bool
 }
 
 func fail(err error) {
@@ -43,8 +52,8 @@ func fail(err error) {
 	}
 }
 
-func run(key, stack, psk, tls string, defaultLimits bool) error {
-	node, err := start(key, stack, psk, tls, defaultLimits)
+func run(args arguments) error {
+	node, err := start(args)
 	if err != nil {
 		return err
 	}
@@ -78,6 +87,9 @@ type request struct {
 	Bytes  int    `json:"bytes"`
 	Pause  int    `json:"pause"`
 	Code   uint32 `json:"code"`
+	Topic  string `json:"topic"`
+	Seed   int    `json:"seed"`
+	Word   string `json:"word"`
 	Kind   string `json:"kind"`
 }
 

@@ -21,11 +21,12 @@ import (
 type node struct {
 	host    host.Host
 	journal *journal
+	topics  *topics // nil without a pub/sub protocol
 }
 
 // Starts a host that reports to a journal of its own and serves echo.
-func start(key, stack, psk, tls string, defaultLimits bool) (*node, error) {
-	options, err := options(key, stack, psk, tls, defaultLimits)
+func start(args arguments) (*node, error) {
+	options, err := options(args)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,10 @@ func start(key, stack, psk, tls string, defaultLimits bool) (*node, error) {
 		},
 	})
 	host.SetStreamHandler(echoProtocol, func(stream network.Stream) { serve(stream, node.journal) })
-	return node, nil
+	if args.pubsub != "" {
+		node.topics, err = newTopics(host, node.journal, args.pubsub, args.anonymous)
+	}
+	return node, err
 }
 
 func (n *node) act(r request) (any, error) {
@@ -61,6 +65,12 @@ func (n *node) act(r request) (any, error) {
 		return n.dial(r.Addr)
 	case "events":
 		return with{"events": n.journal.wait(r.Kind, r.Count, func(with) bool { return true })}, nil
+	case "subscribe", "unsubscribe", "publish", "peers", "mesh":
+		return n.topics.act(r)
+	case "protocol":
+		return n.topics.protocol(r.Peer), nil
+	case "heard":
+		return n.topics.heard(r.Word, r.Count), nil
 	}
 	id, err := peer.Decode(r.Peer)
 	if err != nil {

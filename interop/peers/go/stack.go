@@ -34,10 +34,10 @@ var keyTypes = map[string]int{
 }
 
 // Everything that the arguments decide.
-func options(key, stack, psk, certificates string, defaultLimits bool) ([]libp2p.Option, error) {
-	keyType, known := keyTypes[key]
+func options(args arguments) ([]libp2p.Option, error) {
+	keyType, known := keyTypes[args.key]
 	if !known {
-		return nil, fmt.Errorf("unknown key type %s", key)
+		return nil, fmt.Errorf("unknown key type %s", args.key)
 	}
 	secret, _, err := crypto.GenerateKeyPairWithReader(keyType, rsaBits, rand.Reader)
 	if err != nil {
@@ -48,16 +48,16 @@ func options(key, stack, psk, certificates string, defaultLimits bool) ([]libp2p
 		libp2p.NoListenAddrs,
 		libp2p.UserAgent("go-libp2p/" + libraryVersion()),
 	}
-	if !defaultLimits {
+	if !args.defaultLimits {
 		// The tests open more streams at once than the default limits let one peer have.
 		all = append(all, libp2p.ResourceManager(&network.NullResourceManager{}))
 	}
-	layers, err := stackOptions(strings.Split(stack, "/"), certificates)
+	layers, err := stackOptions(strings.Split(args.stack, "/"), args.tls)
 	if err != nil {
 		return nil, err
 	}
-	if psk != "" {
-		key, err := hex.DecodeString(psk)
+	if args.psk != "" {
+		key, err := hex.DecodeString(args.psk)
 		if err != nil {
 			return nil, err
 		}

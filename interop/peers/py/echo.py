@@ -7,6 +7,8 @@ import trio
 from libp2p.custom_types import TProtocol
 from libp2p.network.stream.exceptions import StreamEOF
 
+from data import pattern
+
 ECHO = TProtocol("/sinew/test/echo/1.0.0")
 
 # Bytes read or written at once.
@@ -104,7 +106,7 @@ async def _exchange(host, peer, seed, size, digest, pause=0):
         nonlocal count
         await trio.sleep(pause)
         while chunk := await _read(stream):
-            if chunk != _pattern(seed, count, len(chunk)):
+            if chunk != pattern(seed, count, len(chunk)):
                 raise ValueError(f"wrong bytes after {count}")
             digest.update(chunk)
             count += len(chunk)
@@ -118,7 +120,7 @@ async def _exchange(host, peer, seed, size, digest, pause=0):
 
 async def _send(stream, seed, size):
     for sent in range(0, size, CHUNK):
-        await stream.write(_pattern(seed, sent, min(CHUNK, size - sent)))
+        await stream.write(pattern(seed, sent, min(CHUNK, size - sent)))
 
 
 async def _write(stream, chunk):
@@ -132,15 +134,3 @@ async def _read(stream):
         return await stream.read(CHUNK)
     except StreamEOF:
         return b""
-
-
-# Every block of 256 positions holds these, turned by what the higher bytes of the position add.
-_TURNS = [bytes((start + i) % 256 for i in range(256)) for start in range(256)]
-
-
-def _pattern(seed, start, length):
-    """The pattern with this seed (interop/README.md) from a position on."""
-    first, last = start // 256, (start + length) // 256
-    blocks = b"".join(_TURNS[(seed + block + block // 256) % 256] for block in range(first, last + 1))
-    skip = start - first * 256
-    return blocks[skip : skip + length]

@@ -21,6 +21,8 @@ if __name__ == "__main__":
     parser.add_argument("--stack", default="tcp/noise/yamux")
     parser.add_argument("--psk")
     parser.add_argument("--tls")
+    parser.add_argument("--pubsub", choices=["gossipsub", "floodsub"])
+    parser.add_argument("--anonymous", action="store_true")
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "WARNING"), stream=sys.stderr)
     arguments = parser.parse_args()
     try:

@@ -1,5 +1,7 @@
 """The host, and the commands that do not need a stream of the suite's own."""
 
+import contextlib
+
 import trio
 from libp2p.abc import INotifee
 from libp2p.crypto.serialization import deserialize_public_key
@@ -14,6 +16,7 @@ from multiaddr import Multiaddr
 
 import echo
 from journal import Journal
+from pubsub import Topics
 from stack import build
 
 # Between two looks for something that the library has no event for, in seconds.
@@ -29,6 +32,7 @@ class Node(INotifee):
         self._listen_addrs = set()
         self._host.set_stream_handler(echo.ECHO, lambda stream: echo.serve(stream, self._journal))
         self._host.get_network().register_notifee(self)
+        self._topics = Topics(self._host, self._journal, args) if args.pubsub else None
 
     @property
     def peer_id(self):
@@ -40,13 +44,15 @@ class Node(INotifee):
         for peer in list(network.connections):
             await network.close_peer(peer)
 
-    def running(self):
+    @contextlib.asynccontextmanager
+    async def running(self):
         """Runs the host in the background."""
-        return self._host.run([])
+        async with self._host.run([]), self._topics.running() if self._topics else contextlib.nullcontext():
+            yield
 
     async def act(self, command, arguments):
         """Does what a request asks for."""
-        action = getattr(self, f"do_{command}", None)
+        action = getattr(self, f"do_{command}", None) or getattr(self._topics, f"do_{command}", None)
         if action is None:
             raise ValueError(f"unknown command {command}")
         if "peer" in arguments:

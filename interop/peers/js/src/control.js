@@ -9,6 +9,7 @@ import { createLibp2p } from 'libp2p'
 import manifest from '../package.json' with { type: 'json' }
 import { ECHO, LIMITS, crowd, echo, reset, serve, streams } from './echo.js'
 import { Journal } from './journal.js'
+import { services, topics } from './pubsub.js'
 import { options, parse } from './stack.js'
 
 // Does what the lines of stdin ask for until stdin ends.
@@ -17,7 +18,7 @@ export async function control (args) {
   const node = await createLibp2p({
     ...await options(values),
     // js does not wait for our end of a ping's stream, and would refuse to open the next one before it has come.
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping({ maxOutboundStreams: 16 }) }
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping({ maxOutboundStreams: 16 }), ...services(values) }
   })
   const actions = await serving(node, values['default-limits'] ? {} : LIMITS)
   print({ ready: { peer: node.peerId.toString(), library: 'js-libp2p', version: manifest.dependencies.libp2p } })
@@ -42,6 +43,8 @@ async function serving (node, limits) {
   await node.handle(ECHO, stream => serve(stream, journal), limits)
 
   return {
+    ...topics(node, journal),
+
     async listen ({ addr }) {
       const before = node.getMultiaddrs().map(String)
       await node.components.transportManager.listen([multiaddr(addr)])

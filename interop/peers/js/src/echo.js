@@ -1,6 +1,7 @@
 // `/sinew/test/echo/1.0.0`: served on every inbound stream, and driven by the echo, streams and reset commands.
 
 import { createHash } from 'node:crypto'
+import { matches, pattern } from './data.js'
 
 export const ECHO = '/sinew/test/echo/1.0.0'
 
@@ -121,15 +122,4 @@ async function send (stream, seed, bytes) {
 
 async function write (stream, chunk) {
   if (!stream.send(chunk)) await stream.onDrain()
-}
-
-// The pattern with this seed (interop/README.md) from a position on.
-function pattern (seed, from, length) {
-  const bytes = new Uint8Array(length)
-  for (let k = 0, i = from; k < length; k++, i++) bytes[k] = seed + i + (i >> 8) + (i >> 16)
-  return bytes
-}
-
-function matches (seed, from, bytes) {
-  return pattern(seed, from, bytes.byteLength).every((byte, k) => byte === bytes[k])
 }

@@ -34,6 +34,8 @@ export function parse (args, stack = 'tcp/noise/yamux') {
       stack: { type: 'string', default: stack },
       psk: { type: 'string' },
       tls: { type: 'string' },
+      pubsub: { type: 'string' },
+      anonymous: { type: 'boolean', default: false },
       'default-limits': { type: 'boolean', default: false }
     }
   }).values

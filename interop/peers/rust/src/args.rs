@@ -1,4 +1,4 @@
-//! What the arguments ask for: `--key TYPE`, `--stack TRANSPORT/SECURITY/MUXER`, `--psk HEX`, `--tls FOLDER`.
+//! What the arguments ask for (interop/README.md).
 
 use std::path::PathBuf;
 
@@ -22,20 +22,29 @@ pub struct Args {
     pub psk: Option<[u8; 32]>,
     /// Where the certificates for secure WebSockets lie.
     pub tls: Option<PathBuf>,
+    /// `gossipsub` or `floodsub`, or neither.
+    pub pubsub: Option<String>,
+    /// Messages have neither author nor signature.
+    pub anonymous: bool,
 }
 
 impl Args {
     /// Reads them.
     pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut key_type, mut stack) = ("ed25519".to_owned(), "tcp/noise/yamux".to_owned());
-        let (mut psk, mut tls) = (None, None);
+        let (mut psk, mut tls, mut pubsub, mut anonymous) = (None, None, None, false);
         while let Some(name) = args.next() {
+            if name == "--anonymous" {
+                anonymous = true;
+                continue;
+            }
             let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
                 "--key" => key_type = value,
                 "--stack" => stack = value,
                 "--psk" => psk = Some(hex(&value).ok_or("--psk takes 64 hex digits")?),
                 "--tls" => tls = Some(PathBuf::from(value)),
+                "--pubsub" => pubsub = Some(value),
                 other => return Err(format!("unknown argument {other}")),
             }
         }
@@ -48,6 +57,8 @@ impl Args {
             muxer: layer(),
             psk,
             tls,
+            pubsub,
+            anonymous,
         })
     }
 }

@@ -62,6 +62,33 @@ pub enum Action {
         peer: PeerId,
         bytes: u64,
     },
+    Subscribe {
+        topic: String,
+    },
+    Unsubscribe {
+        topic: String,
+    },
+    Publish {
+        topic: String,
+        bytes: usize,
+        seed: u8,
+    },
+    Peers {
+        topic: String,
+        count: usize,
+    },
+    Mesh {
+        topic: String,
+        count: usize,
+    },
+    Protocol {
+        #[serde(deserialize_with = "parsed")]
+        peer: PeerId,
+    },
+    Heard {
+        word: String,
+        count: u64,
+    },
     Events {
         kind: String,
         count: usize,

@@ -24,6 +24,11 @@ pub fn matches(seed: u8, from: u64, bytes: &[u8]) -> bool {
         .all(|(i, b)| *b == byte(seed, from + i as u64))
 }
 
+/// The SHA-256 of bytes.
+pub fn sha256(bytes: &[u8]) -> Vec<u8> {
+    Sha256::digest(bytes).to_vec()
+}
+
 /// The SHA-256 and the length of what was read.
 #[derive(Default)]
 pub struct Digested {

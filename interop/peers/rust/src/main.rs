@@ -8,6 +8,7 @@ mod echo;
 mod journal;
 mod node;
 mod perf;
+mod pubsub;
 mod stack;
 
 use std::{error::Error, process::ExitCode};

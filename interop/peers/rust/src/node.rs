@@ -20,11 +20,15 @@ use crate::{
     control::{Action, Request, answer, ready},
     echo,
     journal::Journal,
+    pubsub::{self, Pubsub},
     stack,
 };
 
 /// Between two pings: the library pings on its own schedule, and the ping command waits for the next ones.
 const PING_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Between two looks for something that there is no event for.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Nothing is closed for idleness while a test runs.
 const IDLE: Duration = Duration::from_secs(600);
@@ -34,6 +38,7 @@ struct Behaviour {
     echo: echo::Behaviour,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
+    pubsub: pubsub::Behaviour,
     streams: libp2p_stream::Behaviour,
 }
 
@@ -53,6 +58,7 @@ struct Node {
     swarm: Swarm<Behaviour>,
     journal: Arc<Journal>,
     identified: HashMap<PeerId, identify::Info>,
+    pubsub: Pubsub,
     waiting: Vec<(u64, Waiting)>,
     tasks: JoinSet<()>,
 }
@@ -60,15 +66,18 @@ struct Node {
 /// Runs until stdin ends.
 pub async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let journal = Arc::new(Journal::default());
+    let (swarm, pubsub) = build(args, journal.clone())?;
     let mut node = Node {
-        swarm: build(args, journal.clone())?,
+        swarm,
         journal,
         identified: HashMap::new(),
+        pubsub,
         waiting: Vec::new(),
         tasks: JoinSet::new(),
     };
     ready(*node.swarm.local_peer_id());
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
             line = lines.next_line() => match line? {
@@ -77,25 +86,31 @@ pub async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             },
             event = node.swarm.select_next_some() => node.on_event(event),
             Some(_) = node.tasks.join_next() => {}
+            _ = looks.tick(), if node.pubsub.is_waiting() => {
+                node.pubsub.look(&node.swarm.behaviour().pubsub);
+            }
         }
     }
 }
 
-fn build(args: &Args, journal: Arc<Journal>) -> Result<Swarm<Behaviour>, Box<dyn Error>> {
+fn build(args: &Args, journal: Arc<Journal>) -> Result<(Swarm<Behaviour>, Pubsub), Box<dyn Error>> {
+    let (behaviour, pubsub) = pubsub::build(args, journal.clone())?;
     let identify = identify::Config::new("/sinew/interop/1.0.0".to_owned(), args.key.public())
         .with_push_listen_addr_updates(true);
     let transport = stack::build(args)?;
-    Ok(SwarmBuilder::with_existing_identity(args.key.clone())
+    let swarm = SwarmBuilder::with_existing_identity(args.key.clone())
         .with_tokio()
         .with_other_transport(|_| transport)?
         .with_behaviour(|_| Behaviour {
             echo: echo::Behaviour::new(journal),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
+            pubsub: behaviour,
             streams: libp2p_stream::Behaviour::new(),
         })?
         .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
-        .build())
+        .build();
+    Ok((swarm, pubsub))
 }
 
 impl Node {
@@ -130,6 +145,16 @@ impl Node {
                     Some(info) => answer(id, Ok(identified(info))),
                     None => self.wait(id, Ok(Waiting::Identify(peer, addr))),
                 }
+            }
+            Action::Subscribe { .. }
+            | Action::Unsubscribe { .. }
+            | Action::Publish { .. }
+            | Action::Peers { .. }
+            | Action::Mesh { .. }
+            | Action::Protocol { .. }
+            | Action::Heard { .. } => {
+                let behaviour = &mut self.swarm.behaviour_mut().pubsub;
+                self.pubsub.act(behaviour, id, action);
             }
             action => self.spawn(id, action),
         }
@@ -176,6 +201,7 @@ impl Node {
             } => {
                 self.journal
                     .record("connected", json!({ "peer": peer_id.to_string() }));
+                self.swarm.behaviour_mut().pubsub.on_connected(peer_id);
                 self.on_dialled(connection_id, Ok(json!({ "peer": peer_id.to_string() })));
             }
             SwarmEvent::OutgoingConnectionError {
@@ -191,6 +217,7 @@ impl Node {
                 );
             }
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => self.on_ping(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Pubsub(event)) => self.pubsub.on_event(event),
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
                 peer_id,
                 info,
