@@ -105,7 +105,7 @@ fn selected<'a>(
         if selection.peer.is_empty() {
             others.push(peers.ours()?);
         }
-        cases::against(peers.ours()?, &others)
+        cases::against(peers.ours()?, &others, peers.all())
     };
     cases::select(&mut cases, &selection.suite, selection.filter.as_deref());
     if cases.is_empty() {

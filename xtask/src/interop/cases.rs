@@ -2,9 +2,12 @@
 
 use super::{
     peers::Peer,
-    rows::{Suite, TESTS, Test},
+    rows::{Company, Suite, TESTS, Test},
     stack::{self, Stack},
 };
+
+/// Nodes of all kinds in one network.
+pub(super) const NETWORK: usize = 20;
 
 /// One test of one pair.
 #[derive(Clone, Debug)]
@@ -13,9 +16,18 @@ pub(crate) struct Case<'a> {
     pub(crate) listener: &'a Peer,
     pub(crate) stack: Stack,
     pub(crate) test: &'static Test,
+    /// Who takes part beside these two.
+    pub(crate) others: Vec<&'a Peer>,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// Everybody who takes part.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &'a Peer> {
+        [self.dialer, self.listener]
+            .into_iter()
+            .chain(self.others.iter().copied())
+    }
+
     /// The pair, spelled as in the official suites.
     pub(crate) fn pair(&self) -> String {
         format!("{} x {} ({})", self.dialer.id, self.listener.id, self.stack)
@@ -27,11 +39,12 @@ impl Case<'_> {
     }
 }
 
-/// Our peer dials each of the others, and is dialled by it; among the others it may be itself.
-pub(crate) fn against<'a>(ours: &'a Peer, others: &[&'a Peer]) -> Vec<Case<'a>> {
+/// Our peer dials each of the others, and is dialled by it; among the others it may be itself. In some tests everybody takes
+/// part.
+pub(crate) fn against<'a>(ours: &'a Peer, others: &[&'a Peer], everybody: &'a [Peer]) -> Vec<Case<'a>> {
     let pairs = others.iter().flat_map(|other| match other.is_ours() {
-        true => vec![pair(ours, ours)],
-        false => vec![pair(ours, other), pair(other, ours)],
+        true => vec![pair(ours, ours, everybody)],
+        false => vec![pair(ours, other, everybody), pair(other, ours, everybody)],
     });
     pairs.flatten().collect()
 }
@@ -42,7 +55,7 @@ pub(crate) fn among<'a>(peers: &[&'a Peer]) -> Vec<Case<'a>> {
         .iter()
         .flat_map(|dialer| peers.iter().map(move |listener| (dialer, listener)));
     pairs
-        .flat_map(|(dialer, listener)| pair(dialer, listener))
+        .flat_map(|(dialer, listener)| pair(dialer, listener, &[]))
         .collect()
 }
 
@@ -54,7 +67,7 @@ pub(crate) fn select(cases: &mut Vec<Case<'_>>, suites: &[Suite], filter: Option
     });
 }
 
-fn pair<'a>(dialer: &'a Peer, listener: &'a Peer) -> Vec<Case<'a>> {
+fn pair<'a>(dialer: &'a Peer, listener: &'a Peer, everybody: &'a [Peer]) -> Vec<Case<'a>> {
     let mut cases = Vec::new();
     for stack in stack::common(dialer, listener) {
         let tests = TESTS.iter().filter(|test| test.fits(dialer, listener, &stack));
@@ -63,6 +76,12 @@ fn pair<'a>(dialer: &'a Peer, listener: &'a Peer) -> Vec<Case<'a>> {
             listener,
             stack: stack.clone(),
             test,
+            others: match test.setup.company {
+                Company::None => Vec::new(),
+                Company::Another => vec![dialer],
+                // The dialler and the listener are two of the twenty.
+                Company::Everybody => everybody.iter().cycle().skip(1).take(NETWORK - 2).collect(),
+            },
         }));
     }
     cases
@@ -83,7 +102,7 @@ mod tests {
     fn all(peers: &Peers) -> Vec<Case<'_>> {
         let mut others = peers.select(&[]).unwrap();
         others.push(peers.ours().unwrap());
-        against(peers.ours().unwrap(), &others)
+        against(peers.ours().unwrap(), &others, peers.all())
     }
 
     #[test]
@@ -92,7 +111,8 @@ mod tests {
         let cases = all(&peers);
         let tests = |pair: &str| -> Vec<&str> {
             let of_pair = cases.iter().filter(|case| case.pair() == pair);
-            of_pair.map(|case| case.test.name).collect()
+            let about_streams = of_pair.filter(|case| case.test.suite() != Suite::Pubsub);
+            about_streams.map(|case| case.test.name).collect()
         };
         let first = [
             "wrong-peer",
@@ -161,6 +181,43 @@ mod tests {
         let late = ids("late-muxer");
         assert!(late.contains(&"sinew x js (tcp, tls, mplex) late-muxer".to_owned()));
         assert!(late.iter().all(|id| !id.contains("rust") && !id.contains("py")));
+    }
+
+    #[test]
+    fn publish_and_subscribe_goes_over_one_stack() {
+        let peers = peers();
+        let mut cases = all(&peers);
+        select(&mut cases, &[Suite::Pubsub], None);
+        let tests = |pair: &str| -> Vec<&str> {
+            let of_pair = cases.iter().filter(|case| case.pair() == pair);
+            of_pair.map(|case| case.test.name).collect()
+        };
+        assert_eq!(
+            tests("py x sinew (tcp, noise, yamux)"),
+            [
+                "gossipsub",
+                "gossipsub-leave",
+                "floodsub",
+                "gossipsub-to-floodsub",
+                "test-extension",
+                "idontwant"
+            ]
+        );
+        assert_eq!(
+            tests("sinew x js (tcp, noise, yamux)")[..2],
+            ["gossipsub", "gossipsub-anonymous"]
+        );
+        assert_eq!(tests("sinew x sinew (tcp, noise, yamux)"), ["network"]);
+        assert!(
+            cases
+                .iter()
+                .all(|case| case.stack.to_string() == "tcp, noise, yamux")
+        );
+        let network = cases.iter().find(|case| case.test.name == "network").unwrap();
+        assert_eq!(network.peers().count(), NETWORK);
+        for peer in peers.all() {
+            assert!(network.peers().filter(|other| other.id == peer.id).count() >= 3);
+        }
     }
 
     #[test]

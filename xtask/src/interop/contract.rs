@@ -314,7 +314,7 @@ mod runs {
         let all = peers::load(&places).unwrap();
         let ours = all.ours().unwrap();
         let of_kind = |case: &cases::Case<'_>| matches!(case.test.run, Run::Contract(other) if other == kind);
-        let cases = cases::against(ours, &[ours]);
+        let cases = cases::against(ours, &[ours], &[]);
         let case = cases
             .into_iter()
             .find(|case| of_kind(case) && case.stack.to_string() == "tcp, noise, mplex");

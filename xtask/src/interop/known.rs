@@ -73,8 +73,9 @@ mod tests {
         let places = Places::new(workspace::root());
         let (known, peers) = (load(&places).unwrap(), peers::load(&places).unwrap());
         let others = peers.select(&[]).unwrap();
-        let mut cases = cases::against(peers.ours().unwrap(), &others);
-        cases.extend(cases::among(&others));
+        let mut cases = cases::among(&others);
+        let all: Vec<_> = peers.all().iter().collect();
+        cases.extend(cases::against(peers.ours().unwrap(), &all, peers.all()));
         for pattern in known.known.iter().flat_map(|bug| &bug.tests) {
             assert!(
                 cases.iter().any(|case| fits(pattern, &case.id())),

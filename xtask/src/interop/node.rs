@@ -25,39 +25,39 @@ const STOP: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StepError {
     #[error("{role}: cannot be started")]
-    Start { role: &'static str, source: io::Error },
+    Start { role: String, source: io::Error },
     #[error("{role}: its stdin cannot be written")]
-    Write { role: &'static str, source: io::Error },
+    Write { role: String, source: io::Error },
     #[error("{role}: ended during `{step}`")]
-    Ended { role: &'static str, step: String },
+    Ended { role: String, step: String },
     #[error("{role}: no answer to `{step}` in {} s", limit.as_secs())]
     Late {
-        role: &'static str,
+        role: String,
         step: String,
         limit: Duration,
     },
     #[error("{role}: `{step}` failed: {error}")]
     Refused {
-        role: &'static str,
+        role: String,
         step: String,
         error: String,
     },
     #[error("{role}: answered `{step}` with what is no answer: {line}")]
     Answer {
-        role: &'static str,
+        role: String,
         step: String,
         line: String,
         source: serde_json::Error,
     },
     #[error("{role}: {what}: expected {expected}, found {found}")]
     Differs {
-        role: &'static str,
+        role: String,
         what: &'static str,
         expected: String,
         found: String,
     },
     #[error("{role}: did not end in {} s after its stdin had ended", STOP.as_secs())]
-    Stuck { role: &'static str },
+    Stuck { role: String },
 }
 
 /// A line from a program.
@@ -87,7 +87,7 @@ struct Events {
 
 /// A running program; dropping it ends it.
 pub(crate) struct Node {
-    role: &'static str,
+    role: String,
     who: Who,
     dialogue: Dialogue,
     transcript: File,
@@ -98,17 +98,20 @@ impl Node {
     /// Starts the program, its logs in `folder`, and learns its peer id.
     pub(crate) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
-        role: &'static str,
+        role: &str,
         command: Command,
         folder: &Path,
     ) -> Result<Self, StepError> {
-        let start = |source| StepError::Start { role, source };
+        let start = |source| StepError::Start {
+            role: role.to_owned(),
+            source,
+        };
         fs::create_dir_all(folder).map_err(start)?;
         let transcript = File::create(folder.join(format!("{role}.control.log"))).map_err(start)?;
         let stderr = File::create(folder.join(format!("{role}.stderr.log"))).map_err(start)?;
         let dialogue = Dialogue::start(scope, command, stderr).map_err(start)?;
         let mut node = Self {
-            role,
+            role: role.to_owned(),
             who: Who::default(),
             dialogue,
             transcript,
@@ -171,11 +174,14 @@ impl Node {
 
     /// Asks for something to be done, and gives the id that the answer will have.
     pub(crate) fn send(&mut self, step: &str, mut request: Value) -> Result<u64, StepError> {
-        let (role, id) = (self.role, self.next_id);
+        let id = self.next_id;
         request["do"] = step.into();
         request["id"] = json!(id);
         self.write(&request.to_string())
-            .map_err(|source| StepError::Write { role, source })?;
+            .map_err(|source| StepError::Write {
+                role: self.role.clone(),
+                source,
+            })?;
         self.next_id += 1;
         Ok(id)
     }
@@ -187,7 +193,7 @@ impl Node {
         id: u64,
         limit: Duration,
     ) -> Result<T, StepError> {
-        let role = self.role;
+        let role = self.role.clone();
         let line = self.line(step, limit)?;
         let answer: Answer = self.parse(step, &line)?;
         if answer.id != id {
@@ -218,7 +224,7 @@ impl Node {
         found: impl Into<String>,
     ) -> StepError {
         StepError::Differs {
-            role: self.role,
+            role: self.role.clone(),
             what,
             expected: expected.into(),
             found: found.into(),
@@ -230,7 +236,9 @@ impl Node {
         if self.dialogue.stop(STOP) {
             return Ok(());
         }
-        Err(StepError::Stuck { role: self.role })
+        Err(StepError::Stuck {
+            role: self.role.clone(),
+        })
     }
 
     fn write(&mut self, line: &str) -> io::Result<()> {
@@ -239,7 +247,7 @@ impl Node {
     }
 
     fn line(&mut self, step: &str, limit: Duration) -> Result<String, StepError> {
-        let (role, step) = (self.role, step.to_owned());
+        let (role, step) = (self.role.clone(), step.to_owned());
         let line = self.dialogue.line(limit).map_err(|error| match error {
             RecvTimeoutError::Timeout => StepError::Late { role, step, limit },
             RecvTimeoutError::Disconnected => StepError::Ended { role, step },
@@ -251,7 +259,7 @@ impl Node {
 
     fn parse<T: DeserializeOwned>(&self, step: &str, line: &str) -> Result<T, StepError> {
         serde_json::from_str(line).map_err(|source| StepError::Answer {
-            role: self.role,
+            role: self.role.clone(),
             step: step.to_owned(),
             line: line.to_owned(),
             source,

@@ -6,6 +6,7 @@ use super::{
     InteropError,
     peers::{OURS, Places},
     results::{Record, Results, Word, store},
+    rows::{Suite, suite_of},
 };
 
 const PAGE: &str = "docs/interop.md";
@@ -40,9 +41,10 @@ fn text(results: &Results) -> String {
         .filter(|test| other(test).is_some())
         .collect();
     let count = |word| tests.iter().filter(|test| test.word == word).count();
+    let (topics, streams): (Vec<_>, Vec<_>) = tests.iter().partition(|test| is_about_topics(test));
     format!(
         "{} tests on {}: {} passed, {} met a known bug of the peer, {} failed, {} were not run. A cell says how many tests \
-         passed over the stack, then how many did not.\n\n{}\n{}\n{}",
+         passed, then how many did not.\n\n{}\n{}\n{}\n{}",
         tests.len(),
         results.about.date,
         count(Word::Ok),
@@ -50,7 +52,8 @@ fn text(results: &Results) -> String {
         count(Word::Failed) + count(Word::Surprise),
         count(Word::Skipped),
         versions(results),
-        matrix(&tests),
+        matrix("stack", &streams, |test| &test.stack),
+        matrix("publish and subscribe", &topics, |test| &test.test),
         bugs(&tests),
     )
 }
@@ -64,31 +67,35 @@ fn versions(results: &Results) -> String {
     text
 }
 
-/// A row a stack, two columns a peer: as the listener and as the dialler.
-fn matrix(tests: &[&Record]) -> String {
-    let (mut stacks, mut columns) = (Vec::new(), Vec::new());
+fn is_about_topics(test: &Record) -> bool {
+    suite_of(&test.test) == Some(Suite::Pubsub)
+}
+
+/// Two columns a peer: as the listener and as the dialler.
+fn matrix<'a>(heading: &str, tests: &[&'a Record], row: fn(&'a Record) -> &'a str) -> String {
+    let (mut rows, mut columns) = (Vec::new(), Vec::new());
     let mut cells: BTreeMap<(&str, String), Cell> = BTreeMap::new();
     for test in tests {
-        let column = column(test);
-        if !stacks.contains(&test.stack.as_str()) {
-            stacks.push(&test.stack);
+        let (row, column) = (row(test), column(test));
+        if !rows.contains(&row) {
+            rows.push(row);
         }
         if !columns.contains(&column) {
             columns.push(column.clone());
         }
-        cells.entry((&test.stack, column)).or_default().add(test.word);
+        cells.entry((row, column)).or_default().add(test.word);
     }
     let mut text = format!(
-        "| stack | {} |\n|---|{}\n",
+        "| {heading} | {} |\n|---|{}\n",
         columns.join(" | "),
         "---|".repeat(columns.len())
     );
-    for stack in stacks {
-        let of_row = columns.iter().map(|column| cells.get(&(stack, column.clone())));
+    for row in rows {
+        let of_row = columns.iter().map(|column| cells.get(&(row, column.clone())));
         let texts: Vec<_> = of_row
             .map(|cell| cell.map_or("-".to_owned(), Cell::text))
             .collect();
-        let _ = writeln!(text, "| {stack} | {} |", texts.join(" | "));
+        let _ = writeln!(text, "| {row} | {} |", texts.join(" | "));
     }
     text
 }
@@ -179,12 +186,16 @@ mod tests {
                 test("go", "sinew", "quic-v1", Word::Ok),
                 test("sinew", "sinew", "tcp", Word::Ok),
                 test("go", "js", "tcp", Word::Failed),
+                Record {
+                    test: "idontwant".into(),
+                    ..test("go", "sinew", "tcp", Word::Ok)
+                },
             ],
         };
         let text = text(&results);
         assert!(
             text.starts_with(
-                "4 tests on 2026-11-27: 3 passed, 1 met a known bug of the peer, 0 failed, 0 were"
+                "5 tests on 2026-11-27: 4 passed, 1 met a known bug of the peer, 0 failed, 0 were"
             ),
             "{text}"
         );
@@ -192,6 +203,8 @@ mod tests {
         let matrix = "| stack | to go | from go | itself |\n|---|---|---|---|\n\
                       | quic-v1 | 1 ok, 1 known | 1 ok | - |\n| tcp | - | - | 1 ok |\n";
         assert!(text.contains(matrix), "{text}");
+        let topics = "| publish and subscribe | from go |\n|---|---|\n| idontwant | 1 ok |\n";
+        assert!(text.contains(topics), "{text}");
         assert!(text.ends_with("| 1 | known | go | a \\| b |\n"), "{text}");
     }
 

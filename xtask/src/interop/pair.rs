@@ -25,10 +25,11 @@ pub(super) struct Side<'a> {
     pub(super) about: &'a Peer,
 }
 
-/// Two sides of a stack.
+/// Two sides of a stack, and in some tests others beside them.
 pub(super) struct Pair<'a> {
     pub(super) dialer: Side<'a>,
     pub(super) listener: Side<'a>,
+    pub(super) others: Vec<Side<'a>>,
     pub(super) stack: Stack,
     pub(super) setup: Setup,
     /// Where the listener listens, with its peer id, as the dialler spells it.
@@ -57,19 +58,24 @@ struct Connected {
 }
 
 impl<'a> Pair<'a> {
-    /// Starts both programs, their logs in `folder`; the listener listens.
+    /// Starts the programs, their logs in `folder`; the listener listens.
     pub(super) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         case: &Case<'a>,
         places: &Places,
         folder: &Path,
     ) -> Result<Self, StepError> {
-        let side = |role, about: &'a Peer| {
-            let node = Node::start(scope, role, command(case, about, places), folder)?;
+        let side = |role: &str, about: &'a Peer| {
+            let command = command(case, (role, about), places);
+            let node = Node::start(scope, role, command, folder)?;
             Ok(Side { node, about })
         };
         let mut listener = side("listener", case.listener)?;
         let dialer = side("dialer", case.dialer)?;
+        let others = case.others.iter().enumerate();
+        let others: Result<_, _> = others
+            .map(|(number, about)| side(&format!("{} {number}", about.id), about))
+            .collect();
         let addr = listener.listen(&case.stack)?;
         let setup = case.test.setup;
         let spelling = setup.spelling.unwrap_or(&case.dialer.secure_websocket);
@@ -77,6 +83,7 @@ impl<'a> Pair<'a> {
             addr: spelled(&addr, spelling),
             dialer,
             listener,
+            others: others?,
             stack: case.stack.clone(),
             setup,
             is_connected: false,
@@ -124,10 +131,18 @@ impl<'a> Pair<'a> {
         self.is_connected = false;
     }
 
-    /// Ends both programs.
+    /// Everybody: the dialler, the listener, then the others.
+    pub(super) fn sides(&mut self) -> Vec<&mut Side<'a>> {
+        let mut sides = vec![&mut self.dialer, &mut self.listener];
+        sides.extend(&mut self.others);
+        sides
+    }
+
+    /// Ends the programs.
     pub(super) fn stop(&mut self) -> Result<(), StepError> {
         self.stop_dialer()?;
-        self.listener.node.stop()
+        self.listener.node.stop()?;
+        self.others.iter_mut().try_for_each(|side| side.node.stop())
     }
 
     /// Ends the dialler.
@@ -188,7 +203,7 @@ fn spelled(addr: &str, spelling: &str) -> String {
 }
 
 /// The command that starts a side's program.
-fn command(case: &Case<'_>, about: &Peer, places: &Places) -> Command {
+fn command(case: &Case<'_>, (role, about): (&str, &Peer), places: &Places) -> Command {
     let mut command = about.program(places);
     let stack = case.stack.argument();
     command.args(["control", "--key", case.test.setup.key_type, "--stack", &stack]);
@@ -206,6 +221,16 @@ fn command(case: &Case<'_>, about: &Peer, places: &Places) -> Command {
     }
     if about.refuses_streams && case.test.setup.default_limits {
         command.arg("--default-limits");
+    }
+    if let Some(pubsub) = case.test.setup.pubsub {
+        let protocol = match role {
+            "listener" => pubsub.listener,
+            _ => pubsub.dialer,
+        };
+        command.args(["--pubsub", protocol.name()]);
+        if pubsub.anonymous {
+            command.arg("--anonymous");
+        }
     }
     command
 }

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::InteropError;
+use super::{InteropError, rows::Protocol};
 
 /// The id of the peer under test.
 pub(super) const OURS: &str = "sinew";
@@ -41,6 +41,10 @@ pub(crate) struct Peer {
     pub(crate) refuses_streams: bool,
     #[serde(default)]
     pub(crate) perf: Vec<String>,
+    pub(crate) gossipsub: String,
+    #[serde(default)]
+    pub(crate) anonymous: Vec<Protocol>,
+    pub(crate) test_extension: bool,
     pub(crate) agent: String,
     pub(crate) sends_record: bool,
     pub(crate) reads_record: bool,
@@ -74,6 +78,11 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
+    /// All of them.
+    pub(crate) fn all(&self) -> &[Peer] {
+        &self.peer
+    }
+
     /// Sinew itself.
     pub(crate) fn ours(&self) -> Result<&Peer, InteropError> {
         self.find(OURS)

@@ -1,6 +1,7 @@
 //! Every test: a row with its name, where it applies and how it goes.
 
 use clap::ValueEnum;
+use serde::Deserialize;
 
 use super::{
     contract::Kind,
@@ -9,8 +10,9 @@ use super::{
     peers::Peer,
     stack::Stack,
     steps::{
-        close_code, echo, identify, identify_and_ping, leave, limits, many_streams, ping, push, reset,
-        reset_code, sizes, slow_reader, streams, wrong_peer,
+        close_code, echo, identify, identify_and_ping, idontwant, leave, leave_topic, limits, many_streams,
+        network, ping, publish, push, reset, reset_code, sizes, slow_reader, streams, test_extension,
+        wrong_peer,
     },
 };
 
@@ -27,6 +29,8 @@ pub(crate) enum Suite {
     Perf,
     /// What the official suites do not cover, by our control protocol.
     Control,
+    /// Publish and subscribe, likewise.
+    Pubsub,
 }
 
 /// One test.
@@ -55,6 +59,48 @@ pub(crate) struct Setup {
     pub(crate) both_muxers: bool,
     /// Whether the programs keep the default limits of their libraries.
     pub(crate) default_limits: bool,
+    /// With what they publish and subscribe.
+    pub(crate) pubsub: Option<Pubsub>,
+    /// Who takes part beside the two.
+    pub(crate) company: Company,
+}
+
+/// With what two programs publish and subscribe; others do as the dialler does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pubsub {
+    pub(crate) dialer: Protocol,
+    pub(crate) listener: Protocol,
+    /// Whether messages have neither author nor signature.
+    pub(crate) anonymous: bool,
+}
+
+/// A pub/sub protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    Gossipsub,
+    Floodsub,
+}
+
+impl Protocol {
+    /// What `--pubsub` takes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Gossipsub => "gossipsub",
+            Self::Floodsub => "floodsub",
+        }
+    }
+}
+
+/// Who takes part in a test beside dialler and listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Nobody.
+    None,
+    /// Another one of the dialler's kind.
+    Another,
+    /// So many of all kinds that there are twenty.
+    Everybody,
 }
 
 /// As most tests have it.
@@ -64,6 +110,8 @@ const PLAIN: Setup = Setup {
     late_muxer: false,
     both_muxers: false,
     default_limits: false,
+    pubsub: None,
+    company: Company::None,
 };
 
 /// How a test goes.
@@ -81,7 +129,7 @@ pub(crate) enum Run {
 pub(crate) type Steps = fn(&mut Pair<'_>) -> Result<(), StepError>;
 
 /// In the order of the tables.
-pub(crate) static TESTS: [Test; 26] = [
+pub(crate) static TESTS: [Test; 35] = [
     contract("transport", in_public, Kind::Transport),
     contract("transport-legacy", in_public_by_us, Kind::LegacyTransport),
     contract("perf", in_public_with_a_common_dialect, Kind::Perf),
@@ -108,6 +156,25 @@ pub(crate) static TESTS: [Test; 26] = [
     LATE_MUXER,
     BOTH_MUXERS,
     LIMITS,
+    pubsub("gossipsub", over_one, GOSSIPSUB, publish),
+    pubsub(
+        "gossipsub-anonymous",
+        where_gossip_is_anonymous,
+        ANONYMOUS_GOSSIPSUB,
+        publish,
+    ),
+    pubsub("gossipsub-leave", over_one, GOSSIPSUB, leave_topic),
+    pubsub("floodsub", over_one, FLOODSUB, publish),
+    pubsub(
+        "floodsub-anonymous",
+        where_floods_are_anonymous,
+        ANONYMOUS_FLOODSUB,
+        publish,
+    ),
+    pubsub("gossipsub-to-floodsub", over_one, GOSSIPSUB_TO_FLOODSUB, publish),
+    pubsub("test-extension", with_test_extension, GOSSIPSUB, test_extension),
+    IDONTWANT,
+    NETWORK,
 ];
 
 const LEGACY_PERF: Test = Test {
@@ -138,6 +205,66 @@ const LIMITS: Test = Test {
     },
     ..control("limits", over_one, limits)
 };
+
+const GOSSIPSUB: Pubsub = Pubsub {
+    dialer: Protocol::Gossipsub,
+    listener: Protocol::Gossipsub,
+    anonymous: false,
+};
+
+const ANONYMOUS_GOSSIPSUB: Pubsub = Pubsub {
+    anonymous: true,
+    ..GOSSIPSUB
+};
+
+const FLOODSUB: Pubsub = Pubsub {
+    dialer: Protocol::Floodsub,
+    listener: Protocol::Floodsub,
+    anonymous: false,
+};
+
+const ANONYMOUS_FLOODSUB: Pubsub = Pubsub {
+    anonymous: true,
+    ..FLOODSUB
+};
+
+const GOSSIPSUB_TO_FLOODSUB: Pubsub = Pubsub {
+    listener: Protocol::Floodsub,
+    ..GOSSIPSUB
+};
+
+const IDONTWANT: Test = Test {
+    setup: Setup {
+        pubsub: Some(GOSSIPSUB),
+        company: Company::Another,
+        ..PLAIN
+    },
+    ..control("idontwant", over_one, idontwant)
+};
+
+const NETWORK: Test = Test {
+    setup: Setup {
+        pubsub: Some(GOSSIPSUB),
+        company: Company::Everybody,
+        ..PLAIN
+    },
+    ..control("network", over_one, network)
+};
+
+const fn pubsub(
+    name: &'static str,
+    applies: fn(&Peer, &Peer, &Stack) -> bool,
+    pubsub: Pubsub,
+    steps: Steps,
+) -> Test {
+    Test {
+        setup: Setup {
+            pubsub: Some(pubsub),
+            ..PLAIN
+        },
+        ..control(name, applies, steps)
+    }
+}
 
 const fn control(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool, steps: Steps) -> Test {
     Test {
@@ -174,23 +301,33 @@ const fn spelling(name: &'static str, spelling: &'static str) -> Test {
     }
 }
 
+/// Which suite a test of this name belongs to.
+pub(crate) fn suite_of(name: &str) -> Option<Suite> {
+    TESTS.iter().find(|test| test.name == name).map(Test::suite)
+}
+
 impl Test {
     /// Which suite it belongs to.
     pub(crate) fn suite(&self) -> Suite {
         match self.run {
+            Run::Control(_) if self.setup.pubsub.is_some() => Suite::Pubsub,
             Run::Control(_) => Suite::Control,
             Run::Contract(Kind::Transport | Kind::LegacyTransport) => Suite::Transport,
             Run::Contract(Kind::Perf) | Run::LegacyPerf => Suite::Perf,
         }
     }
 
-    /// Whether this dialler can run it with this listener over this stack. Ours with ours run the contracts only: the rest
-    /// are tests of the crates.
+    /// Whether this dialler can run it with this listener over this stack. Ours with ours run the contracts, and what everybody
+    /// takes part in: the rest are tests of the crates.
     pub(crate) fn fits(&self, dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
         let has_key = |peer: &Peer| peer.key_types.iter().any(|kind| kind == self.setup.key_type);
         let spells = |spelling: &str| dialer.spellings.iter().any(|known| known == spelling);
         let is_alone = dialer.is_ours() && listener.is_ours();
-        (!is_alone || self.suite() != Suite::Control)
+        let is_meant = match self.run {
+            Run::Control(_) => is_alone == (self.setup.company == Company::Everybody),
+            _ => true,
+        };
+        is_meant
             && has_key(dialer)
             && has_key(listener)
             && self.setup.spelling.is_none_or(spells)
@@ -231,6 +368,24 @@ fn where_muxers_are_chosen(dialer: &Peer, listener: &Peer, stack: &Stack) -> boo
 /// Where what is tested is the library above the stack.
 fn over_one(_: &Peer, _: &Peer, stack: &Stack) -> bool {
     stack.to_string() == "tcp, noise, yamux"
+}
+
+fn where_gossip_is_anonymous(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    are_anonymous(Protocol::Gossipsub, dialer, listener) && over_one(dialer, listener, stack)
+}
+
+fn where_floods_are_anonymous(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    are_anonymous(Protocol::Floodsub, dialer, listener) && over_one(dialer, listener, stack)
+}
+
+fn are_anonymous(protocol: Protocol, dialer: &Peer, listener: &Peer) -> bool {
+    [dialer, listener]
+        .iter()
+        .all(|peer| peer.anonymous.contains(&protocol))
+}
+
+fn with_test_extension(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    dialer.test_extension && listener.test_extension && over_one(dialer, listener, stack)
 }
 
 /// The official suites know no private networks.

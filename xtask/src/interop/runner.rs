@@ -122,7 +122,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Runs a test in two processes of its own: what one leaves behind must not meet another.
+    /// Runs a test in processes of its own: what one leaves behind must not meet another.
     fn run_steps(&self, steps: Steps, case: &Case<'_>, logs: &Path) -> Result<(), StepError> {
         thread::scope(|scope| {
             let mut pair = Pair::start(scope, case, self.places, logs)?;
@@ -146,7 +146,7 @@ impl Runner<'_> {
 /// Why a test cannot be run: a side that is absent.
 pub(super) fn reason_to_skip(case: &Case<'_>, absent: &Absent) -> Option<String> {
     let reason = |id: &str| absent.get(id).map(|error| format!("{id}: {}", chain(error)));
-    reason(&case.dialer.id).or_else(|| reason(&case.listener.id))
+    case.peers().find_map(|peer| reason(&peer.id))
 }
 
 /// An error with everything that caused it, on one line.

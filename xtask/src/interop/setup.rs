@@ -42,7 +42,7 @@ pub(crate) fn run_all(
     places: &Places,
     required: &[String],
 ) -> Result<Absent, InteropError> {
-    let sides = cases.iter().flat_map(|case| [case.dialer, case.listener]);
+    let sides = cases.iter().flat_map(Case::peers);
     let peers: BTreeMap<&str, &Peer> = sides.map(|peer| (peer.id.as_str(), peer)).collect();
     let done = Mutex::new(Absent::new());
     thread::scope(|scope| {
@@ -69,7 +69,7 @@ pub(crate) fn run_all(
 
 /// The peers of these tests whose tools are absent.
 pub(super) fn without_tools(cases: &[Case<'_>]) -> Absent {
-    let sides = cases.iter().flat_map(|case| [case.dialer, case.listener]);
+    let sides = cases.iter().flat_map(Case::peers);
     sides
         .filter_map(|peer| Some((peer.id.clone(), has_tools(peer).err()?)))
         .collect()

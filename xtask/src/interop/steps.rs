@@ -1,6 +1,7 @@
 //! How each test goes: what is asked of which side, and what must come of it.
 
 mod echoes;
+mod pubsub;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use super::{
 };
 
 pub(super) use echoes::{echo, limits, many_streams, sizes, slow_reader, streams};
+pub(super) use pubsub::{idontwant, leave_topic, network, publish, test_extension};
 
 /// The protocol that every peer serves.
 const ECHO: &str = "/sinew/test/echo/1.0.0";

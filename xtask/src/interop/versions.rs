@@ -11,7 +11,7 @@ use super::{
 
 /// Of every peer of these tests. One that does not start has none here, and fails its tests.
 pub(super) fn of(cases: &[Case<'_>], places: &Places, absent: &Absent) -> BTreeMap<String, String> {
-    let sides = cases.iter().flat_map(|case| [case.dialer, case.listener]);
+    let sides = cases.iter().flat_map(Case::peers);
     let peers: BTreeMap<&str, &Peer> = sides.map(|peer| (peer.id.as_str(), peer)).collect();
     thread::scope(|scope| {
         let present = peers.into_iter().filter(|(id, _)| !absent.contains_key(*id));
