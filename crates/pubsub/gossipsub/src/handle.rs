@@ -181,7 +181,8 @@ impl Gossipsub {
         }
     }
 
-    /// Sets what the application thinks of a peer (P5), until it is forgotten; `false` if it is unknown or nobody is judged.
+    /// Sets what the application thinks of a peer (P5), connected or not, until this is called again; zero takes it back. `false` if
+    /// nobody is judged, or the value is not finite.
     ///
     /// # Cancel safety
     /// Dropping the future may or may not undo it.

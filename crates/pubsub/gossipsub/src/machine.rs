@@ -138,7 +138,7 @@ pub enum Command {
 pub enum Reply {
     /// It is so.
     Done,
-    /// To [`Command::Judge`]: whether the peer is connected, or remembered.
+    /// To [`Command::Judge`]: whether that counts, which takes a number and that peers are judged.
     Judged(bool),
     /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already. To
     /// [`Command::PublishPartial`]: how many peers are told; `None` if there are no partial messages in the topic.
@@ -330,7 +330,7 @@ impl Machine {
                 let reports = peers.filter_map(|peer| Some((*peer, self.scores.report(peer)?)));
                 Reply::ScoreReports(reports.collect())
             }
-            Command::Judge(peer, value) => Reply::Judged(self.scores.set_app(&peer, value)),
+            Command::Judge(peer, value) => Reply::Judged(self.scores.set_app(peer, value)),
             Command::Block(peer, wait) => {
                 self.block(now, peer, wait, out);
                 Reply::Done

@@ -29,6 +29,8 @@ const MAX_RETAINED: usize = 10_000;
 pub(super) struct Scores {
     params: Arc<Params>,
     peers: BTreeMap<PeerId, PeerStats>,
+    /// What the application thinks of peers, here or not. Nobody else adds to it.
+    app: BTreeMap<PeerId, f64>,
     colocation: Colocation,
     retained: BTreeSet<(Instant, PeerId)>,
     next_decay: Instant,
@@ -39,6 +41,7 @@ impl Scores {
         Self {
             params,
             peers: BTreeMap::new(),
+            app: BTreeMap::new(),
             colocation: Colocation::default(),
             retained: BTreeSet::new(),
             next_decay: Instant::ZERO,
@@ -74,7 +77,7 @@ impl Scores {
         Some(ScoreReport {
             topics: cap.min(topics),
             by_topic: BTreeMap::new(),
-            app: stats.app * params.app_weight,
+            app: self.app.get(peer).unwrap_or(&0.0) * params.app_weight,
             colocation: surplus.sum::<f64>() * params.ip_weight,
             behaviour: squared(stats.behaviour - params.behaviour_threshold) * params.behaviour_weight,
             slow_peer: (stats.slow - params.slow_peer_threshold).max(0.0) * params.slow_peer_weight,
@@ -145,10 +148,15 @@ impl Scores {
         }
     }
 
-    /// P5: what the application thinks of a peer that is connected or remembered; `false` if it is neither.
-    pub(super) fn set_app(&mut self, peer: &PeerId, value: f64) -> bool {
-        let stats = self.peers.get_mut(peer);
-        stats.map(|stats| stats.app = value).is_some()
+    /// P5: what the application thinks of a peer, from now on and however often it comes back; `false` if nobody is judged, or
+    /// this is no number.
+    pub(super) fn set_app(&mut self, peer: PeerId, value: f64) -> bool {
+        if value == 0.0 {
+            self.app.remove(&peer);
+        } else if value.is_finite() {
+            self.app.insert(peer, value);
+        }
+        self.params.score.is_some() && value.is_finite()
     }
 
     /// P7: a peer misbehaved.

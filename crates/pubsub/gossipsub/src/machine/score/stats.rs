@@ -12,7 +12,6 @@ pub(super) struct PeerStats {
     /// Until when it is remembered; counts while it is not connected.
     pub(super) expires: Instant,
     pub(super) topics: BTreeMap<Topic, TopicStats>,
-    pub(super) app: f64,
     pub(super) behaviour: f64,
     pub(super) slow: f64,
 }

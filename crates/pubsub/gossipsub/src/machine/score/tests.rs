@@ -150,8 +150,23 @@ fn topics_have_a_cap_and_the_application_has_a_say() {
     });
     (0..10).for_each(|_| scores.delivered_first(&peer, &topic()));
     assert_eq!(scores.of(&peer), 3.0);
-    assert!(scores.set_app(&peer, -5.0) && !scores.set_app(&PeerId::random(), 1.0));
+    assert!(scores.set_app(peer, -5.0) && !scores.set_app(peer, f64::NAN));
     assert_eq!(scores.of(&peer), -7.0);
+}
+
+#[test]
+fn what_the_application_thinks_is_there_before_a_peer_and_when_it_comes_back() {
+    let (mut scores, _) = scores(|global, _| global.app_weight = 2.0);
+    let peer = PeerId::random();
+    assert!(scores.set_app(peer, 3.0));
+    for start in [1, 2] {
+        scores.connected(at(start), peer, &[]);
+        assert_eq!(scores.of(&peer), 6.0);
+        scores.disconnected(at(start), peer);
+    }
+    scores.connected(at(3), peer, &[]);
+    scores.set_app(peer, 0.0);
+    assert_eq!((scores.of(&peer), scores.app.len()), (0.0, 0));
 }
 
 #[test]
@@ -249,7 +264,7 @@ fn a_report_adds_up_to_the_score() {
     scores.delivered_first(&peer, &topic());
     (0..2).for_each(|_| scores.delivered_first(&peer, &topic()));
     (0..2).for_each(|_| scores.delivered_invalid(&peer, &topic()));
-    scores.set_app(&peer, 3.0);
+    scores.set_app(peer, 3.0);
     scores.penalise(&peer, 3);
     scores.was_slow(&peer, 4);
     let report = scores.report(&peer).expect("it is known");
