@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: our node beside other libraries and the plain limits, on the loopback interface, over a long path,
-//! and with many connections (`benches/README.md`).
+//! with many connections, and with others in a network (`benches/README.md`).
 
+mod alone;
 mod distance;
 mod document;
 mod figures;
@@ -40,11 +41,13 @@ enum Command {
     Distance(distance::Args),
     /// Holds many connections, idle and with a request a second each.
     Scale(scale::Args),
+    /// Lets nodes of gossipsub publish to each other, as many as there are in one process.
+    Pubsub(CompareArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct CompareArgs {
-    /// Some of the rows, and short runs: under five minutes.
+    /// Short runs, and of the comparison some of the rows: under five minutes.
     #[arg(long)]
     quick: bool,
     /// Only rows whose case contains this text; several with commas.
@@ -100,14 +103,19 @@ pub(crate) enum BenchError {
 /// Measures.
 pub(crate) fn run(args: &Args) -> Result<(), BenchError> {
     match &args.command {
-        Command::Compare(args) => compare(args),
+        Command::Compare(args) if args.quick => compare("compare", rows::quick(), args),
+        Command::Compare(args) => compare("compare", rows::full(), args),
         Command::Distance(args) => distance::distance(args),
         Command::Scale(args) => scale::scale(args),
+        Command::Pubsub(args) => compare("pubsub", rows::pubsub(), args),
     }
 }
 
-fn compare(args: &CompareArgs) -> Result<(), BenchError> {
-    let rows = chosen(args);
+fn compare(command: &str, mut rows: Vec<Row>, args: &CompareArgs) -> Result<(), BenchError> {
+    let any = |texts: &[String], name: &str| {
+        texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()))
+    };
+    rows.retain(|row| any(&args.case, &row.case_name()) && any(&args.stack, row.stack));
     if rows.is_empty() {
         return Err(BenchError::NoRow);
     }
@@ -120,18 +128,9 @@ fn compare(args: &CompareArgs) -> Result<(), BenchError> {
     let report = run::run(&rows, &settings)?;
     let shown = Shown {
         table: table::markdown(&report),
-        plot: Some(plot::svg(&report)),
+        plot: (command == "compare").then(|| plot::svg(&report)),
     };
-    show("compare", &report, &shown, &args.output)
-}
-
-fn chosen(args: &CompareArgs) -> Vec<Row> {
-    let mut rows = if args.quick { rows::quick() } else { rows::full() };
-    let any = |texts: &[String], name: &str| {
-        texts.is_empty() || texts.iter().any(|text| name.contains(text.as_str()))
-    };
-    rows.retain(|row| any(&args.case, &row.case_name()) && any(&args.stack, row.stack));
-    rows
+    show(command, &report, &shown, &args.output)
 }
 
 /// Prints a report; its JSON stays in the target folder, and what it shows goes into the page if that was asked for.

@@ -3,12 +3,14 @@
 use clap::{Parser, Subcommand, ValueEnum};
 use std::net::Ipv4Addr;
 
-/// One side of a measurement.
+/// What a program is to do.
 #[derive(Debug, Parser)]
-pub struct Args {
-    /// Which side.
-    #[command(subcommand)]
-    pub role: Role,
+pub enum Args {
+    /// One side of a measurement.
+    #[command(flatten)]
+    Side(Side),
+    /// Starts many nodes of gossipsub, has them publish when a line comes on standard input, and stays until that ends.
+    Pubsub(PubsubArgs),
 }
 
 impl Args {
@@ -17,20 +19,11 @@ impl Args {
     pub fn read() -> Self {
         Self::parse()
     }
-
-    /// What the program is to be built of.
-    #[must_use]
-    pub fn stack(&self) -> &str {
-        match &self.role {
-            Role::Server { stack, .. } => stack,
-            Role::Client(client) => &client.stack,
-        }
-    }
 }
 
 /// The side.
 #[derive(Debug, Subcommand)]
-pub enum Role {
+pub enum Side {
     /// Listens on a free port, and serves until standard input ends.
     Server {
         /// `tcp/noise/yamux`, `tcp/tls/yamux`, `ws/noise/yamux`, `quic-v1`.
@@ -42,6 +35,37 @@ pub enum Role {
     },
     /// Prepares a case, measures it when a line comes on standard input, and stays until that ends.
     Client(ClientArgs),
+}
+
+impl Side {
+    /// What the program is to be built of.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        match self {
+            Self::Server { stack, .. } => stack,
+            Self::Client(client) => &client.stack,
+        }
+    }
+}
+
+/// How many nodes publish, and how.
+#[derive(Debug, clap::Args)]
+pub struct PubsubArgs {
+    /// As a server's.
+    #[arg(long)]
+    pub stack: String,
+    /// A connection between any two, instead of one from each to the first.
+    #[arg(long)]
+    pub full: bool,
+    /// Messages are signed.
+    #[arg(long)]
+    pub signed: bool,
+    /// How many, at most 63.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..64))]
+    pub nodes: u32,
+    /// For how long.
+    #[arg(long, default_value_t = 3.0)]
+    pub seconds: f64,
 }
 
 /// What is measured.

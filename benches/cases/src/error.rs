@@ -33,6 +33,9 @@ pub enum BenchError {
         /// How much came.
         found: u64,
     },
+    /// Messages did not reach everybody before the measurement began, or came twice.
+    #[error("{0} messages were lost, or came twice")]
+    Lost(u64),
     /// A part of the measurement has ended badly.
     #[error("a part of the measurement panicked")]
     Panicked(#[from] tokio::task::JoinError),

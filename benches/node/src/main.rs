@@ -3,11 +3,13 @@
 mod plain_quinn;
 mod plain_tcp;
 mod sinew_node;
+mod sinew_pubsub;
 
 use plain_quinn::PlainQuinn;
 use plain_tcp::PlainTcp;
-use sinew_bench_cases::{Args, BenchError, run};
+use sinew_bench_cases::{Args, BenchError, Side, run, run_pubsub};
 use sinew_node::SinewNode;
+use sinew_pubsub::SinewPubsub;
 use std::{error::Error, process::ExitCode};
 
 /// The allocator of the command; that of the rust-libp2p program too.
@@ -15,15 +17,21 @@ use std::{error::Error, process::ExitCode};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let args = Args::read();
-    let done = match args.stack() {
-        "plain-tcp" => run::<PlainTcp>(&args),
-        "plain-quinn" | "plain-quinn-high" | "plain-quinn-own" => run::<PlainQuinn>(&args),
-        _ => run::<SinewNode>(&args),
+    let done = match Args::read() {
+        Args::Side(side) => run_side(&side),
+        Args::Pubsub(args) => run_pubsub::<SinewPubsub>(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(&error),
+    }
+}
+
+fn run_side(side: &Side) -> Result<(), BenchError> {
+    match side.stack() {
+        "plain-tcp" => run::<PlainTcp>(side),
+        "plain-quinn" | "plain-quinn-high" | "plain-quinn-own" => run::<PlainQuinn>(side),
+        _ => run::<SinewNode>(side),
     }
 }
 

@@ -60,13 +60,16 @@ impl sinew_bench_cases::Node for SinewNode {
     }
 }
 
-/// Without limits for each address and peer: one machine plays many here.
 async fn start(stack: &str) -> Result<Host, BenchError> {
-    let builder = build(stack)?.limits(Limits::one_machine_plays_many());
-    builder.start().await.map_err(BenchError::library("a node"))
+    build(stack)?.start().await.map_err(BenchError::library("a node"))
 }
 
-fn build(stack: &str) -> Result<HostBuilder, BenchError> {
+/// Without limits for each address and peer: one machine plays many here.
+pub(crate) fn build(stack: &str) -> Result<HostBuilder, BenchError> {
+    Ok(layers(stack)?.limits(Limits::one_machine_plays_many()))
+}
+
+fn layers(stack: &str) -> Result<HostBuilder, BenchError> {
     let key = Keypair::generate();
     let bare = Node::bare(key.clone());
     let layers = match stack {
@@ -93,7 +96,7 @@ fn with_quic(bare: HostBuilder, key: &Keypair, config: quic::Config) -> Result<H
     Ok(bare.transport(QuicTransport::new(certificate, config)))
 }
 
-fn listen_addr(stack: &str, ip: Ipv4Addr) -> String {
+pub(crate) fn listen_addr(stack: &str, ip: Ipv4Addr) -> String {
     match stack {
         "quic-v1" | "quic-v1-high" => format!("/ip4/{ip}/udp/0/quic-v1"),
         "ws/noise/yamux" => format!("/ip4/{ip}/tcp/0/ws"),

@@ -43,7 +43,7 @@ func client(s settings) error {
 	if s.name == "handshake" || s.name == "first-byte" {
 		connection.Close()
 	}
-	print(with{"ready": with{"library": "go-libp2p", "version": version()}})
+	print(with{"ready": with{"library": "go-libp2p", "version": version(library)}})
 	input.Scan()
 	result, err := measure(s, connection, nodes)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 type result struct {
 	Units   uint64   `json:"units"`
+	Failed  uint64   `json:"failed"`
 	Bytes   uint64   `json:"bytes"`
 	Seconds float64  `json:"seconds"`
 	P50     *float64 `json:"p50_us"`
@@ -56,9 +57,15 @@ func timed(began time.Time, atOnce int, until time.Time, do func(number int) (ti
 		})
 	}
 	err := group.Wait()
-	seconds := time.Since(began).Seconds()
+	return ofTimes(all, time.Since(began)), err
+}
+
+// Of units that were timed one by one.
+func ofTimes(all []time.Duration, took time.Duration) result {
 	slices.Sort(all)
-	return result{uint64(len(all)), 0, seconds, quantile(all, 50), quantile(all, 99)}, err
+	return result{
+		Units: uint64(len(all)), Seconds: took.Seconds(), P50: quantile(all, 50), P99: quantile(all, 99),
+	}
 }
 
 // The nearest rank: a sample, below or at which so many in a hundred lie.

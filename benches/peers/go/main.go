@@ -12,7 +12,10 @@ import (
 	"time"
 )
 
-const library = "github.com/libp2p/go-libp2p"
+const (
+	library       = "github.com/libp2p/go-libp2p"
+	pubsubLibrary = "github.com/libp2p/go-libp2p-pubsub"
+)
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -23,7 +26,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("server or client?")
+		return fmt.Errorf("server, client or pubsub?")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ExitOnError)
 	stack := flags.String("stack", "", "the transport, the security and the muxer")
@@ -32,13 +35,24 @@ func run(args []string) error {
 		flags.Parse(args[1:])
 		return server(*stack, *ip)
 	}
+	if args[0] == "pubsub" {
+		full := flags.Bool("full", false, "a connection between any two")
+		signed := flags.Bool("signed", false, "messages are signed")
+		nodes := flags.Int("nodes", 10, "how many, at most 63")
+		seconds := flags.Float64("seconds", 3, "for how long")
+		flags.Parse(args[1:])
+		return publishing(*stack, *full, *signed, *nodes, *seconds)
+	}
 	addr := flags.String("addr", "", "the address that the server printed")
 	name := flags.String("case", "", "what is measured")
 	streams := flags.Int("streams", 1, "how many at a time")
 	seconds := flags.Float64("seconds", 3, "for how long")
 	flags.Parse(args[1:])
-	took := time.Duration(*seconds * float64(time.Second))
-	return client(settings{*stack, *addr, *name, *streams, took})
+	return client(settings{*stack, *addr, *name, *streams, duration(*seconds)})
+}
+
+func duration(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // The lines of standard input.
@@ -66,7 +80,7 @@ func server(stack, ip string) error {
 	if err != nil {
 		return err
 	}
-	print(with{"ready": with{"library": "go-libp2p", "version": version(), "addr": addr}})
+	print(with{"ready": with{"library": "go-libp2p", "version": version(library), "addr": addr}})
 	for input.Scan() {
 		// Collects, and gives back what is free: the other programs' allocator does so by itself.
 		debug.FreeOSMemory()
@@ -75,8 +89,8 @@ func server(stack, ip string) error {
 	return input.Err()
 }
 
-// The version that this program was built with.
-func version() string {
+// The version of a library that this program was built with.
+func version(library string) string {
 	info, _ := debug.ReadBuildInfo()
 	if info != nil {
 		for _, module := range info.Deps {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -30,7 +31,10 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-type node struct{ swarm *swarm.Swarm }
+type node struct {
+	swarm *swarm.Swarm
+	bus   event.Bus
+}
 
 // A node with a fresh identity, and no limits.
 func newNode(stack string) (*node, error) {
@@ -49,7 +53,8 @@ func newNode(stack string) (*node, error) {
 	if err := store.AddPrivKey(id, key); err != nil {
 		return nil, err
 	}
-	all, err := swarm.NewSwarm(id, store, eventbus.NewBus())
+	bus := eventbus.NewBus()
+	all, err := swarm.NewSwarm(id, store, bus)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func newNode(stack string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node{all}, all.AddTransport(used)
+	return &node{all, bus}, all.AddTransport(used)
 }
 
 func newTransport(stack string, key crypto.PrivKey) (transport.Transport, error) {

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn the_page_has_a_place_for_every_command() {
         let page = fs::read_to_string(crate::workspace::root().join(PAGE)).unwrap();
-        for command in ["compare", "distance", "scale"] {
+        for command in ["compare", "distance", "scale", "pubsub"] {
             assert!(filled(&page, command, "new").is_some(), "{command}");
         }
     }

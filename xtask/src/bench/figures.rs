@@ -41,11 +41,12 @@ impl Sample {
             Measure::Latency => counted.p50_us.unwrap_or(f64::NAN),
             Measure::Tail => counted.p99_us.unwrap_or(f64::NAN),
             Measure::Memory => grown / 1024.0 / units,
+            Measure::Cpu => (cpu[0] + cpu[1]) * 1e6 / units,
         };
         let cpu = match measure {
             Measure::Throughput => Some(cpu.map(|seconds| seconds / (bytes / GIB))),
             Measure::Rate | Measure::Latency => Some(cpu.map(|seconds| seconds * 1e6 / units)),
-            Measure::Tail | Measure::Memory => None,
+            Measure::Tail | Measure::Memory | Measure::Cpu => None,
         };
         Self {
             value,
@@ -168,6 +169,7 @@ mod tests {
             (7.0, rate.cpu)
         );
         assert_eq!((of(Measure::Tail).value, of(Measure::Tail).cpu), (9.0, None));
+        assert_eq!(of(Measure::Cpu).value, 375_000.0);
         let memory = of(Measure::Memory);
         assert_eq!((memory.value, memory.cpu), (10.0, None));
     }

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// How long a program may take to be ready: a thousand nodes are made in this time.
-const READY: Duration = Duration::from_secs(120);
+pub(crate) const READY: Duration = Duration::from_secs(120);
 
 /// How long a measurement may take beyond its own time.
 const GRACE: Duration = Duration::from_secs(120);

@@ -30,6 +30,8 @@ pub(crate) enum RunError {
         line: &'static str,
         limit: Duration,
     },
+    #[error("{0} messages were lost, or came twice")]
+    Lost(u64),
     #[error("{role}: its `{line}` is not as expected")]
     Line {
         role: &'static str,

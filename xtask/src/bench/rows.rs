@@ -42,6 +42,11 @@ pub(crate) enum Case {
     Idle,
     Traffic,
     Scale,
+    /// Gossipsub, all nodes in one process: with a connection between any two, or with one from each to the first.
+    Pubsub {
+        full: bool,
+        signed: bool,
+    },
 }
 
 /// What the figure of a row is.
@@ -57,6 +62,8 @@ pub(crate) enum Measure {
     Tail,
     /// KiB of the server a connection.
     Memory,
+    /// Microseconds of a processor a unit.
+    Cpu,
 }
 
 impl Measure {
@@ -68,6 +75,7 @@ impl Measure {
             Self::Latency => "µs p50",
             Self::Tail => "µs p99",
             Self::Memory => "KiB",
+            Self::Cpu => "µs of CPU",
         }
     }
 
@@ -76,7 +84,7 @@ impl Measure {
         match self {
             Self::Throughput => Some("s/GiB"),
             Self::Rate | Self::Latency => Some("µs"),
-            Self::Tail | Self::Memory => None,
+            Self::Tail | Self::Memory | Self::Cpu => None,
         }
     }
 
@@ -115,6 +123,12 @@ impl Row {
             Case::Idle => "idle",
             Case::Traffic => "traffic",
             Case::Scale => "scale",
+            Case::Pubsub { full, signed } => match (full, signed) {
+                (false, true) => "star-signed",
+                (false, false) => "star-anonymous",
+                (true, true) => "full-signed",
+                (true, false) => "full-anonymous",
+            },
         }
     }
 
@@ -131,6 +145,7 @@ impl Row {
             Case::Rr if self.streams == 1 => Measure::Latency,
             Case::Handshake | Case::FirstByte | Case::Rr => Measure::Rate,
             Case::Idle | Case::Traffic | Case::Scale => Measure::Memory,
+            Case::Pubsub { .. } => Measure::Cpu,
         }
     }
 
@@ -181,6 +196,13 @@ pub(crate) fn quick() -> Vec<Row> {
         rows(Case::Traffic, &[NOISE], &[200]),
     ]
     .concat()
+}
+
+/// Those of `cargo xtask bench pubsub`.
+pub(crate) fn pubsub() -> Vec<Row> {
+    let kinds = [(false, true), (false, false), (true, true), (true, false)];
+    let of_kind = |(full, signed)| rows(Case::Pubsub { full, signed }, &[NOISE], &[10]);
+    kinds.into_iter().flat_map(of_kind).collect()
 }
 
 #[cfg(test)]

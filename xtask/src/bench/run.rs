@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, error::Error, fs, path::PathBuf};
 
 use super::{
-    BenchError,
+    BenchError, alone,
     figures::{Sample, Summary},
     machine,
     pair::{Pair, Place, Ready, raise_descriptors},
+    program::RunError,
     programs,
     report::{Cell, Line, Report},
-    rows::{Row, Subject},
+    rows::{Case, Row, Subject},
 };
 
 /// How the comparison is made.
@@ -76,15 +77,7 @@ fn take_turns(row: &Row, settings: &Settings, versions: &mut Versions) -> Line {
     let mut failed: BTreeMap<Subject, String> = BTreeMap::new();
     for _ in 0..settings.rounds {
         for &subject in &subjects {
-            let pair = Pair {
-                row,
-                server: subject,
-                client: subject,
-                seconds: settings.seconds,
-                place: &Place::HERE,
-                logs: &logs(row, subject),
-            };
-            match pair.sample() {
+            match run_once(row, subject, settings.seconds) {
                 Ok((ready, sample)) => {
                     samples.entry(subject).or_default().push(sample);
                     note(versions, subject, &ready);
@@ -110,6 +103,22 @@ fn take_turns(row: &Row, settings: &Settings, versions: &mut Versions) -> Line {
             .map(|(subject, reason)| (subject, Cell::Failed(reason))),
     );
     Line::new(row, cells)
+}
+
+fn run_once(row: &Row, subject: Subject, seconds: f64) -> Result<(Ready, Sample), RunError> {
+    let logs = &logs(row, subject);
+    if matches!(row.case, Case::Pubsub { .. }) {
+        return alone::sample(row, subject, seconds, logs);
+    }
+    let pair = Pair {
+        row,
+        server: subject,
+        client: subject,
+        seconds,
+        place: &Place::HERE,
+        logs,
+    };
+    pair.sample()
 }
 
 /// What each subject is made of; the limits are two.

@@ -25,13 +25,22 @@ pub(crate) fn markdown(report: &Report) -> String {
     let rows = report.lines.iter().map(row).collect::<Vec<_>>();
     let verdicts = report.lines.iter().flat_map(verdicts).collect::<Vec<_>>();
     let head = ["case", "stack", "target", "reached", "met"].map(str::to_owned);
+    let (columns, rows) = filled(&HEAD.map(str::to_owned), &rows);
     paragraphs([
         preamble(report),
-        aligned(&HEAD.map(str::to_owned), &rows),
+        aligned(&columns, &rows),
         "Targets:".to_owned(),
         aligned(&head, &verdicts),
         failures(report),
     ])
+}
+
+/// Without the columns that are empty in every row.
+fn filled(head: &[String], rows: &[Vec<String>]) -> (Vec<String>, Vec<Vec<String>>) {
+    let is_filled = |column: usize| rows.iter().any(|row| !row[column].is_empty());
+    let columns: Vec<usize> = (0..head.len()).filter(|column| is_filled(*column)).collect();
+    let pick = |row: &[String]| columns.iter().map(|column| row[*column].clone()).collect();
+    (pick(head), rows.iter().map(|row| pick(row)).collect())
 }
 
 /// The parts of a page that are not empty.
@@ -42,9 +51,14 @@ pub(super) fn paragraphs<const N: usize>(parts: [String; N]) -> String {
 
 fn preamble(report: &Report) -> String {
     let versions = report.versions.values().cloned().collect::<Vec<_>>().join(", ");
+    let has_cpu = report.lines.iter().any(|line| line.cpu_unit.is_some());
+    let cpu = if has_cpu {
+        "; CPU of sinew's client + server, of rust-libp2p's in brackets"
+    } else {
+        ""
+    };
     format!(
-        "{} {versions}. Medians of {} runs of {} s each, with min and max; CPU of \
-         sinew's client + server, of rust-libp2p's in brackets.",
+        "{} {versions}. Medians of {} runs of {} s each, with min and max{cpu}.",
         report.machine.summary(),
         report.rounds,
         report.seconds,
@@ -198,5 +212,13 @@ mod tests {
         let table = aligned(&own(["a", "unit"]), &[own(["rows", "µs"])]);
         assert_eq!(table, "| a    | unit |\n| ---- | ---- |\n| rows | µs   |");
         assert_eq!(aligned(&own(["a", "b"]), &[]), "");
+    }
+
+    #[test]
+    fn columns_that_no_row_fills_are_left_out() {
+        let own = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let (head, rows) = filled(&own(["a", "b", "c"]), &[own(["1", "", ""]), own(["", "", "2"])]);
+        assert_eq!(head, ["a", "c"]);
+        assert_eq!(rows, [["1", ""], ["", "2"]]);
     }
 }

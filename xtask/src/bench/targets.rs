@@ -101,6 +101,8 @@ fn targets(row: &Row) -> Vec<Target> {
         (Case::Idle, QUIC, _) => &[(Figure, 60.0)],
         (Case::Idle, _, _) => &[(Figure, 10.0)],
         (Case::Traffic, NOISE | TLS | WS, _) => &[(Figure, 25.0)],
+        (Case::Pubsub { full: true, .. }, _, _) => &[(Times(Rust), 0.5)],
+        (Case::Pubsub { signed: true, .. }, _, _) => &[(Figure, 45.0)],
         _ => &[],
     };
     let mut all: Vec<Target> = of_row

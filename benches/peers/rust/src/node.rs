@@ -17,8 +17,11 @@ use crate::{
     stack,
 };
 
+/// The library's name and version.
+pub const LIBRARY: (&str, &str) = ("rust-libp2p", "0.57.1");
+
 /// Nothing is closed for idleness while it is measured.
-const IDLE: Duration = Duration::from_secs(3600);
+pub const IDLE: Duration = Duration::from_secs(3600);
 
 /// Inbound streams that negotiate at once: by default the library drops what goes beyond 128.
 const NEGOTIATING: usize = 4096;
@@ -39,7 +42,7 @@ pub struct SwarmNode {
 }
 
 impl Node for SwarmNode {
-    const LIBRARY: (&'static str, &'static str) = ("rust-libp2p", "0.57.1");
+    const LIBRARY: (&'static str, &'static str) = LIBRARY;
     type Connection = SwarmConnection;
 
     async fn listener(stack: &str, ip: Ipv4Addr) -> Result<Served<Self>, BenchError> {
