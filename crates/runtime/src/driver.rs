@@ -28,7 +28,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use stream::{Ends, Order};
+use stream::{Ends, Handle, Outbound};
 use tokio::sync::{mpsc, oneshot};
 
 /// Frames, ends of streams and ends of jobs that wait for the machine. Whoever brings one more waits; a stream that waits is
@@ -84,9 +84,11 @@ pub struct Driver<M: PeerMachine, S> {
     owed: BTreeMap<CallId, oneshot::Sender<M::Reply>>,
     next_call: u64,
     /// The streams that have not ended, by which they are told what to do.
-    streams: BTreeMap<StreamKey, mpsc::Sender<Order>>,
+    streams: BTreeMap<StreamKey, Handle>,
     effects: EffectsOf<M>,
 }
+
+type EffectOf<M> = Effect<<M as PeerMachine>::Event, <M as PeerMachine>::Reply, <M as PeerMachine>::Job>;
 
 /// What the driver and its tasks share.
 struct Shared<M: PeerMachine, S> {
@@ -99,7 +101,7 @@ struct Shared<M: PeerMachine, S> {
 /// What a task brings to the machine, and how the stream that it opened is told what to do.
 struct Arrival<M: PeerMachine> {
     input: InputOf<M>,
-    opened: Option<(StreamKey, mpsc::Sender<Order>)>,
+    opened: Option<(StreamKey, Handle)>,
 }
 
 impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
@@ -187,34 +189,42 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
     }
 
     fn carry_out(&mut self, context: &ServiceContext) {
-        for effect in std::mem::take(&mut self.effects) {
-            match effect {
-                Effect::Open { token, peer } => {
-                    let opening = stream::open(self.shared.clone(), context.host.clone(), peer, token);
-                    context.tasks.spawn("stream", opening.boxed());
-                }
-                Effect::Send { stream, frame } => self.order(stream, Order::Send(frame)),
-                Effect::Reset { stream, code } => self.order(stream, Order::Reset(code)),
-                Effect::Run { token, job } => {
-                    let running = run(self.shared.clone(), token, job);
-                    context.tasks.spawn("job", running.boxed());
-                }
-                Effect::Keep { peer, tag, weight } => keep(&context.host, &peer, tag, weight),
-                Effect::Return { call, reply } => {
-                    if let Some(owed) = self.owed.remove(&call) {
-                        // Whoever asked may have left.
-                        drop(owed.send(reply));
-                    }
-                }
-                Effect::Emit(event) => self.shared.shell.emit(event),
-            }
+        while !self.effects.is_empty() {
+            let effects = std::mem::take(&mut self.effects);
+            effects
+                .into_iter()
+                .for_each(|effect| self.effect(context, effect));
         }
     }
 
-    /// A stream that has ended meanwhile has no use for it, and says so by itself.
-    fn order(&mut self, stream: StreamKey, order: Order) {
-        if let Some(orders) = self.streams.get(&stream) {
-            drop(orders.try_send(order));
+    fn effect(&mut self, context: &ServiceContext, effect: EffectOf<M>) {
+        match effect {
+            Effect::Open { token, peer } => {
+                let opening = stream::open(self.shared.clone(), context.host.clone(), peer, token);
+                context.tasks.spawn("stream", opening.boxed());
+            }
+            Effect::Send { stream, frame } => {
+                if self.streams.get(&stream).is_some_and(|handle| handle.send(frame)) {
+                    self.input(Input::Stream(StreamInput::Writable { stream }));
+                }
+            }
+            Effect::Reset { stream, code } => {
+                if let Some(handle) = self.streams.get(&stream) {
+                    handle.reset(code);
+                }
+            }
+            Effect::Run { token, job } => {
+                let running = run(self.shared.clone(), token, job);
+                context.tasks.spawn("job", running.boxed());
+            }
+            Effect::Keep { peer, tag, weight } => keep(&context.host, &peer, tag, weight),
+            Effect::Return { call, reply } => {
+                if let Some(owed) = self.owed.remove(&call) {
+                    // Whoever asked may have left.
+                    drop(owed.send(reply));
+                }
+            }
+            Effect::Emit(event) => self.shared.shell.emit(event),
         }
     }
 }
@@ -255,21 +265,27 @@ impl<M: PeerMachine, S: Shell<M>> Shared<M, S> {
     }
 
     /// Announces a stream, and gives what its task needs.
-    async fn opened(&self, peer: PeerId, protocol: usize, token: Option<Token>) -> Result<Ends, Ended> {
+    async fn opened(
+        &self,
+        peer: PeerId,
+        protocol: usize,
+        token: Option<Token>,
+        outbound: Option<Outbound>,
+    ) -> Result<Ends, Ended> {
         let stream = StreamKey(self.next_stream.fetch_add(1, Ordering::Relaxed));
-        let (sender, orders) = stream::orders();
+        let (handle, ends) = stream::ends(stream, outbound);
         let input = Input::Stream(StreamInput::Opened {
             stream,
             peer,
             protocol,
             token,
         });
-        let opened = Some((stream, sender));
+        let opened = Some((stream, handle));
         self.feed
             .send(Arrival { input, opened })
             .await
             .map_err(|_| Ended)?;
-        Ok(Ends { stream, orders })
+        Ok(ends)
     }
 }
 

@@ -6,7 +6,14 @@ use bytes::{Bytes, BytesMut};
 use sinew_core::{Host, Stream, code};
 use sinew_machine::{PeerMachine, StreamInput, StreamKey, Token};
 use sinew_wire::Frames;
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 
 /// How long a peer has to take the rest of a stream that ends.
@@ -15,8 +22,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How long a peer has to make room for a frame, as in go-libp2p: who reads nothing is not one to wait for.
 const ROOM: Duration = Duration::from_secs(30);
 
-/// What a stream is told to do.
-pub(super) enum Order {
+/// What the task of a stream is told to do.
+enum Order {
     Send(Bytes),
     Reset(CloseCode),
 }
@@ -24,12 +31,107 @@ pub(super) enum Order {
 /// A stream that the machine knows of, as its task holds it.
 pub(super) struct Ends {
     pub(super) stream: StreamKey,
-    pub(super) orders: mpsc::Receiver<Order>,
+    orders: mpsc::Receiver<Order>,
 }
 
-/// Room for one frame, and for a reset behind it.
-pub(super) fn orders() -> (mpsc::Sender<Order>, mpsc::Receiver<Order>) {
-    mpsc::channel(2)
+/// The same, as the driver holds it.
+pub(super) struct Handle {
+    orders: mpsc::Sender<Order>,
+    outbound: Option<Outbound>,
+}
+
+/// A stream that is written: by the driver while there is room, since that costs no turn of another task, and else by its task.
+#[derive(Clone)]
+pub(super) struct Outbound(Arc<Mutex<Option<Stream>>>);
+
+/// Both views of a stream.
+pub(super) fn ends(stream: StreamKey, outbound: Option<Outbound>) -> (Handle, Ends) {
+    // Room for one frame, and for a reset behind it.
+    let (sender, orders) = mpsc::channel(2);
+    let handle = Handle {
+        orders: sender,
+        outbound,
+    };
+    (handle, Ends { stream, orders })
+}
+
+impl Handle {
+    /// Writes a frame, of which the task gets what there is no room for. Whether all of it was written.
+    pub(super) fn send(&self, frame: Bytes) -> bool {
+        let Some(outbound) = &self.outbound else {
+            tracing::error!("a machine writes to an inbound stream");
+            return false;
+        };
+        let rest = outbound.write(frame);
+        let is_written = rest.is_empty();
+        if !is_written {
+            self.order(Order::Send(rest));
+        }
+        is_written
+    }
+
+    /// Has the stream aborted.
+    pub(super) fn reset(&self, code: CloseCode) {
+        self.order(Order::Reset(code));
+    }
+
+    /// A stream that has ended meanwhile has no use for it, and says so by itself.
+    fn order(&self, order: Order) {
+        drop(self.orders.try_send(order));
+    }
+}
+
+impl Outbound {
+    fn new(stream: Stream) -> Self {
+        Self(Arc::new(Mutex::new(Some(stream))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Stream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes as much of a frame as there is room for; the rest of it.
+    fn write(&self, mut frame: Bytes) -> Bytes {
+        // Nobody waits here: where there is no room, the task asks again.
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Some(stream) = &mut *self.lock() {
+            while !frame.is_empty()
+                && let Poll::Ready(Ok(())) = stream.poll_write_chunk(&mut cx, &mut frame)
+            {}
+        }
+        frame
+    }
+
+    async fn write_all(&self, mut frame: Bytes) -> io::Result<()> {
+        while !frame.is_empty() {
+            poll_fn(|cx| match &mut *self.lock() {
+                Some(stream) => stream.poll_write_chunk(cx, &mut frame),
+                None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the peer resets the stream or the connection ends.
+    async fn reset_by_peer(&self) {
+        poll_fn(|cx| match &mut *self.lock() {
+            Some(stream) => pin!(stream.reset_by_peer()).poll(cx).map(|_| ()),
+            None => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    fn reset(&self, code: CloseCode) {
+        if let Some(stream) = self.take() {
+            stream.reset(code);
+        }
+    }
+
+    /// Takes the stream away from the driver.
+    fn take(&self) -> Option<Stream> {
+        self.lock().take()
+    }
 }
 
 /// Serves an inbound stream until it ends.
@@ -38,7 +140,8 @@ pub(super) async fn read<M: PeerMachine, S: Shell<M>>(
     mut stream: Stream,
     protocol: usize,
 ) {
-    let Ok(mut ends) = shared.opened(stream.peer(), protocol, None).await else {
+    let peer = stream.peer();
+    let Ok(mut ends) = shared.opened(peer, protocol, None, None).await else {
         return;
     };
     let ended = tokio::select! {
@@ -119,10 +222,14 @@ pub(super) async fn open<M: PeerMachine, S: Shell<M>>(
             return;
         }
     };
-    let Ok(mut ends) = shared.opened(peer, protocol, Some(token)).await else {
+    let outbound = Outbound::new(stream);
+    let ours = Some(outbound.clone());
+    let Ok(mut ends) = shared.opened(peer, protocol, Some(token), ours).await else {
         return;
     };
-    write(&shared, stream, &mut ends).await;
+    write(&shared, &outbound, &mut ends).await;
+    // The driver holds on to it until it hears of the end.
+    drop(outbound.take());
     let closed = StreamInput::Closed { stream: ends.stream };
     let _ = shared.bring_stream(closed).await;
 }
@@ -150,31 +257,36 @@ async fn try_open<M: PeerMachine, S: Shell<M>>(
     Ok((stream, spoken.ok_or(Failure::Unsupported)?))
 }
 
-async fn write<M: PeerMachine, S: Shell<M>>(shared: &Shared<M, S>, mut stream: Stream, ends: &mut Ends) {
+async fn write<M: PeerMachine, S: Shell<M>>(shared: &Shared<M, S>, outbound: &Outbound, ends: &mut Ends) {
     loop {
         let order = tokio::select! {
             order = ends.orders.recv() => order,
             // Others end their direction at once, or never; what counts is whether they still read.
-            _ = stream.reset_by_peer() => return,
+            () = outbound.reset_by_peer() => return,
         };
         match order {
             Some(Order::Send(frame)) => {
                 let written = tokio::select! {
                     biased;
-                    written = timeout(ROOM, stream.write_chunk(frame)) => written,
+                    written = timeout(ROOM, outbound.write_all(frame)) => written,
                     // Who does not read holds up neither a reset nor the end.
-                    order = ends.orders.recv() => match order {
-                        Some(Order::Reset(code)) => return stream.reset(code),
-                        Some(Order::Send(_)) | None => return,
-                    },
+                    order = ends.orders.recv() => {
+                        if let Some(Order::Reset(code)) = order {
+                            outbound.reset(code);
+                        }
+                        return;
+                    }
                 };
                 let writable = StreamInput::Writable { stream: ends.stream };
                 if !matches!(written, Ok(Ok(()))) || shared.bring_stream(writable).await.is_err() {
                     return;
                 }
             }
-            Some(Order::Reset(code)) => return stream.reset(code),
-            None => return finish(stream).await,
+            Some(Order::Reset(code)) => return outbound.reset(code),
+            None => match outbound.take() {
+                Some(stream) => return finish(stream).await,
+                None => return,
+            },
         }
     }
 }
