@@ -61,6 +61,9 @@ pub trait Shell<M: PeerMachine>: Send + Sync + 'static {
     /// [`Malformed`] when it is none: the stream is reset.
     fn decode(&self, frame: Bytes) -> Result<M::Message, Malformed>;
 
+    /// Does a job right away, between two inputs of the machine; gives it back if it takes longer than a task costs.
+    fn at_once(&self, job: M::Job) -> Result<M::Output, M::Job>;
+
     /// Does a job, on a task of its own.
     fn run(&self, job: M::Job) -> BoxFuture<'static, M::Output>;
 
@@ -213,10 +216,16 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
                     handle.reset(code);
                 }
             }
-            Effect::Run { token, job } => {
-                let running = run(self.shared.clone(), token, job);
-                context.tasks.spawn("job", running.boxed());
-            }
+            Effect::Run { token, job } => match self.shared.shell.at_once(job) {
+                Ok(output) => self.input(Input::Ran {
+                    token,
+                    output: Some(output),
+                }),
+                Err(job) => {
+                    let running = run(self.shared.clone(), token, job);
+                    context.tasks.spawn("job", running.boxed());
+                }
+            },
             Effect::Keep { peer, tag, weight } => keep(&context.host, &peer, tag, weight),
             Effect::Return { call, reply } => {
                 if let Some(owed) = self.owed.remove(&call) {

@@ -33,6 +33,14 @@ impl Shell<Machine> for Works {
         })
     }
 
+    fn at_once(&self, job: Job) -> Result<Result<Validation, SignatureError>, Job> {
+        if self.topics.accepts(&job.0) {
+            Ok(Ok(Validation::Accept))
+        } else {
+            Err(job)
+        }
+    }
+
     fn run(&self, Job(received): Job) -> BoxFuture<'static, Result<Validation, SignatureError>> {
         let Config {
             policy,

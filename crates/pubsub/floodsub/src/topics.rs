@@ -181,6 +181,12 @@ impl Topics {
         self.peers_changed.notify_waiters();
     }
 
+    /// Whether a message is accepted without a look at it: it is not signed, and the application judges no messages of its topic.
+    #[must_use]
+    pub fn accepts(&self, received: &Received) -> bool {
+        received.message.signature().is_none() && self.validator(received.message.topic()).is_none()
+    }
+
     /// Verifies the signature of a message, if it has one, and has the application judge it, for a time.
     #[must_use]
     pub fn judge(
