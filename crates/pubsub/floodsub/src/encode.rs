@@ -4,8 +4,8 @@ use crate::{
     Control, Extensions, IHave, MessageId, OtherPeer, PartialMessage, Prune, Rpc, SubOpts, Topic,
     generated::rpc as wire,
 };
-use bytes::{Bytes, BytesMut};
-use sinew_wire::Frames;
+use bytes::{Buf, Bytes, BytesMut};
+use sinew_wire::{Frames, varint};
 
 impl Rpc {
     /// Writes the RPC behind its length. How long it may be is for the caller to see to.
@@ -29,6 +29,27 @@ impl Rpc {
             .expect("no frame is longer");
         out.freeze()
     }
+}
+
+/// Puts RPCs behind their lengths together in one: what they repeat adds up. No more than one of them may have control or a
+/// partial message.
+///
+/// # Panics
+/// If one of them does not begin with its length.
+#[must_use]
+pub fn join(mut rpcs: Vec<Bytes>) -> Bytes {
+    if rpcs.len() == 1 {
+        return rpcs.swap_remove(0);
+    }
+    for rpc in &mut rpcs {
+        let (_, prefix) = varint::decode(rpc).ok().flatten().expect("a length in front");
+        rpc.advance(prefix);
+    }
+    let len: usize = rpcs.iter().map(Bytes::len).sum();
+    let mut joined = BytesMut::with_capacity(varint::len(len as u64) + len);
+    varint::encode(len as u64, &mut joined);
+    rpcs.iter().for_each(|rpc| joined.extend_from_slice(rpc));
+    joined.freeze()
 }
 
 fn text(topic: &Topic) -> Option<String> {

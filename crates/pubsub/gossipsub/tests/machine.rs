@@ -815,14 +815,13 @@ fn of_a_signed_message_nobody_is_told_before_it_is_verified() {
     assert_eq!((rig.counts().forged, rig.counts().accepted), (1, 1));
 }
 
-#[test]
-fn a_queued_message_is_dropped_when_it_is_not_wanted() {
+/// A machine whose second peer takes no more frames, while a message waits for it.
+fn with_queued(second: &Message) -> Rig {
     let mut rig = Rig::among(2, Params::default());
-    // The peer takes no more frames.
     let mut effects = Effects::new();
     let first = message("first");
     let feed = |rig: &mut Rig, input, effects: &mut Effects| rig.machine.handle(rig.now, input, effects);
-    for message in [&first, &message("second")] {
+    for message in [&first, second] {
         let publish = vec![message.clone()];
         let rpc = Rpc {
             publish,
@@ -837,7 +836,24 @@ fn a_queued_message_is_dropped_when_it_is_not_wanted() {
         let output = Some(Output::Checked(Ok(Validation::Accept)));
         feed(&mut rig, Input::Ran { token, output }, &mut effects);
     }
-    let idontwant = vec![MessageId::of(&message("second"))];
+    rig
+}
+
+#[test]
+fn a_queued_message_is_dropped_when_its_peer_sends_it() {
+    let second = message("second");
+    let mut rig = with_queued(&second);
+    rig.message(1, &second);
+    assert_eq!((rig.counts().duplicates, rig.counts().withdrawn), (1, 1));
+    rig.feed(Input::Stream(StreamInput::Writable { stream: outbound(1) }));
+    assert!(rig.receivers().is_empty());
+}
+
+#[test]
+fn a_queued_message_is_dropped_when_it_is_not_wanted() {
+    let second = message("second");
+    let mut rig = with_queued(&second);
+    let idontwant = vec![MessageId::of(&second)];
     rig.control(
         1,
         Control {

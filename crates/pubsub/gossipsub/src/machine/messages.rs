@@ -99,6 +99,7 @@ impl Machine {
         if self.is_duplicate(now, peer, &topic, (&id, &message)) {
             self.counts.duplicates += 1;
             self.gater.duplicate(&peer);
+            self.withdraw(&peer, &id);
             let from = peer;
             return self.tracer.add(|| Trace::DuplicateMessage { id, topic, from });
         }
@@ -109,6 +110,13 @@ impl Machine {
             return self.tracer.rejected(peer, &message, RejectReason::Ignored);
         }
         self.validate(now, (peer, id, message), topic, out);
+    }
+
+    /// A peer has a message, for it sent it: it is not sent it any more.
+    fn withdraw(&mut self, peer: &PeerId, id: &MessageId) {
+        if let Some(peer) = self.links.get_mut(peer) {
+            self.counts.withdrawn += peer.outbox.forwarded.remove(id) as u64;
+        }
     }
 
     /// A message is new: it is verified and judged when its turn comes.

@@ -3,7 +3,9 @@
 
 use super::groups::GroupKey;
 use bytes::Bytes;
-use sinew_floodsub::{Control, Extensions, IHave, MessageId, OtherPeer, Prune, Rpc, SubOpts, Told, Topic};
+use sinew_floodsub::{
+    Control, Extensions, IHave, MessageId, OtherPeer, Prune, Rpc, SubOpts, Told, Topic, join,
+};
 use sinew_machine::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,6 +17,10 @@ const MAX_IDS: usize = 5000;
 
 /// The most that one RPC of gossip or control holds, or little more: below what rust-libp2p reads unless told, 64 KiB.
 const MAX_RPC: usize = 40 << 10;
+
+/// How long an RPC is made of several messages: each costs less than in a frame of its own. All implementations read as much
+/// unless told. Longer messages leave by themselves, without a copy.
+const JOINED: usize = 16 << 10;
 
 /// What a message that waits costs besides its bytes.
 const OVERHEAD: usize = 128;
@@ -91,12 +97,20 @@ impl Outbox {
         fill(&mut self.ihave, ids.into_iter().map(|id| (topic.clone(), id)));
     }
 
-    /// The next frame to send, after control and groups.
+    /// The next frame to send, after control and groups: messages as far as they fit in, or gossip.
     pub(super) fn next(&mut self, now: Instant) -> Option<Bytes> {
-        self.own
-            .pop(now)
-            .or_else(|| self.forwarded.pop(now))
-            .or_else(|| self.gossip())
+        let (mut messages, mut room) = (Vec::new(), JOINED);
+        for lane in [&mut self.own, &mut self.forwarded] {
+            lane.expire(now);
+            while let Some(frame) = lane.pop(if messages.is_empty() { usize::MAX } else { room }) {
+                room = room.saturating_sub(frame.len());
+                messages.push(frame);
+            }
+        }
+        if messages.is_empty() {
+            return self.gossip();
+        }
+        Some(join(messages))
     }
 
     /// Takes out the messages for which there was no room, or which were not taken in time.
@@ -204,17 +218,18 @@ impl Lane {
     /// Takes a message out that the peer does not want; how many copies there were.
     pub(super) fn remove(&mut self, id: &MessageId) -> usize {
         let before = self.queue.len();
-        self.queue.retain(|queued| queued.id != *id);
-        self.bytes = self
-            .queue
-            .iter()
-            .map(|queued| queued.frame.len() + OVERHEAD)
-            .sum();
+        let bytes = &mut self.bytes;
+        self.queue.retain(|queued| {
+            let stays = queued.id != *id;
+            *bytes -= if stays { 0 } else { queued.frame.len() + OVERHEAD };
+            stays
+        });
         before - self.queue.len()
     }
 
-    fn pop(&mut self, now: Instant) -> Option<Bytes> {
-        self.expire(now);
+    /// The oldest, if it is no longer than that.
+    fn pop(&mut self, max: usize) -> Option<Bytes> {
+        self.queue.front().filter(|queued| queued.frame.len() <= max)?;
         let queued = self.queue.pop_front()?;
         self.bytes -= queued.frame.len() + OVERHEAD;
         Some(queued.frame)
@@ -234,9 +249,9 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lane, Link, MAX_QUEUED, OVERHEAD, Outbox};
+    use super::{JOINED, Lane, Link, MAX_QUEUED, OVERHEAD, Outbox};
     use bytes::Bytes;
-    use sinew_floodsub::{Extensions, MessageId, Rpc, SubOpts, Topic};
+    use sinew_floodsub::{Extensions, Message, MessageId, Rpc, SubOpts, Topic};
     use sinew_machine::Instant;
     use sinew_wire::varint;
 
@@ -246,6 +261,10 @@ mod tests {
 
     fn id(n: u32) -> MessageId {
         n.to_be_bytes().to_vec().into()
+    }
+
+    fn message(data: &[u8]) -> Bytes {
+        Message::anonymous(&topic("a"), data.to_vec()).rpc()
     }
 
     fn read(frame: &Bytes) -> Rpc {
@@ -260,12 +279,8 @@ mod tests {
         outbox.ihave(&topic("a"), vec![id(1)]);
         outbox.iwant([id(2)]);
         let later = Instant(9);
-        assert!(
-            outbox
-                .forwarded
-                .push(now, id(3), Bytes::from_static(b"forwarded"), later)
-        );
-        assert!(outbox.own.push(now, id(4), Bytes::from_static(b"own"), later));
+        assert!(outbox.forwarded.push(now, id(3), message(b"forwarded"), later));
+        assert!(outbox.own.push(now, id(4), message(b"own"), later));
         outbox.idontwant(id(5));
         let backoff = Some(1);
         outbox.link(
@@ -286,11 +301,27 @@ mod tests {
             (vec![topic("a")], vec![id(5)])
         );
         assert_eq!(outbox.control(ours), None);
-        assert_eq!(outbox.next(now).as_deref(), Some(&b"own"[..]));
-        assert_eq!(outbox.next(now).as_deref(), Some(&b"forwarded"[..]));
+        let messages = read(&outbox.next(now).expect("messages")).publish;
+        let data: Vec<_> = messages.iter().map(Message::data).collect();
+        assert_eq!(data, [&b"own"[..], b"forwarded"]);
         let last = read(&outbox.next(now).expect("gossip")).control;
         assert_eq!((last.ihave[0].ids[0].clone(), last.iwant), (id(1), vec![id(2)]));
         assert_eq!(outbox.next(now), None);
+    }
+
+    #[test]
+    fn short_messages_share_an_rpc_and_long_ones_have_their_own() {
+        let (mut outbox, now, later) = (Outbox::default(), Instant(0), Instant(9));
+        let lens = [JOINED, 10, JOINED / 2, JOINED / 2, 20];
+        for (n, len) in (0..).zip(lens) {
+            let frame = message(&vec![0; len]);
+            assert!(outbox.forwarded.push(now, id(n), frame, later));
+        }
+        let frames: Vec<_> = std::iter::from_fn(|| outbox.next(now)).collect();
+        assert!(frames[1..].iter().all(|frame| frame.len() <= JOINED));
+        let each = frames.iter().map(|frame| read(frame).publish.len());
+        assert_eq!(each.collect::<Vec<_>>(), [1, 2, 2]);
+        assert_eq!(outbox.forwarded.bytes, 0);
     }
 
     #[test]
@@ -320,8 +351,8 @@ mod tests {
             "one is too old"
         );
         assert_eq!((lane.remove(&id(2)), lane.remove(&id(2))), (1, 0));
-        assert_eq!(lane.pop(Instant(8)), Some(Bytes::new()));
-        assert_eq!((lane.pop(Instant(8)), lane.bytes), (None, 0));
+        assert_eq!(lane.pop(0), Some(Bytes::new()));
+        assert_eq!((lane.pop(0), lane.bytes), (None, 0));
         let lost: Vec<_> = lane.lost.iter().map(Bytes::len).collect();
         assert_eq!(lost, [0, frame.len()], "what a peer does not want is not lost");
     }
