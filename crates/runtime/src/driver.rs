@@ -5,7 +5,7 @@ mod stream;
 
 pub use call::{Caller, Ended};
 
-use crate::{now, sleep_until};
+use crate::{Timer, now};
 use bytes::Bytes;
 use call::Call;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -20,7 +20,7 @@ use sinew_machine::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::pending,
+    future::poll_fn,
     net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{
@@ -139,14 +139,10 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
 
     async fn work(mut self, mut context: ServiceContext) {
         let mut peers = context.host.membership();
+        // One for all turns: most of them leave the deadline where it is.
+        let mut timer = Timer::new();
         loop {
             let due = self.machine.deadline();
-            let timer = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => pending().await,
-                }
-            };
             tokio::select! {
                 () = context.shutdown.requested() => return,
                 state = peers.next() => match state {
@@ -155,7 +151,7 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
                 },
                 Some(call) = self.calls.recv() => self.call(call),
                 Some(arrival) = self.inbox.recv() => self.arrivals(arrival),
-                () = timer => self.input(Input::Timeout),
+                () = poll_fn(|cx| timer.poll(cx, due)) => self.input(Input::Timeout),
             }
             self.carry_out(&context);
         }
