@@ -83,13 +83,13 @@ fn control(control: &Control) -> wire::ControlMessage {
 
 /// `None` if there are none: an empty list is not written.
 fn ids(ids: &[MessageId]) -> Option<Vec<Bytes>> {
-    (!ids.is_empty()).then(|| ids.iter().map(MessageId::shared).collect())
+    (!ids.is_empty()).then(|| ids.iter().map(MessageId::to_bytes).collect())
 }
 
 fn ihave(ihave: &IHave) -> wire::ControlIHave {
     wire::ControlIHave {
         topic_id: text(&ihave.topic),
-        message_ids: ihave.ids.iter().map(MessageId::shared).collect(),
+        message_ids: ihave.ids.iter().map(MessageId::to_bytes).collect(),
     }
 }
 

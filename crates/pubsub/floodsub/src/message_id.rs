@@ -2,14 +2,20 @@
 
 use crate::Message;
 use bytes::Bytes;
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 /// The longest message id that is read; longer ones are passed over. The default is at most 52 bytes, hashes are 20 to 64.
 pub const MAX_MESSAGE_ID: usize = 256;
 
 /// By what a message is known again. Cheap to clone.
+///
+/// The order is none that means anything: by a sum of the bytes first, which lies in the id itself, so that a search through
+/// many does not look up the bytes of each that it passes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageId(Bytes);
+pub struct MessageId {
+    sum: u64,
+    bytes: Arc<[u8]>,
+}
 
 /// Makes the id of a message, for each topic in its way if it looks at [`Message::topic`]. All peers of a topic must make the
 /// same, and it must be quick: it is asked once for each copy of a message that arrives.
@@ -30,48 +36,57 @@ impl MessageId {
     /// The SHA-256 of the data.
     #[must_use]
     pub fn by_content(message: &Message) -> Self {
-        sinew_crypto::sha256(message.data()).to_vec().into()
+        sinew_crypto::sha256(message.data())[..].into()
     }
 
     /// Its bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
-    /// Its bytes, shared.
-    pub(crate) fn shared(&self) -> Bytes {
-        self.0.clone()
+    /// Its bytes, for the wire.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.bytes)
     }
+}
+
+/// Of ids that differ the sums differ, unless somebody is at pains to have them equal: the bytes decide then.
+fn sum(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
+    words.fold(0, |sum: u64, word| {
+        // The golden ratio in binary: the bits of a word end up all over the sum.
+        (sum.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    })
 }
 
 impl From<Vec<u8>> for MessageId {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
+        bytes.as_slice().into()
     }
 }
 
 impl From<&[u8]> for MessageId {
     fn from(bytes: &[u8]) -> Self {
-        Self(Bytes::copy_from_slice(bytes))
+        Self {
+            sum: sum(bytes),
+            bytes: bytes.into(),
+        }
     }
 }
 
 impl AsRef<[u8]> for MessageId {
     fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Borrow<[u8]> for MessageId {
-    fn borrow(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
