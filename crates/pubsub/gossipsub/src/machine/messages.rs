@@ -4,13 +4,12 @@ use super::{Effects, Machine, Output, RejectReason, Trace, Version, publish::Ori
 use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant, Token};
-use std::collections::BTreeSet;
 
 /// What became of a message that was seen.
 #[derive(Debug)]
 pub(super) enum Fate {
-    /// It was accepted then; who brought it within the window is noted.
-    Accepted(Instant, BTreeSet<PeerId>),
+    /// It was accepted then; who brought it within the window is noted, if the topic has one.
+    Accepted(Instant, Vec<PeerId>),
     Rejected,
     Ignored,
 }
@@ -164,7 +163,8 @@ impl Machine {
             Fate::Accepted(since, brought) => {
                 let params = self.params.score_of(topic);
                 let window = params.map(|params| params.mesh_message_deliveries_window);
-                if window.is_some_and(|window| now - *since <= window) && brought.insert(peer) {
+                if window.is_some_and(|window| now - *since <= window) && !brought.contains(&peer) {
+                    brought.push(peer);
                     self.scores.delivered(&peer, topic);
                 }
             }
@@ -249,12 +249,13 @@ impl Machine {
         let (id, message) = (&received.id, &received.message);
         self.authors.accepted(message);
         senders.iter().for_each(|peer| self.roles.delivered(*peer));
-        let brought = senders.iter().copied().collect();
-        self.seen.insert(now, id.clone(), Fate::Accepted(now, brought));
         if let Some(peer) = self.links.get_mut(&received.peer) {
             peer.budget.useful(message.as_bytes().len());
         }
         if let Ok(topic) = message.topic().parse::<Topic>() {
+            let is_judged = self.params.score_of(&topic).is_some();
+            let brought = if is_judged { senders.clone() } else { Vec::new() };
+            self.seen.insert(now, id.clone(), Fate::Accepted(now, brought));
             self.scores.delivered_first(&received.peer, &topic);
             self.gater.delivered(&received.peer, &topic);
             self.tracer.add(|| Trace::DeliverMessage {

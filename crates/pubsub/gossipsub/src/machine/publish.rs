@@ -4,7 +4,6 @@ use super::{Effects, Machine, Trace, messages::Fate};
 use sinew_floodsub::{Message, MessageId, Topic};
 use sinew_identity::PeerId;
 use sinew_machine::Instant;
-use std::collections::BTreeSet;
 
 /// Whose a message is: ours go before those of others, and wait longer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +70,7 @@ impl Machine {
             return None;
         }
         let topic = message.topic().parse::<Topic>().ok()?;
-        let fate = Fate::Accepted(now, BTreeSet::new());
+        let fate = Fate::Accepted(now, Vec::new());
         self.seen.insert(now, id.clone(), fate);
         self.cache.put(topic.clone(), id.clone(), message.clone());
         self.tracer.add(|| Trace::PublishMessage {
