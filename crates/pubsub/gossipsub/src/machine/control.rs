@@ -111,7 +111,7 @@ impl Machine {
         for id in ids.into_iter().take(room) {
             peer.heartbeat.idontwants += 1;
             self.counts.idontwants += 1;
-            self.counts.withdrawn += peer.outbox.forwarded.remove(&id) as u64;
+            self.counts.withdrawn += u64::from(peer.outbox.forwarded.remove(&id));
             peer.unwanted.insert(id, self.params.idontwant_ttl);
         }
     }

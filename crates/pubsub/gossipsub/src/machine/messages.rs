@@ -114,7 +114,7 @@ impl Machine {
     /// A peer has a message, for it sent it: it is not sent it any more.
     fn withdraw(&mut self, peer: &PeerId, id: &MessageId) {
         if let Some(peer) = self.links.get_mut(peer) {
-            self.counts.withdrawn += peer.outbox.forwarded.remove(id) as u64;
+            self.counts.withdrawn += u64::from(peer.outbox.forwarded.remove(id));
         }
     }
 

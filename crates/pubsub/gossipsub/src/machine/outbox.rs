@@ -1,6 +1,11 @@
 //! What waits to be sent to one peer, by priority: control before groups of partial messages, those before our own messages, those
 //! before messages of others, those before gossip. Each has a bound; messages of others and our own are of no use after a while.
 
+mod lane;
+
+pub(super) use lane::Lane;
+pub use lane::MAX_QUEUED;
+
 use super::groups::GroupKey;
 use bytes::Bytes;
 use sinew_floodsub::{
@@ -8,9 +13,6 @@ use sinew_floodsub::{
 };
 use sinew_machine::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// Bytes of messages of one kind that wait for one peer.
-pub const MAX_QUEUED: usize = 4 << 20;
 
 /// Ids that wait for one peer, of each kind; more are not told.
 const MAX_IDS: usize = 5000;
@@ -21,9 +23,6 @@ const MAX_RPC: usize = 40 << 10;
 /// How long an RPC is made of several messages: each costs less than in a frame of its own. All implementations read as much
 /// unless told. Longer messages leave by themselves, without a copy.
 const JOINED: usize = 16 << 10;
-
-/// What a message that waits costs besides its bytes.
-const OVERHEAD: usize = 128;
 
 /// What waits to be sent to one peer.
 #[derive(Default, Debug)]
@@ -52,22 +51,6 @@ pub(super) enum Link {
         /// In seconds.
         backoff: Option<u64>,
     },
-}
-
-/// Messages of one kind, oldest first.
-#[derive(Default, Debug)]
-pub(super) struct Lane {
-    queue: VecDeque<Queued>,
-    bytes: usize,
-    /// The frames for which there was no room, or which were not taken in time, until somebody asks.
-    lost: Vec<Bytes>,
-}
-
-#[derive(Debug)]
-struct Queued {
-    id: MessageId,
-    frame: Bytes,
-    expires: Instant,
 }
 
 impl Outbox {
@@ -201,55 +184,9 @@ fn take<T>(list: &mut VecDeque<T>, room: &mut usize, len: impl Fn(&T) -> usize) 
     taken
 }
 
-impl Lane {
-    /// Adds a message, if there is room.
-    pub(super) fn push(&mut self, now: Instant, id: MessageId, frame: Bytes, expires: Instant) -> bool {
-        self.expire(now);
-        let cost = frame.len() + OVERHEAD;
-        if self.bytes + cost > MAX_QUEUED {
-            self.lost.push(frame);
-            return false;
-        }
-        self.bytes += cost;
-        self.queue.push_back(Queued { id, frame, expires });
-        true
-    }
-
-    /// Takes a message out that the peer does not want; how many copies there were.
-    pub(super) fn remove(&mut self, id: &MessageId) -> usize {
-        let before = self.queue.len();
-        let bytes = &mut self.bytes;
-        self.queue.retain(|queued| {
-            let stays = queued.id != *id;
-            *bytes -= if stays { 0 } else { queued.frame.len() + OVERHEAD };
-            stays
-        });
-        before - self.queue.len()
-    }
-
-    /// The oldest, if it is no longer than that.
-    fn pop(&mut self, max: usize) -> Option<Bytes> {
-        self.queue.front().filter(|queued| queued.frame.len() <= max)?;
-        let queued = self.queue.pop_front()?;
-        self.bytes -= queued.frame.len() + OVERHEAD;
-        Some(queued.frame)
-    }
-
-    /// Drops what is of no use any more. All of a lane wait equally long.
-    fn expire(&mut self, now: Instant) {
-        let is_old = |queued: &Queued| queued.expires <= now;
-        while self.queue.front().is_some_and(is_old)
-            && let Some(queued) = self.queue.pop_front()
-        {
-            self.bytes -= queued.frame.len() + OVERHEAD;
-            self.lost.push(queued.frame);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{JOINED, Lane, Link, MAX_QUEUED, OVERHEAD, Outbox};
+    use super::{JOINED, Link, Outbox};
     use bytes::Bytes;
     use sinew_floodsub::{Extensions, Message, MessageId, Rpc, SubOpts, Topic};
     use sinew_machine::Instant;
@@ -321,7 +258,7 @@ mod tests {
         assert!(frames[1..].iter().all(|frame| frame.len() <= JOINED));
         let each = frames.iter().map(|frame| read(frame).publish.len());
         assert_eq!(each.collect::<Vec<_>>(), [1, 2, 2]);
-        assert_eq!(outbox.forwarded.bytes, 0);
+        assert!(outbox.forwarded.is_empty());
     }
 
     #[test]
@@ -337,23 +274,5 @@ mod tests {
             rpcs += 1;
         }
         assert_eq!((ids.len(), rpcs), (5000, 32));
-    }
-
-    #[test]
-    fn messages_wait_within_a_bound_and_for_a_time() {
-        let mut lane = Lane::default();
-        let frame = Bytes::from(vec![0; MAX_QUEUED / 2 - OVERHEAD]);
-        assert!(lane.push(Instant(0), id(1), frame.clone(), Instant(5)));
-        assert!(lane.push(Instant(1), id(2), frame.clone(), Instant(6)));
-        assert!(!lane.push(Instant(2), id(3), Bytes::new(), Instant(7)));
-        assert!(
-            lane.push(Instant(5), id(3), Bytes::new(), Instant(9)),
-            "one is too old"
-        );
-        assert_eq!((lane.remove(&id(2)), lane.remove(&id(2))), (1, 0));
-        assert_eq!(lane.pop(0), Some(Bytes::new()));
-        assert_eq!((lane.pop(0), lane.bytes), (None, 0));
-        let lost: Vec<_> = lane.lost.iter().map(Bytes::len).collect();
-        assert_eq!(lost, [0, frame.len()], "what a peer does not want is not lost");
     }
 }
