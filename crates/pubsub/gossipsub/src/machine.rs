@@ -438,19 +438,6 @@ impl Machine {
         self.roles.disconnected(id);
     }
 
-    /// What a peer said is void.
-    fn void(&mut self, id: PeerId, out: &mut Effects) {
-        if let Some(peer) = self.links.get_mut(&id) {
-            peer.extensions = None;
-            peer.partial_modes.clear();
-            peer.inbox.clear();
-        }
-        self.groups.void(&id);
-        for topic in self.followers.forget(id) {
-            self.left(id, &topic, out);
-        }
-    }
-
     /// A peer sent something in vain. Who does too often is not listened to any more.
     fn charge(&mut self, now: Instant, id: PeerId, out: &mut Effects) {
         let Some(peer) = self.links.get_mut(&id) else {

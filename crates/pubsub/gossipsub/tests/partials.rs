@@ -1,10 +1,11 @@
 //! Partial messages, the machine by itself: inputs and what peers are told.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
-mod parts;
+#[path = "it/eight.rs"]
+mod eight;
 
 use bytes::Bytes;
-use parts::Eight;
+use eight::Eight;
 use sinew_floodsub::{Control, Extensions, Rpc, SubOpts};
 use sinew_gossipsub::{
     Command, Counts, InvalidPartial, Job, Machine, Mesh, Message, MessageId, Output, Params, PartialMessage,

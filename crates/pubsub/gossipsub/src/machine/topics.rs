@@ -27,6 +27,19 @@ impl Machine {
         self.write_all(now, out);
     }
 
+    /// What a peer said is void.
+    pub(super) fn void(&mut self, id: PeerId, out: &mut Effects) {
+        if let Some(peer) = self.links.get_mut(&id) {
+            peer.extensions = None;
+            peer.partial_modes.clear();
+            peer.inbox.clear();
+        }
+        self.groups.void(&id);
+        for topic in self.followers.forget(id) {
+            self.left(id, &topic, out);
+        }
+    }
+
     /// A peer does not follow a topic any more.
     pub(super) fn left(&mut self, id: PeerId, topic: &Topic, out: &mut Effects) {
         self.remove(topic, &id);

@@ -1,8 +1,7 @@
 //! Gossipsub on hosts over the memory transport, with a paused clock.
 
+mod eight;
 mod hosts;
 mod insight;
 mod partials;
-#[path = "../parts/mod.rs"]
-mod parts;
 mod rig;

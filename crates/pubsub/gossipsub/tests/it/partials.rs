@@ -1,7 +1,7 @@
 //! Partial messages between hosts.
 
 use crate::{
-    parts::Eight,
+    eight::Eight,
     rig::{Node, topic},
 };
 use bytes::Bytes;
