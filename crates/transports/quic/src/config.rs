@@ -28,7 +28,7 @@ pub(crate) const FORGOTTEN: Duration = FIRST_RTT.saturating_mul(9);
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Bytes that may lie unread on one stream: 13 MiB, enough for 1 Gbit/s at 100 ms, and less than the window of a
+    /// Bytes that may lie unread on one stream: 10 MiB, enough for 0.9 Gbit/s at 100 ms, and less than the window of a
     /// connection grows to: a stream that nobody reads leaves room for the others.
     pub stream_window: u32,
     /// Bytes that may lie unread on all streams of a new connection: 256 KiB. It grows as the bytes are read, and while a
@@ -61,7 +61,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            stream_window: 13 * MIB,
+            stream_window: 10 * MIB,
             connection_window: 256 * KIB,
             max_connection_window: 16 * MIB,
             send_window: 256 * KIB,
