@@ -867,6 +867,18 @@ fn a_queued_message_is_dropped_when_it_is_not_wanted() {
 }
 
 #[test]
+fn who_comes_into_a_mesh_is_told_of_the_last_messages() {
+    let mut rig = Rig::among(6, Params::default());
+    assert_eq!(rig.publish(&message("1")), Some(6));
+    rig.connect(6, V13, true);
+    rig.said.clear();
+    rig.graft(6);
+    let ids = vec![MessageId::of(&message("1"))];
+    let told = (peer(6), IHave { topic: topic(), ids });
+    assert_eq!(rig.heard(|rpc| rpc.control.ihave.clone()), [told]);
+}
+
+#[test]
 fn bad_peers_leave_the_mesh_and_are_not_listened_to() {
     let mut rig = Rig::among(4, judged());
     assert_eq!(rig.mesh(), peers(0..4));
