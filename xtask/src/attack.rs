@@ -1,6 +1,6 @@
 //! `cargo xtask attack`: runs the program that attacks a node, in release mode; the program is `sinew-attack`.
 
-use std::{ffi::OsString, io, process::Command};
+use std::{ffi::OsString, io};
 
 use crate::workspace;
 
@@ -23,12 +23,7 @@ pub(crate) enum AttackError {
 
 /// Builds the program and runs it.
 pub(crate) fn run(args: &Args) -> Result<(), AttackError> {
-    let status = Command::new("cargo")
-        .args(["run", "--quiet", "--release", "--package", "sinew-attack", "--"])
-        .args(&args.args)
-        .current_dir(workspace::root())
-        .status()?;
-    if status.success() {
+    if workspace::run("sinew-attack", &args.args)? {
         Ok(())
     } else {
         Err(AttackError::Failed)

@@ -8,6 +8,7 @@ mod codegen;
 mod dialogue;
 mod fuzz;
 mod interop;
+mod sim;
 mod test;
 mod tidy;
 mod workspace;
@@ -37,6 +38,9 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Run Sinew against real peers: go-, rust-, js- and py-libp2p.
     Interop(interop::Args),
+    /// Run networks of thousands of nodes in virtual time.
+    #[command(disable_help_flag = true)]
+    Sim(sim::Args),
     /// Check the rules of the house: layers, purity, sizes, documents.
     Tidy(tidy::Args),
     /// Run every check that a change has to pass, with times and a closing count.
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Codegen(args) => codegen::run(&args).map_err(Into::into),
         Command::Fuzz(args) => fuzz::run(&args).map_err(Into::into),
         Command::Interop(args) => interop::run(&args).map_err(Into::into),
+        Command::Sim(args) => sim::run(&args).map_err(Into::into),
         Command::Tidy(args) => tidy::run(&args).map_err(Into::into),
         Command::Test(args) => test::run(&args).map_err(Into::into),
     };

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     process::Command,
@@ -83,6 +84,16 @@ pub(crate) enum MetadataError {
 /// The cargo that runs this tool.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Builds a program of the workspace in release mode and runs it; whether it succeeded.
+pub(crate) fn run(package: &str, args: &[OsString]) -> io::Result<bool> {
+    let status = cargo()
+        .args(["run", "--quiet", "--release", "--package", package, "--"])
+        .args(args)
+        .current_dir(root())
+        .status()?;
+    Ok(status.success())
 }
 
 /// Every member of the workspace at `root`.
