@@ -2,7 +2,7 @@
 
 use crate::commands::dial;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use sinew::{Multiaddr, PeerId, addr};
+use sinew::{Multiaddr, PeerId, addr, gossipsub::Topic};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Run, ping, identify and measure libp2p nodes, and send files between them.
@@ -41,7 +41,7 @@ Exit codes:
   2  the command line is wrong
   3  something on this machine failed: a file, a key, an address to listen on
   4  the other side, or a limit, refused
-  130, 143  Ctrl-C or SIGTERM cut it short (node, receive and perf serve end with 0)
+  130, 143  Ctrl-C or SIGTERM cut it short (node, chat, receive and perf serve end with 0)
 
 Environment:
   SINEW_LOG      what to log on standard error, for instance sinew_host=debug
@@ -131,6 +131,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         listening: Listening,
     },
+    /// Talk with all who follow a topic: a line is a message.
+    Chat(ChatArgs),
     /// Measure throughput and latency between two of your own machines.
     #[command(subcommand)]
     Perf(PerfCommand),
@@ -196,6 +198,30 @@ pub(crate) enum LimitsKind {
     DryRun,
 }
 
+const CHAT_JSON: &str = "\
+It ends at the end of its input. Messages that follow each other closely may arrive in another order. On a terminal, Ctrl-R shows
+again what was typed so far.
+
+With --json each line of the input is an object, {\"text\": \"hello\"}, and each line of the output an event: started, not_reached,
+alone, joined, left, message (peer, text), sent (id, peers), not_sent (error), lost (events), ending.";
+
+/// A node that talks.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = CHAT_JSON)]
+pub(crate) struct ChatArgs {
+    /// What it is about. Whoever follows the topic and is connected, also through others who follow it, reads along.
+    #[arg(value_parser = topic)]
+    pub(crate) topic: Topic,
+    /// Nodes to connect to, as `sinew chat` printed them there; without one, others connect to this node.
+    #[arg(value_name = "ADDR", value_parser = address)]
+    pub(crate) addrs: Vec<Multiaddr>,
+    /// A name to write before each message. Readers have your word for it; what is signed is the peer id.
+    #[arg(short, long, value_name = "NICK", value_parser = nick)]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) listening: Listening,
+}
+
 /// Where a node listens and who it is.
 #[derive(ClapArgs, Debug)]
 pub(crate) struct Listening {
@@ -210,7 +236,7 @@ pub(crate) struct Listening {
 #[derive(ClapArgs, Debug)]
 pub(crate) struct KeyArgs {
     /// The key file; made if it is not there. Without it commands that listen (node, receive, perf serve) use
-    /// ~/.config/sinew/node.key, and those that dial a fresh key.
+    /// ~/.config/sinew/node.key, and those that dial, and chat, a fresh key.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// The swarm.key file of a private network: the node talks with nobody else.
@@ -343,6 +369,18 @@ pub(crate) enum Stack {
 
 fn address(text: &str) -> Result<Multiaddr, String> {
     addr::parse(text).map_err(|error| format!("{error}; an address looks like /ip4/192.0.2.1/tcp/4001"))
+}
+
+fn topic(text: &str) -> Result<Topic, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+fn nick(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    match name.chars().count() {
+        1..=32 if !name.chars().any(char::is_control) => Ok(name.to_owned()),
+        _ => Err("a name has 1 to 32 characters".into()),
+    }
 }
 
 fn socket_addr(text: &str) -> Result<SocketAddr, String> {

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod chat;
 mod demo;
 mod demo_node;
 mod demo_stack;
@@ -53,6 +54,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<(), CliError> {
             max_size,
             listening,
         } => receive::run(from, &dir, max_size.saturating_mul(1 << 20), &listening, output).await,
+        Command::Chat(args) => chat::run(&args, output).await,
         Command::Perf(command) => perf::run(command, output).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -118,11 +118,16 @@ pub(crate) fn dialler(args: &KeyArgs) -> Result<NodeBuilder, CliError> {
 /// A builder of a node that listens.
 pub(crate) fn listener(args: &Listening) -> Result<NodeBuilder, CliError> {
     let builder = within(builder(listening_key(&args.key)?), &args.key)?;
+    Ok(listening(builder, args))
+}
+
+/// Lets a node listen where it is told to.
+pub(crate) fn listening(builder: NodeBuilder, args: &Listening) -> NodeBuilder {
     let addrs = match &args.listen[..] {
         [] => anywhere(&args.key),
         given => given.to_vec(),
     };
-    Ok(addrs.into_iter().fold(builder, NodeBuilder::listen_on))
+    addrs.into_iter().fold(builder, NodeBuilder::listen_on)
 }
 
 /// Where a node listens if nothing is said: over all that its network and this machine allow.
@@ -260,6 +265,11 @@ impl Signals {
 /// Waits for Ctrl-C or SIGTERM, and ends the node.
 pub(crate) async fn until_told(host: Host, mut signals: Signals, output: &Output) {
     signals.told().await;
+    end(&host, output).await;
+}
+
+/// Says so, and ends the node.
+pub(crate) async fn end(host: &Host, output: &Output) {
     output.say("ending", &json!({ "event": "ending" }));
     host.shutdown(GRACE).await;
 }

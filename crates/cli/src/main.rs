@@ -23,7 +23,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&error::CliError::io("starting the runtime", error)),
     };
-    match runtime.block_on(commands::run(args, &output)) {
+    let outcome = runtime.block_on(commands::run(args, &output));
+    // A read of standard input may be under way, and would be waited for.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output.fail(&error),
     }

@@ -26,7 +26,7 @@ impl Output {
     /// A line for people, or an object for programs.
     pub(crate) fn say(&self, text: &str, object: &Value) {
         let line = if self.json {
-            object.to_string()
+            escaped(&object.to_string())
         } else {
             text.to_owned()
         };
@@ -52,6 +52,16 @@ impl Output {
     /// A table of people's lines; programs have had their objects.
     pub(crate) fn table(&self, header: &[&str], rows: &[Vec<String>]) {
         self.tell(table(header, rows, self.colours).trim_end());
+    }
+
+    /// Whether it is for programs.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A text in a style of the terminal (ECMA-48, SGR), where there is one.
+    pub(crate) fn styled(&self, style: u8, text: &str) -> String {
+        styled(self.colours, style, text)
     }
 
     /// A bar over `total` bytes, or a count where that is not known; it is not drawn where nobody looks.
@@ -89,6 +99,44 @@ impl Output {
     }
 }
 
+/// The style of headings.
+const BOLD: u8 = 1;
+
+fn styled(colours: bool, style: u8, text: &str) -> String {
+    if colours {
+        format!("\x1b[{style}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// What a stranger says, on one line of at most `max` characters, without what would steer a terminal or turn the order of letters.
+pub(crate) fn printable(text: &str, max: usize) -> String {
+    let mut letters = text
+        .chars()
+        .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
+        .filter(|letter| !letter.is_control() && !turns(*letter));
+    let mut line: String = letters.by_ref().take(max).collect();
+    if letters.next().is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// The controls of Unicode's bidirectional algorithm (UAX 9).
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The controls that JSON allows in a text, and a terminal obeys, as JSON can write them too.
+fn escaped(json: &str) -> String {
+    let escape = |letter: char| match letter.is_control() {
+        true => format!("\\u{:04x}", u32::from(letter)),
+        false => letter.to_string(),
+    };
+    json.chars().map(escape).collect()
+}
+
 /// Columns as wide as their widest cell.
 fn table(header: &[&str], rows: &[Vec<String>], colours: bool) -> String {
     let width = |column: usize| {
@@ -105,11 +153,7 @@ fn table(header: &[&str], rows: &[Vec<String>], colours: bool) -> String {
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let head = line(&header.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let head = if colours {
-        format!("\x1b[1m{}\x1b[0m\n", head.trim_end())
-    } else {
-        head
-    };
+    let head = styled(colours, BOLD, head.trim_end()) + "\n";
     rows.iter().fold(head, |text, row| text + &line(row))
 }
 
@@ -151,8 +195,9 @@ pub(crate) fn rate(count: u64, duration: Duration) -> String {
 
 /// Text that is neither: a script for instance.
 pub(crate) fn raw(text: &[u8]) {
+    let mut out = io::stdout().lock();
     // Whoever reads may have gone; there is nobody to tell then.
-    let _ = io::stdout().lock().write_all(text);
+    let _ = out.write_all(text).and_then(|()| out.flush());
 }
 
 /// Logs to standard error as `-v` and `SINEW_LOG` have it.
@@ -179,7 +224,7 @@ fn takes_colours(stream: &impl IsTerminal) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, rate, table, time};
+    use super::{bytes, escaped, printable, rate, table, time};
     use std::time::Duration;
 
     #[test]
@@ -191,6 +236,21 @@ mod tests {
         assert_eq!(
             table(&["step", "time"], &rows, false),
             "step      time\nping      1 ms\nidentify  2\n"
+        );
+    }
+
+    #[test]
+    fn what_strangers_say_steers_no_terminal() {
+        let hostile = "a\x1b[2J\u{9b}2J\u{202e}b\r\n> c\u{7f}\u{2028}d";
+        assert_eq!(printable(hostile, 100), "a[2J2Jb  > c d");
+        assert_eq!(printable("äöü", 3), "äöü");
+        assert_eq!(printable("äöüß", 3), "äöü…");
+        let json = serde_json::json!({ "text": hostile });
+        let line = escaped(&json.to_string());
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&line).expect("JSON"),
+            json
         );
     }
 

@@ -1,11 +1,19 @@
 //! `sinew identify`: what a node is, what it speaks, where it listens.
 
-use crate::{args::KeyArgs, error::CliError, local, output::Output};
+use crate::{
+    args::KeyArgs,
+    error::CliError,
+    local,
+    output::{Output, printable},
+};
 use serde_json::json;
 use sinew::{
     Connection, Multiaddr,
     identify::{Info, Record},
 };
+
+/// Letters that are shown of what it says.
+const MAX_TEXT: usize = 500;
 
 pub(crate) async fn run(addr: &Multiaddr, key: &KeyArgs, output: &Output) -> Result<(), CliError> {
     let builder = local::dialler(key)?;
@@ -35,11 +43,7 @@ fn tell(connection: &Connection, them: &Info, output: &Output) {
         "protocols": protocols, "addrs": addrs, "observed": observed, "signed_record": matches!(them.record, Record::Valid { .. }),
     });
     let none = || "(none given)".to_owned();
-    let printable = |text: &str| {
-        text.chars()
-            .filter(|letter| !letter.is_control())
-            .collect::<String>()
-    };
+    let printable = |text: &str| printable(text, MAX_TEXT);
     let mut text = format!(
         "peer id    {}\nkey        {key}\nagent      {}\nversion    {}\nsees us at {}\nrecord     {}",
         connection.peer(),

@@ -4,7 +4,10 @@ use super::{
     PROTOCOL, STALL,
     message::{self, Answer, Offer, Verdict},
 };
-use crate::error::{CliError, Kind};
+use crate::{
+    error::{CliError, Kind},
+    output::printable,
+};
 use bytes::{Bytes, BytesMut};
 use sinew::{Connection, Stream};
 use sinew_crypto::Sha256;
@@ -13,6 +16,9 @@ use tokio::{fs::File, io::AsyncReadExt, time::timeout};
 
 /// Bytes read and written at once.
 const CHUNK: usize = 256 << 10;
+
+/// Letters that are shown of a receiver's reason.
+const MAX_REASON: usize = 200;
 
 /// Sends a file and gives its size and hash. `moved` hears of each piece.
 pub(crate) async fn send(
@@ -39,7 +45,7 @@ pub(crate) async fn send(
         Answer::Refuse(reason) => {
             return Err(CliError::new(
                 Kind::Refused,
-                format!("refused: {}", printable(&reason)),
+                format!("refused: {}", printable(&reason, MAX_REASON)),
             ));
         }
     }
@@ -48,17 +54,12 @@ pub(crate) async fn send(
         Verdict::Stored => Ok((size, hash)),
         Verdict::Failed(reason) => Err(CliError::new(
             Kind::Remote,
-            format!("the receiver did not store it: {}", printable(&reason)),
+            format!(
+                "the receiver did not store it: {}",
+                printable(&reason, MAX_REASON)
+            ),
         )),
     }
-}
-
-/// What a stranger says, without what would move the cursor.
-fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .take(200)
-        .collect()
 }
 
 async fn open(path: &Path) -> Result<(File, u64, String), CliError> {

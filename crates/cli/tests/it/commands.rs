@@ -1,139 +1,14 @@
-//! The `sinew` command as a program meets it: its lines of JSON, its files, its exit codes.
+//! The commands, one by one.
 
+use crate::rig::{LOOPBACK, Running, complaint, folder, object, run, sinew, text};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
-    time::Duration,
+    process::Stdio,
 };
-
-/// More than any line or end takes, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Where nodes of tests listen.
-const LOOPBACK: &str = "/ip4/127.0.0.1/tcp/0";
-
-fn sinew(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sinew"));
-    command
-        .args(args)
-        .arg("--json")
-        .current_dir(folder)
-        .env("XDG_CONFIG_HOME", folder.join("config"))
-        .env_remove("SINEW_LOG");
-    command
-}
-
-/// Runs a command to its end: its exit code, and its lines, each of them one object.
-fn run(folder: &Path, args: &[&str]) -> (i32, Vec<Value>) {
-    let done = sinew(folder, args).output().expect("started");
-    let text = String::from_utf8(done.stdout).expect("text");
-    let lines = text.lines().map(object).collect();
-    (done.status.code().expect("it ended by itself"), lines)
-}
-
-fn object(line: &str) -> Value {
-    let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
-    assert!(value.is_object(), "{line:?}");
-    value
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name]
-        .as_str()
-        .unwrap_or_else(|| panic!("no text {name} in {value}"))
-}
-
-/// The lines of a process, read beside the test, so that waiting for one has a deadline.
-#[expect(clippy::disallowed_methods, reason = "a pipe cannot be read with a deadline")]
-fn lines_of(stdout: ChildStdout) -> Receiver<Value> {
-    let (tell, lines) = channel();
-    std::thread::spawn(move || {
-        // Ends with the process, or with the test.
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if tell.send(object(&line)).is_err() {
-                return;
-            }
-        }
-    });
-    lines
-}
-
-/// A command that runs until it is told to end. Dropping it kills it.
-struct Running {
-    child: Child,
-    lines: Receiver<Value>,
-    addr: String,
-}
-
-impl Running {
-    fn start(folder: &Path, args: &[&str]) -> Self {
-        Self::as_told(folder, &[args, &["--listen", LOOPBACK]].concat())
-    }
-
-    /// Listens where its arguments or its configuration say.
-    fn as_told(folder: &Path, args: &[&str]) -> Self {
-        let mut command = sinew(folder, args);
-        command.stdout(Stdio::piped());
-        let mut child = command.spawn().expect("started");
-        let lines = lines_of(child.stdout.take().expect("it was asked for"));
-        let mut running = Self {
-            child,
-            lines,
-            addr: String::new(),
-        };
-        let started = running.line();
-        assert_eq!(text(&started, "event"), "started");
-        running.addr = started["addrs"][0].as_str().expect("it listens").to_owned();
-        assert!(running.addr.ends_with(text(&started, "peer")));
-        running
-    }
-
-    fn line(&self) -> Value {
-        self.lines.recv_timeout(PATIENCE).expect("another line")
-    }
-
-    /// The next line about `event`.
-    fn event(&self, event: &str) -> Value {
-        std::iter::repeat_with(|| self.line())
-            .find(|line| line["event"] == event)
-            .expect("lines go on until one is missing")
-    }
-
-    /// The exit code, once it has ended: after its last line there is nothing but its end.
-    fn ended(mut self) -> i32 {
-        while self.lines.recv_timeout(PATIENCE).is_ok() {}
-        let status = self.child.wait().expect("it was started");
-        status.code().expect("it ended by itself")
-    }
-
-    fn signal(self, signal: Signal) -> i32 {
-        self.tell(signal);
-        self.ended()
-    }
-
-    fn tell(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.expect("an id of a process"), signal).expect("it runs");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // A test that failed leaves it running; one that passed has seen its end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a folder")
-}
 
 #[test]
 fn keys_are_made_shown_and_converted_but_never_overwritten() {
@@ -460,13 +335,6 @@ fn the_wrong_peer_and_the_wrong_words_have_exit_codes() {
     for args in [&["ping", "no address"][..], &["ping"], &["no command"]] {
         assert_eq!(run(here, args), (2, Vec::new()), "{args:?}");
     }
-}
-
-/// What a command says on standard error, and its exit code.
-fn complaint(folder: &Path, args: &[&str]) -> (i32, String) {
-    let done = sinew(folder, args).output().expect("started");
-    let text = String::from_utf8(done.stderr).expect("text");
-    (done.status.code().expect("it ended by itself"), text)
 }
 
 #[test]
