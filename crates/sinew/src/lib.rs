@@ -138,8 +138,14 @@
 pub mod config;
 mod node;
 
-/// Runs the program of the README when the documentation is tested.
-#[cfg(all(doctest, feature = "tcp", feature = "noise", feature = "yamux"))]
+/// Runs the programs of the README when the documentation is tested.
+#[cfg(all(
+    doctest,
+    feature = "gossipsub",
+    feature = "tcp",
+    feature = "noise",
+    feature = "yamux"
+))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
