@@ -29,6 +29,28 @@
 //! of authors that only go up ([`Params::max_authors`]), each off unless set. What happens can be seen: in counts and scores by
 //! their parts, in the metrics of the node, and step by step in a trace ([`Notice::Trace`], `Config::trace`).
 //!
+//! # Who is believed
+//!
+//! Messages are signed, and verified before anybody hears of them, unless `Config::policy` says otherwise. A validator
+//! (`Gossipsub::set_validator`) looks at each of a topic before it is delivered and goes on. What a peer does counts against it
+//! only where scores are set, over all topics and for each that counts:
+//!
+//! ```
+//! # #[cfg(feature = "service")]
+//! # fn with_scores(topic: &sinew_gossipsub::Topic) -> Result<sinew_gossipsub::Config, sinew_gossipsub::ParamsError> {
+//! use sinew_gossipsub::{Config, Params, ScoreParams, TopicParams, TopicScore};
+//!
+//! let mut about = TopicParams::default();
+//! about.score = Some(TopicScore::default());
+//! let mut params = Params::default();
+//! params.score = Some(ScoreParams::default());
+//! params.topics.insert(topic.clone(), about);
+//! Config::default().params(params)
+//! # }
+//! ```
+//!
+//! `Gossipsub::scores` tells them, `Gossipsub::judge` adds what the application knows (P5), and `Gossipsub::block` needs none.
+//!
 //! # Partial messages
 //!
 //! Experimental: as go-libp2p and rust-libp2p have them, no specification does; off unless [`Params::partial`] is set. In the
