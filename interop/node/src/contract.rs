@@ -4,6 +4,7 @@
 mod command_line;
 mod coordination;
 mod environment;
+mod gossipsub;
 mod perf;
 mod statistics;
 mod transport;
@@ -13,7 +14,10 @@ use std::{error::Error, io, net::IpAddr, path::PathBuf, time::Duration};
 use sinew::{Host, HostBuilder, Keypair, Multiaddr, PeerId, websocket::WebSocketTransport};
 use tokio::time::timeout;
 
-pub(crate) use self::command_line::{CommandLine, command_line};
+pub(crate) use self::{
+    command_line::{CommandLine, command_line},
+    gossipsub::{Arguments as Gossipsub, gossipsub},
+};
 use self::{
     coordination::Coordination,
     environment::{Environment, variable},

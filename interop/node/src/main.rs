@@ -23,9 +23,11 @@ struct Args {
     mode: Option<Mode>,
     #[command(flatten)]
     command_line: contract::CommandLine,
+    #[command(flatten)]
+    gossipsub: Option<contract::Gossipsub>,
 }
 
-/// Without one, and without a command line of the older test plans, the environment says which of the official suites is
+/// Without one, and without a command line of the test plans, the environment says which of the official suites is
 /// running.
 #[derive(Debug, Subcommand)]
 enum Mode {
@@ -35,6 +37,8 @@ enum Mode {
     Transport(contract::Args),
     /// One side of the official perf suite.
     Perf(contract::Args),
+    /// One node of the official gossipsub suite.
+    Gossipsub(contract::Gossipsub),
 }
 
 #[tokio::main]
@@ -56,10 +60,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    if let Some(args) = args.gossipsub {
+        return contract::gossipsub(&args).await;
+    }
     match args.mode {
         Some(Mode::Control(args)) => node::Node::start(&args).await?.run().await,
         Some(Mode::Transport(args)) => contract::transport(&args).await,
         Some(Mode::Perf(args)) => contract::perf(&args).await,
+        Some(Mode::Gossipsub(args)) => contract::gossipsub(&args).await,
         None if args.command_line.is_given() => contract::command_line(&args.command_line).await,
         None if contract::is_perf() => contract::perf(&contract::Args::default()).await,
         None => contract::transport(&contract::Args::default()).await,

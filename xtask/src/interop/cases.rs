@@ -167,6 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn scenarios_have_many_nodes_of_one_program() {
+        let peers = peers();
+        let mut cases = all(&peers);
+        select(&mut cases, &[Suite::Gossipsub], None);
+        let names: Vec<_> = cases.iter().map(|case| case.test.name).collect();
+        let parts = [
+            "partial-messages",
+            "partial-messages-chain",
+            "partial-messages-fanout",
+        ];
+        assert_eq!(
+            names,
+            [&["subnet-blob-msg", "simple-fanout"][..], &parts].concat()
+        );
+        assert!(
+            cases
+                .iter()
+                .all(|case| case.pair() == "sinew x sinew (tcp, noise, yamux)")
+        );
+    }
+
+    #[test]
     fn tests_of_a_setup_stand_where_it_makes_a_difference() {
         let peers = peers();
         let cases = all(&peers);

@@ -2,6 +2,7 @@
 //! that find each other through redis; the dialler's exit code and what it prints are the result.
 
 pub(super) mod command_line;
+pub(super) mod gossipsub;
 mod result;
 
 use std::{

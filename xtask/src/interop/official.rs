@@ -1,4 +1,5 @@
-//! The files with which Sinew joins the official suites: an image for each, and its entry in their lists.
+//! The files with which Sinew joins the official suites: an image for each, or a rule that makes its program, and its entry in
+//! their lists.
 
 use std::{path::Path, process::Command};
 
@@ -7,7 +8,7 @@ use super::{InteropError, peers::Peer, results::store};
 /// Where the sources are that the images are built of.
 const REPOSITORY: &str = "https://github.com/sinew-rs/sinew";
 
-/// The suites whose contracts `interop-node` meets.
+/// The suites with images whose contracts `interop-node` meets.
 const SUITES: [&str; 2] = ["transport", "perf"];
 
 /// Writes them below this folder, where they lie in the repository of the official suites; the entries have to be added
@@ -22,7 +23,29 @@ pub(super) fn write(ours: &Peer, root: &Path, folder: &Path) -> Result<(), Inter
         )?;
         store(&folder.join(suite).join("images.yaml"), &entry(ours))?;
     }
-    Ok(())
+    let gossipsub = folder.join("gossipsub-interop");
+    store(&gossipsub.join("Makefile"), &makefile(&commit))?;
+    store(&gossipsub.join("experiment.py"), IMPLEMENTATION)
+}
+
+/// The entry among the implementations that the gossipsub suite knows.
+const IMPLEMENTATION: &str = "    # Written by `cargo xtask interop official-files`, for IMPLEMENTATIONS.\n    \
+                              \"sinew\": \"sinew/gossipsub-bin\",\n";
+
+/// The rule that makes the program of the gossipsub suite, which has no images.
+fn makefile(commit: &str) -> String {
+    format!(
+        "# Written by `cargo xtask interop official-files`.\n\
+         SINEW_COMMIT = {commit}\n\
+         sinew/gossipsub-bin:\n\
+         \t@if [ ! -d sinew-src ]; then git clone {REPOSITORY} sinew-src; fi\n\
+         \tcd sinew-src && git checkout $(SINEW_COMMIT)\n\
+         \tcd sinew-src && cargo build --locked --release --package sinew-interop-node\n\
+         \t@mkdir -p sinew\n\
+         \tcp sinew-src/target/release/interop-node $@\n\
+         \n\
+         binaries: sinew/gossipsub-bin\n"
+    )
 }
 
 fn tag() -> String {
@@ -107,5 +130,13 @@ mod tests {
                 "{entry}"
             );
         }
+        let read =
+            |path: &str| std::fs::read_to_string(folder.path().join("gossipsub-interop").join(path)).unwrap();
+        let (rule, entry) = (read("Makefile"), read("experiment.py"));
+        assert!(rule.contains("\nsinew/gossipsub-bin:\n\t@if "), "{rule}");
+        assert!(
+            entry.ends_with("\n    \"sinew\": \"sinew/gossipsub-bin\",\n"),
+            "{entry}"
+        );
     }
 }

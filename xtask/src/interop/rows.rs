@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use super::{
-    contract::Kind,
+    contract::{self, Kind, gossipsub::Scenario},
     node::StepError,
     pair::Pair,
     peers::Peer,
@@ -27,6 +27,8 @@ pub(crate) enum Suite {
     Transport,
     /// The official perf suite: uploads, downloads and latency, by its contract.
     Perf,
+    /// The official gossipsub suite: many nodes, by its contract.
+    Gossipsub,
     /// What the official suites do not cover, by our control protocol.
     Control,
     /// Publish and subscribe, likewise.
@@ -123,17 +125,24 @@ pub(crate) enum Run {
     Contract(Kind),
     /// By the command line of the perf of the older test plans.
     LegacyPerf,
+    /// As a scenario of the gossipsub suite, with many nodes of the dialler's program.
+    Gossipsub(Scenario),
 }
 
 /// What the two programs are asked to do.
 pub(crate) type Steps = fn(&mut Pair<'_>) -> Result<(), StepError>;
 
 /// In the order of the tables.
-pub(crate) static TESTS: [Test; 35] = [
+pub(crate) static TESTS: [Test; 40] = [
     contract("transport", in_public, Kind::Transport),
     contract("transport-legacy", in_public_by_us, Kind::LegacyTransport),
     contract("perf", in_public_with_a_common_dialect, Kind::Perf),
     LEGACY_PERF,
+    gossipsub("subnet-blob-msg", Scenario::SubnetBlob),
+    gossipsub("simple-fanout", Scenario::SimpleFanout),
+    gossipsub("partial-messages", Scenario::PartialMessages),
+    gossipsub("partial-messages-chain", Scenario::PartialMessagesChain),
+    gossipsub("partial-messages-fanout", Scenario::PartialMessagesFanout),
     control("wrong-peer", always, wrong_peer),
     control("identify", always, identify),
     control("ping", always, ping),
@@ -284,6 +293,15 @@ const fn contract(name: &'static str, applies: fn(&Peer, &Peer, &Stack) -> bool,
     }
 }
 
+const fn gossipsub(name: &'static str, scenario: Scenario) -> Test {
+    Test {
+        name,
+        setup: PLAIN,
+        applies: by_us_over_one,
+        run: Run::Gossipsub(scenario),
+    }
+}
+
 const fn key(name: &'static str, key_type: &'static str) -> Test {
     Test {
         setup: Setup { key_type, ..PLAIN },
@@ -314,6 +332,15 @@ impl Test {
             Run::Control(_) => Suite::Control,
             Run::Contract(Kind::Transport | Kind::LegacyTransport) => Suite::Transport,
             Run::Contract(Kind::Perf) | Run::LegacyPerf => Suite::Perf,
+            Run::Gossipsub(_) => Suite::Gossipsub,
+        }
+    }
+
+    /// What this machine lacks to run it, if anything.
+    pub(crate) fn lacks(&self) -> Option<String> {
+        match self.run {
+            Run::Gossipsub(_) => contract::gossipsub::lacks(),
+            _ => None,
         }
     }
 
@@ -386,6 +413,11 @@ fn are_anonymous(protocol: Protocol, dialer: &Peer, listener: &Peer) -> bool {
 
 fn with_test_extension(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
     dialer.test_extension && listener.test_extension && over_one(dialer, listener, stack)
+}
+
+/// The gossipsub suite has one stack, and here many nodes of one program.
+fn by_us_over_one(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    dialer.is_ours() && listener.is_ours() && over_one(dialer, listener, stack)
 }
 
 /// The official suites know no private networks.

@@ -112,6 +112,9 @@ impl Runner<'_> {
             Run::LegacyPerf => {
                 contract::command_line::run(case, self.places, logs).map_err(|error| chain(&error))
             }
+            Run::Gossipsub(scenario) => {
+                contract::gossipsub::run(scenario, case, self.places, logs).map_err(|error| chain(&error))
+            }
             Run::Control(steps) => self.run_steps(steps, case, logs).map_err(|error| chain(&error)),
         };
         match (result, self.known.bug(case)) {
@@ -143,10 +146,11 @@ impl Runner<'_> {
     }
 }
 
-/// Why a test cannot be run: a side that is absent.
+/// Why a test cannot be run: a side that is absent, or what this machine lacks.
 pub(super) fn reason_to_skip(case: &Case<'_>, absent: &Absent) -> Option<String> {
     let reason = |id: &str| absent.get(id).map(|error| format!("{id}: {}", chain(error)));
-    case.peers().find_map(|peer| reason(&peer.id))
+    let of_peers = case.peers().find_map(|peer| reason(&peer.id));
+    of_peers.or_else(|| case.test.lacks())
 }
 
 /// An error with everything that caused it, on one line.
