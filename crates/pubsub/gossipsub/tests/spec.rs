@@ -470,6 +470,20 @@ fn whoever_says_nothing_too_often_is_not_heard() {
 }
 
 #[test]
+fn who_is_ignored_for_its_score_pays_for_what_it_says() {
+    let mut rig = Rig::judging(|_| {});
+    rig.connect(1, &[]);
+    let ignored = sinew_gossipsub::Thresholds::default().graylist - 1.0;
+    rig.call(Command::Judge(peer(1), ignored));
+    let subscribe = || Rpc {
+        subscriptions: vec![SubOpts::new(topic(0), true)],
+        ..Rpc::default()
+    };
+    (0..=BUDGET).for_each(|_| rig.say(1, subscribe()));
+    assert_eq!(rig.resets, [inbound(1)].into());
+}
+
+#[test]
 fn the_addresses_of_a_bad_peer_count_after_it_left() {
     let ip: IpAddr = "192.0.2.1".parse().unwrap();
     let mut rig = Rig::judging(|params| {

@@ -33,7 +33,7 @@ impl Machine {
         // spec: gossipsub 1.1, Score Thresholds: what a graylisted peer says is ignored
         if !is_explicit && self.scores.of(&id) < self.thresholds().graylist {
             self.counts.graylisted += 1;
-            return;
+            return self.charge(now, id, out);
         }
         for _ in 0..rpc.malformed {
             self.counts.unwanted += 1;
