@@ -10,7 +10,7 @@ mod node;
 mod pubsub;
 mod stack;
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -23,8 +23,9 @@ struct Args {
     mode: Option<Mode>,
     #[command(flatten)]
     command_line: contract::CommandLine,
-    #[command(flatten)]
-    gossipsub: Option<contract::Gossipsub>,
+    /// The script of the gossipsub suite, a JSON file: what `gossipsub` takes.
+    #[arg(long, value_name = "FILE")]
+    params: Option<PathBuf>,
 }
 
 /// Without one, and without a command line of the test plans, the environment says which of the official suites is
@@ -60,16 +61,35 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
-    if let Some(args) = args.gossipsub {
-        return contract::gossipsub(&args).await;
+    if let Some(params) = args.params {
+        return contract::gossipsub(&params).await;
     }
     match args.mode {
         Some(Mode::Control(args)) => node::Node::start(&args).await?.run().await,
         Some(Mode::Transport(args)) => contract::transport(&args).await,
         Some(Mode::Perf(args)) => contract::perf(&args).await,
-        Some(Mode::Gossipsub(args)) => contract::gossipsub(&args).await,
+        Some(Mode::Gossipsub(args)) => contract::gossipsub(&args.params).await,
         None if args.command_line.is_given() => contract::command_line(&args.command_line).await,
         None if contract::is_perf() => contract::perf(&contract::Args::default()).await,
         None => contract::transport(&contract::Args::default()).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Args, Mode};
+    use clap::Parser;
+
+    fn parsed(args: &[&str]) -> Args {
+        Args::try_parse_from(["interop-node"].iter().chain(args)).expect("it is a command line")
+    }
+
+    #[test]
+    fn every_suite_starts_the_program_in_its_own_way() {
+        assert!(parsed(&[]).mode.is_none());
+        assert!(parsed(&["--run-server"]).command_line.is_given());
+        assert!(parsed(&["--params", "params.json"]).params.is_some());
+        let gossipsub = parsed(&["gossipsub", "--params", "params.json"]);
+        assert!(matches!(gossipsub.mode, Some(Mode::Gossipsub(_))));
     }
 }

@@ -9,7 +9,7 @@ mod script;
 use std::{
     future::ready,
     net::{SocketAddr, ToSocketAddrs},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -60,15 +60,15 @@ const GRACE: Duration = Duration::from_millis(100);
 pub(crate) struct Arguments {
     /// The script of the gossipsub suite, a JSON file.
     #[arg(long, value_name = "FILE")]
-    params: PathBuf,
+    pub(crate) params: PathBuf,
 }
 
 /// One node of the gossipsub suite, until its script ends.
-pub(crate) async fn gossipsub(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) async fn gossipsub(params: &Path) -> Result<(), Failure> {
     let start = Instant::now();
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let number = number(&name)?;
-    let script = Script::read(&arguments.params, number)?;
+    let script = Script::read(params, number)?;
     let key = key(number)?;
     log(
         "PeerID",
