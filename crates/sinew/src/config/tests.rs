@@ -89,6 +89,42 @@ fn every_key_is_documented() {
     }
 }
 
+/// The figures that the page gives are those of the code.
+#[test]
+fn the_defaults_of_limits_are_documented() {
+    let limits = toml::Table::try_from(Limits::default()).expect("numbers");
+    let of_limit = |name: &str| match &limits[name] {
+        toml::Value::Table(rate) => rate.values().filter_map(toml::Value::as_integer).collect(),
+        limit => Vec::from_iter(limit.as_integer()),
+    };
+    let (_, table) = DOCS.split_once("## Limits").expect("a table of limits");
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    for row in rows {
+        let cells: Vec<_> = row.split('|').collect();
+        let defined: Vec<_> = cells[1]
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .flat_map(of_limit)
+            .collect();
+        let unit = if cells[3].contains("MiB") { 1 << 20 } else { 1 };
+        let figure = |text: &str| {
+            text.split_whitespace()
+                .next()?
+                .replace(',', "")
+                .parse::<i64>()
+                .ok()
+        };
+        let written = cells[3].replace(" and ", ", ");
+        let written: Vec<_> = written
+            .split(", ")
+            .filter_map(figure)
+            .map(|figure| figure * unit)
+            .collect();
+        assert_eq!(written, defined, "{row}");
+    }
+}
+
 /// Texts that describe no node, and what their errors say.
 const WRONG: &[(&str, &[&str])] = &[
     ("listne = []", &["line 1", "listne", "expected one of `listen`"]),
