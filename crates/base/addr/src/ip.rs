@@ -36,6 +36,15 @@ impl Scope {
     pub const fn is_global(self) -> bool {
         matches!(self, Self::Global)
     }
+
+    /// Whether it is of this machine, or of a network that this machine may be in.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        matches!(
+            self,
+            Self::Loopback | Self::LinkLocal | Self::Private | Self::UniqueLocal | Self::CarrierNat
+        )
+    }
 }
 
 /// An IPv4 address inside an IPv6 one. Its scope is that of the IPv4 address: `::ffff:10.0.0.1` is as private as

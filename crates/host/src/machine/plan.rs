@@ -1,7 +1,7 @@
 //! The plan of a dial: which addresses, in which order, and when each is started.
 
 use multiaddr::{Multiaddr, Protocol};
-use sinew_addr::{Scope, Transport};
+use sinew_addr::Transport;
 use std::time::Duration;
 
 /// Addresses of one dial; more are left out, best first. Peers announce a dozen; a liar announces what fits into
@@ -91,9 +91,7 @@ impl Reach {
             return Self::Relayed;
         }
         match sinew_addr::scope(addr) {
-            Some(
-                Scope::Loopback | Scope::LinkLocal | Scope::Private | Scope::UniqueLocal | Scope::CarrierNat,
-            ) => Self::Local,
+            Some(scope) if scope.is_local() => Self::Local,
             _ => Self::Public,
         }
     }

@@ -51,11 +51,13 @@ pub(crate) fn may_tell(policy: AddressPolicy, from: Option<&Multiaddr>, addr: &M
         Some(from) => sinew_addr::scope(from).unwrap_or(Scope::Loopback),
         None => Scope::Global,
     };
+    // Who is seen at a reserved address is far away as well: Teredo (RFC 4380) leads through the whole Internet.
+    if !near.is_local() {
+        return forbids(policy, Origin::Others, addr).is_none();
+    }
     match sinew_addr::scope(addr) {
-        _ if near == Scope::Global => forbids(policy, Origin::Others, addr).is_none(),
         Some(Scope::Loopback) => near == Scope::Loopback,
-        Some(Scope::LinkLocal | Scope::Private | Scope::UniqueLocal | Scope::CarrierNat) => true,
-        scope => scope.is_none_or(Scope::is_global),
+        scope => scope.is_none_or(|scope| scope.is_local() || scope.is_global()),
     }
 }
 
@@ -159,12 +161,16 @@ mod tests {
     fn strangers_do_not_tell_of_our_networks_and_neighbours_not_of_our_machine() {
         let (far, relayed) = ("/ip4/8.8.8.8/tcp/1", "/ip4/10.0.0.9/tcp/1/p2p-circuit");
         let (neighbour, machine, memory) = ("/ip4/10.0.0.9/tcp/1", "/ip4/127.0.0.1/tcp/1", "/memory/2");
+        let (teredo, nowhere) = ("/ip6/2001:0:4136:e378::1/tcp/1", "/ip4/192.0.2.1/tcp/1");
         for (from, to, allowed) in [
             (far, "/ip4/9.9.9.9/tcp/1", true),
             (far, "/ip4/10.0.0.1/tcp/1", false),
             (far, machine, false),
             (far, memory, true),
             (far, "/dns4/example.org/tcp/1", true),
+            (teredo, "/ip4/9.9.9.9/tcp/1", true),
+            (teredo, "/ip4/10.0.0.1/tcp/1", false),
+            (nowhere, "/ip6/fe80::1/tcp/1", false),
             (relayed, "/ip4/10.0.0.1/tcp/1", false),
             (relayed, "/ip4/9.9.9.9/tcp/1", true),
             (neighbour, "/ip4/10.0.0.1/tcp/1", true),
