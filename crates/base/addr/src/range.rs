@@ -9,12 +9,15 @@ use std::{
 use thiserror::Error;
 
 /// The IP addresses that begin with the same bits. Reads `10.0.0.0/8`, `fd00::/8`, a single address, and the form of
-/// kubo's configuration, `/ip4/10.0.0.0/ipcidr/8`; prints the first of them.
+/// kubo's configuration, `/ip4/10.0.0.0/ipcidr/8`; prints the first of these, and a single address as it is.
+///
+/// An IPv4 address inside an IPv6 one (`::ffff:10.0.0.1`) is an IPv4 address, in a range as in what it is asked for.
+/// Wider ranges come before narrower ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct IpRange {
-    first: IpAddr,
     /// How many bits all of them begin with.
     prefix: u8,
+    first: IpAddr,
 }
 
 /// A text, or a number of bits, that makes no range.
@@ -44,14 +47,31 @@ impl IpRange {
         if cut(first, prefix) != first {
             return Err(RangeError::HostBits(prefix));
         }
-        Ok(Self { first, prefix })
+        // Of a mapped address no fewer bits than 96 are left: behind fewer, some would be set.
+        let mapped = bits(first) - bits(first.to_canonical());
+        Ok(Self::around(first, prefix - mapped))
     }
 
-    /// Whether `ip` is one of them. An IPv4 address inside an IPv6 one counts as IPv4.
+    /// The addresses that share the first `prefix` bits of `ip`; itself alone, where it has no more bits than that.
+    #[must_use]
+    pub fn around(ip: IpAddr, prefix: u8) -> Self {
+        let ip = ip.to_canonical();
+        let prefix = prefix.min(bits(ip));
+        let first = cut(ip, prefix);
+        Self { prefix, first }
+    }
+
+    /// This range and all that it lies in, the narrowest first.
+    pub fn and_wider(self) -> impl Iterator<Item = Self> {
+        (0..=self.prefix)
+            .rev()
+            .map(move |prefix| Self::around(self.first, prefix))
+    }
+
+    /// Whether `ip` is one of them.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        ip.is_ipv4() == self.first.is_ipv4() && cut(ip, self.prefix) == self.first
+        Self::around(ip, self.prefix) == *self
     }
 
     /// Whether the IP address that a multiaddr starts with is one of them.
@@ -112,7 +132,17 @@ impl FromStr for IpRange {
 
 impl fmt::Display for IpRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.prefix == bits(self.first) {
+            return self.first.fmt(f);
+        }
         write!(f, "{}/{}", self.first, self.prefix)
+    }
+}
+
+impl From<IpAddr> for IpRange {
+    /// The address alone.
+    fn from(ip: IpAddr) -> Self {
+        Self::around(ip, u8::MAX)
     }
 }
 
@@ -132,8 +162,12 @@ mod tests {
             ("10.0.0.0/8", "10.0.0.0/8"),
             ("/ip4/10.0.0.0/ipcidr/8", "10.0.0.0/8"),
             ("/ip6/fc00::/ipcidr/7", "fc00::/7"),
-            ("1.2.3.4", "1.2.3.4/32"),
-            ("::1", "::1/128"),
+            ("1.2.3.4", "1.2.3.4"),
+            ("1.2.3.4/32", "1.2.3.4"),
+            ("::1/128", "::1"),
+            ("::ffff:1.2.3.4", "1.2.3.4"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
             ("0.0.0.0/0", "0.0.0.0/0"),
             ("::/0", "::/0"),
         ] {
@@ -143,6 +177,7 @@ mod tests {
             ("10.0.0.1/8", RangeError::HostBits(8)),
             ("10.0.0.0/33", RangeError::Prefix(33)),
             ("::/129", RangeError::Prefix(129)),
+            ("::ffff:0.0.0.0/90", RangeError::HostBits(90)),
             ("10.0.0.0/x", RangeError::Form),
             ("example.org/8", RangeError::Form),
             ("/ip4/10.0.0.0", RangeError::Form),
@@ -168,6 +203,26 @@ mod tests {
         assert!(holds("/ip4/10.0.0.1/udp/1/quic-v1") && !holds("/dns4/10.example.org/tcp/1"));
         assert!(range("fe80::/10").holds(&"/ip6zone/eth0/ip6/fe80::1/tcp/1".parse().unwrap()));
         assert!(range("::/0").contains("fe80::1".parse().unwrap()));
+        // A range in the longer form holds what it names, in either form.
+        for text in ["10.1.1.1", "::ffff:10.1.1.1"] {
+            assert!(
+                range("::ffff:10.0.0.0/104").contains(text.parse().unwrap()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_range_lies_in() {
+        let all: Vec<_> = range("10.0.0.0/7")
+            .and_wider()
+            .map(|range| range.to_string())
+            .collect();
+        assert_eq!(all[..2], ["10.0.0.0/7", "8.0.0.0/6"]);
+        assert_eq!((all.len(), all[7].as_str()), (8, "0.0.0.0/0"));
+        let wider = IpRange::around("10.1.2.3".parse().unwrap(), 8);
+        assert_eq!(wider, range("10.0.0.0/8"));
+        assert!(wider < range("9.0.0.0/9") && range("1.2.3.4") == IpRange::from(IpAddr::from([1, 2, 3, 4])));
     }
 
     proptest! {
@@ -177,9 +232,14 @@ mod tests {
             let prefix = prefix.min(super::bits(first));
             let range = IpRange::new(super::cut(first, prefix), prefix).unwrap();
             prop_assert_eq!(range.to_string().parse(), Ok(range));
+            // Behind 96 bits, a mapped address is an IPv4 one.
+            let (first, prefix) = match first.to_canonical() {
+                inside if inside != first && prefix >= 96 => (inside, prefix - 96),
+                _ => (first, prefix),
+            };
             prop_assert!(first != first.to_canonical() || range.contains(first));
-            let (a, b) = (super::cut(first, prefix), super::cut(other.to_canonical(), prefix));
-            let same = first.is_ipv4() == other.to_canonical().is_ipv4() && a == b;
+            let other = other.to_canonical();
+            let same = first.is_ipv4() == other.is_ipv4() && super::cut(first, prefix) == super::cut(other, prefix);
             prop_assert_eq!(range.contains(other), same);
         }
     }
