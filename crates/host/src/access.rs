@@ -7,7 +7,7 @@ mod target;
 
 pub use error::{AccessError, Malformed};
 pub use rules::Access;
-pub use target::{NoTarget, Subnet, Target};
+pub use target::{NoTarget, Target};
 
 use multiaddr::Multiaddr;
 use rules::Rules;

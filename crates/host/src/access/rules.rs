@@ -2,9 +2,10 @@
 
 use super::{
     error::{AccessError, Malformed},
-    target::{Subnet, Target},
+    target::{NoTarget, Target},
 };
 use multiaddr::Multiaddr;
+use sinew_addr::IpRange;
 use sinew_identity::PeerId;
 use std::{collections::BTreeMap, fmt};
 
@@ -41,8 +42,7 @@ impl Rules {
                 return Err(Malformed::new(number, "a rule has one address, subnet or peer"));
             };
             let target = target.parse();
-            let no_target = "neither an IP address, a subnet (192.0.2.0/24), nor a peer id";
-            let target = target.map_err(|_| Malformed::new(number, no_target))?;
+            let target = target.map_err(|NoTarget| Malformed::new(number, NoTarget::TEXT))?;
             rules
                 .set(target, access)
                 .map_err(|_| Malformed::new(number, "more rules than there may be"))?;
@@ -80,7 +80,8 @@ impl Rules {
             return None;
         }
         let address = crate::machine::source::Source::of(addr).address()?;
-        Subnet::around(address).find_map(|subnet| self.0.get(&Target::Subnet(subnet)).copied())
+        let mut subnets = IpRange::from(address).and_wider();
+        subnets.find_map(|subnet| self.0.get(&subnet.into()).copied())
     }
 }
 
@@ -97,6 +98,7 @@ impl fmt::Display for Rules {
 mod tests {
     use super::{Access, MAX_RULES, Rules};
     use proptest::prelude::*;
+    use sinew_addr::IpRange;
     use sinew_identity::PeerId;
     use std::net::IpAddr;
 
@@ -138,6 +140,7 @@ mod tests {
             "deny 1.2.3",
             "deny 1.2.3.4/33",
             "deny 1.2.3.4/",
+            "deny 1.2.3.4/24",
             "deny ::/129",
             "deny ::ffff:1.2.3.4/90",
             "allow 12D3KooW",
@@ -159,7 +162,8 @@ mod tests {
         #[test]
         fn a_subnet_of_any_width_holds_what_shares_its_bits(address: u32, other: u32, bits in 0u8..=32) {
             let (address, other) = (IpAddr::from(address.to_be_bytes()), IpAddr::from(other.to_be_bytes()));
-            let rules = Rules::parse(&format!("deny {address}/{bits}")).expect("well-formed");
+            let subnet = IpRange::around(address, bits);
+            let rules = Rules::parse(&format!("deny {subnet}")).expect("well-formed");
             let number = |address: IpAddr| match address {
                 IpAddr::V4(v4) => u64::from(v4.to_bits()),
                 IpAddr::V6(_) => unreachable!("made of four bytes"),

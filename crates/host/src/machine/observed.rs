@@ -1,13 +1,14 @@
 //! Under which addresses others see this node: candidates, and confirmed once several who do not belong together agree.
 
+use super::source::customer;
 use multiaddr::{Multiaddr, Protocol};
-use sinew_addr::Scope;
+use sinew_addr::{IpRange, Scope};
 use sinew_core::ConnectionInfo;
 use sinew_machine::ConnectionId;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
 };
 
 /// Observers that have to agree: go-libp2p's number (`ActivationThresh`).
@@ -44,9 +45,9 @@ struct Seen {
     public: Waist,
 }
 
-/// Who counts as one observer: an IPv4 address, or the /56 of an IPv6 address, which one customer has.
+/// Who counts as one observer: a customer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Observer(IpAddr);
+struct Observer(IpRange);
 
 /// The beginning of an address that several transports share, a socket address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -87,10 +88,7 @@ impl Waist {
 impl Observer {
     fn of(remote: &Multiaddr) -> Option<Self> {
         let (Waist { ip, .. }, _) = Waist::split(remote)?;
-        Some(Self(match ip.to_canonical() {
-            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 72)).into(),
-            ip => ip,
-        }))
+        Some(Self(customer(ip)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where a connection comes from: its address and its subnet.
 
 use multiaddr::{Multiaddr, Protocol};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use sinew_addr::IpRange;
+use std::net::IpAddr;
 
 /// The source of a connection. Transports without an address (memory) are one source.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,7 +25,16 @@ impl From<Source> for Visitor {
 
 /// The network that a source is counted with: /24 of IPv4, /56 of IPv6, the address itself on loopback.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Subnet(Option<IpAddr>);
+pub(crate) struct Subnet(Option<IpRange>);
+
+/// The addresses of whoever has this one, as far as it tells: of IPv4 itself alone, of IPv6 the /56 that a provider gives
+/// to one customer.
+pub(crate) fn customer(address: IpAddr) -> IpRange {
+    match address.to_canonical() {
+        IpAddr::V6(_) => IpRange::around(address, 56),
+        v4 => v4.into(),
+    }
+}
 
 impl Source {
     /// The source at a remote address. An IPv4 address inside an IPv6 one counts as IPv4.
@@ -46,9 +56,9 @@ impl Source {
     /// The network that it is counted with.
     pub(crate) fn subnet(&self) -> Subnet {
         Subnet(self.0.map(|address| match address {
-            loopback if loopback.is_loopback() => loopback,
-            IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << 8)).into(),
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 72)).into(),
+            loopback if loopback.is_loopback() => loopback.into(),
+            IpAddr::V4(_) => IpRange::around(address, 24),
+            IpAddr::V6(_) => customer(address),
         }))
     }
 }
@@ -65,9 +75,7 @@ impl std::fmt::Display for Source {
 impl std::fmt::Display for Subnet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            Some(loopback) if loopback.is_loopback() => loopback.fmt(f),
-            Some(IpAddr::V4(v4)) => write!(f, "{v4}/24"),
-            Some(IpAddr::V6(v6)) => write!(f, "{v6}/56"),
+            Some(range) => range.fmt(f),
             None => f.write_str("an address without IP"),
         }
     }
