@@ -1,11 +1,12 @@
 //! The buffers that a connection is read into: small at first, grown with use, used again, given back.
 
+use crate::spare::Spare;
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
     mem,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -23,12 +24,8 @@ const EARNED: u32 = 8;
 /// Buffers that are kept to be used again, while their slices are with the readers.
 const KEPT: usize = 4;
 
-/// Buffers of the largest size that lie ready for whichever connection wants one next: readers give back many at once, and
-/// memory that the allocator has is memory that the system takes away and gives again page by page.
-static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-/// How many these are: 8 MiB, as much as may lie unread by default before sockets are left alone.
-const SPARES: usize = 64;
+/// Those of the largest size that lie ready, for all connections of the process.
+static SPARE: Spare = Spare::new();
 
 /// Bytes of read buffers of one connection.
 pub(crate) type Gauge = Arc<AtomicUsize>;
@@ -38,15 +35,17 @@ pub(crate) type Gauge = Arc<AtomicUsize>;
 struct Buffer {
     bytes: Vec<u8>,
     gauge: Gauge,
+    spare: &'static Spare,
 }
 
 impl Buffer {
-    fn new(size: usize, gauge: &Gauge) -> Self {
+    fn new(size: usize, gauge: &Gauge, spare: &'static Spare) -> Self {
         gauge.fetch_add(size, Ordering::Relaxed);
-        let spare = if size == LARGEST { spare().pop() } else { None };
+        let ready = if size == LARGEST { spare.take() } else { None };
         Self {
-            bytes: spare.unwrap_or_else(|| vec![0; size]),
+            bytes: ready.unwrap_or_else(|| vec![0; size]),
             gauge: gauge.clone(),
+            spare,
         }
     }
 }
@@ -55,21 +54,9 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         self.gauge.fetch_sub(self.bytes.len(), Ordering::Relaxed);
         if self.bytes.len() == LARGEST {
-            let mut spare = spare();
-            if spare.len() < SPARES {
-                spare.push(mem::take(&mut self.bytes));
-            }
+            self.spare.give(mem::take(&mut self.bytes));
         }
     }
-}
-
-/// Gives back the buffers that lie ready: a connection is idle or over, and those that are not take them anew.
-pub(crate) fn give_back() {
-    mem::take(&mut *spare());
-}
-
-fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What slices of a buffer hold on to.
@@ -99,16 +86,22 @@ pub(crate) struct Buffers {
     kept: VecDeque<Arc<Buffer>>,
     gauge: Gauge,
     lent: Gauge,
+    spare: &'static Spare,
 }
 
 impl Buffers {
     pub(crate) fn new() -> Self {
+        Self::with(&SPARE)
+    }
+
+    fn with(spare: &'static Spare) -> Self {
         Self {
             size: SMALLEST,
             filled: 0,
             kept: VecDeque::new(),
             gauge: Gauge::default(),
             lent: Gauge::default(),
+            spare,
         }
     }
 
@@ -165,6 +158,11 @@ impl Buffers {
     }
 
     fn resize(&mut self, size: usize) {
+        match (self.size == LARGEST, size == LARGEST) {
+            (false, true) => self.spare.begin(),
+            (true, false) => self.spare.end(),
+            _ => {}
+        }
         (self.size, self.filled) = (size, 0);
     }
 
@@ -191,13 +189,20 @@ impl Buffers {
         self.kept.retain(|buffer| buffer.bytes.len() == self.size);
         let free = self.kept.iter().position(|buffer| Arc::strong_count(buffer) == 1);
         free.and_then(|at| self.kept.remove(at))
-            .unwrap_or_else(|| Arc::new(Buffer::new(self.size, &self.gauge)))
+            .unwrap_or_else(|| Arc::new(Buffer::new(self.size, &self.gauge, self.spare)))
+    }
+}
+
+impl Drop for Buffers {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Buffers, EARNED, LARGEST, SMALLEST};
+    use crate::spare::Spare;
     use std::{convert::Infallible, sync::atomic::Ordering};
 
     fn fill(buffers: &mut Buffers, count: usize) -> bytes::Bytes {
@@ -257,6 +262,31 @@ mod tests {
             })
             .collect();
         assert_eq!(few, [32 << 10, 8 << 10, SMALLEST], "smaller where little comes");
+    }
+
+    /// A connection that reads into the largest buffers.
+    fn busy(spare: &'static Spare) -> Buffers {
+        let mut buffers = Buffers::with(spare);
+        while fill(&mut buffers, usize::MAX).len() < LARGEST {}
+        buffers
+    }
+
+    #[test]
+    fn one_that_is_idle_leaves_the_largest_to_those_that_are_not() {
+        let spare: &'static Spare = Box::leak(Box::new(Spare::new()));
+        let (mut idle, over, mut last) = (busy(spare), busy(spare), busy(spare));
+        let at = fill(&mut idle, usize::MAX).as_ptr();
+        idle.clear();
+        assert!(spare.len() > 0);
+        let slices: Vec<_> = (0..16).map(|_| fill(&mut last, usize::MAX)).collect();
+        assert!(
+            slices.iter().any(|slice| slice.as_ptr() == at),
+            "it is used again"
+        );
+        drop((over, slices));
+        assert!(spare.len() > 0, "one still reads");
+        last.clear();
+        assert_eq!(spare.len(), 0, "and now nobody does");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! and sleeps.
 
 use crate::{
-    buffers::{self, Buffers},
+    buffers::Buffers,
     machine::{End, Machine},
     output::Output,
     shared::{Shared, State},
@@ -275,19 +275,13 @@ impl<M: Machine> Driver<M> {
         self.armed = None;
         if self.busy_at.is_some_and(|busy| at >= busy + IDLE) {
             self.busy_at = None;
-            self.give_back();
+            self.buffers.clear();
             self.pinned = PINNED;
             self.output.shrink();
             self.woken = Vec::new();
             self.shared.lock().machine.shrink();
         }
         true
-    }
-
-    /// Gives the read buffers back, and those that lie ready for all.
-    fn give_back(&mut self) {
-        self.buffers.clear();
-        buffers::give_back();
     }
 
     /// The way out after the goodbye: close our direction, and wait until the remote has closed its own, so that
@@ -371,9 +365,6 @@ impl<M: Machine> Future for Driver<M> {
 impl<M: Machine> Drop for Driver<M> {
     /// Whoever polled the driver gave it up: the connection is over for everybody who uses it.
     fn drop(&mut self) {
-        if self.buffers.is_grown() {
-            self.give_back();
-        }
         let mut state = self.shared.lock();
         if !state.done {
             state

@@ -16,6 +16,7 @@ mod handle;
 pub mod machine;
 mod output;
 mod shared;
+mod spare;
 mod stream;
 
 pub use handle::mux;
