@@ -114,6 +114,27 @@ fn a_node_is_described_in_a_file_and_shows_its_metrics() {
     assert_eq!(node.signal(Signal::TERM), 0);
 }
 
+#[test]
+fn the_secrets_of_connections_are_written_where_the_environment_says() {
+    let folder = folder();
+    let here = folder.path();
+    for listen in [LOOPBACK, "/ip4/127.0.0.1/udp/0/quic-v1"] {
+        let node = Running::as_told(here, &["node", "--listen", listen]);
+        let mut ping = sinew(here, &["ping", "--count", "1", &node.addr]);
+        let done = ping.env("SSLKEYLOGFILE", here.join("secrets")).output();
+        assert!(done.expect("started").status.success(), "{listen}");
+        let secrets = fs::read_to_string(here.join("secrets")).expect("written");
+        let of_client = "CLIENT_TRAFFIC_SECRET_0 ";
+        assert_eq!(secrets.matches(of_client).count(), 1, "{listen}: {secrets}");
+        fs::remove_file(here.join("secrets")).expect("there");
+        assert_eq!(node.signal(Signal::TERM), 0);
+        assert!(
+            !here.join("secrets").exists(),
+            "nobody asked the node for its own"
+        );
+    }
+}
+
 /// A certificate that vouches for itself, for loopback.
 fn certify(here: &Path) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("made");
