@@ -27,6 +27,9 @@ use tracing::Instrument;
 /// How long a connection that is refused after its handshake may take to say so.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// So many may do so at once. Of those of QUIC, which have no descriptor each, no limit counts any.
+pub(crate) const FAREWELLS: usize = 256;
+
 /// Inbound streams taken in one go before the bytes move on.
 const STREAMS_A_TURN: usize = 32;
 
@@ -51,13 +54,17 @@ pub(crate) fn begin(shared: &Arc<Shared>, entry: &Arc<Entry>, muxed: Muxed) {
         .spawn("connection", task.run().instrument(span));
 }
 
-/// Closes a connection that never came into the table. What it holds counts until it is gone.
+/// Closes a connection that never came into the table. What it holds counts until it is gone. In a flood of such, the
+/// others end without a word.
 pub(crate) fn farewell(shared: &Shared, muxed: Muxed, code: CloseCode, place: Option<Place>) {
+    let Ok(turn) = shared.farewells.clone().try_acquire_owned() else {
+        return;
+    };
     muxed.handle.close(code);
     shared.connections.spawn("farewell", async move {
         // Either it said goodbye, or it had its time.
         let _ = timeout(FAREWELL, muxed.driver).await;
-        drop(place);
+        drop((place, turn));
     });
 }
 

@@ -4,6 +4,7 @@ use crate::{
     address_policy::AddressPolicy,
     addresses::Addresses,
     config::{Timeouts, Watermarks},
+    connection,
     dial::{DialSlots, Flights},
     entry::{Entry, Handle, Worth},
     gates::Gates,
@@ -29,7 +30,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 /// What a host is built of; set when it starts.
 pub(crate) struct Parts {
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     /// Listeners and upgrades.
     pub(crate) accepting: TaskScope,
     pub(crate) connections: TaskScope,
+    /// Turns of connections that say goodbye and never were in the table.
+    pub(crate) farewells: Arc<Semaphore>,
     /// Inbound streams.
     pub(crate) handlers: TaskScope,
     pub(crate) services: TaskScope,
@@ -99,6 +102,7 @@ impl Shared {
             listeners: Mutex::default(),
             accepting: TaskScope::new("accepting"),
             connections: TaskScope::new("connections"),
+            farewells: Arc::new(Semaphore::new(connection::FAREWELLS)),
             handlers: TaskScope::new("handlers"),
             services: TaskScope::new("services"),
             stop: watch::Sender::new(false),

@@ -425,15 +425,20 @@ impl ConnectionGater for Nobody {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_is_told_no_counts_until_it_is_gone() {
+/// A host that tells everybody no, and whose goodbyes take as long as they may.
+async fn refusing() -> (Host, Multiaddr) {
     let key = Keypair::generate();
     let server = HostBuilder::new(Arc::new(key.clone()))
         .transport(Sockets(MemoryTransport::new()))
         .security(InsecurePlaintext::new(key.public()))
         .muxer(Lingering)
         .gater(Nobody);
-    let (server, addr) = listening(server).await;
+    listening(server).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_told_no_counts_until_it_is_gone() {
+    let (server, addr) = refusing().await;
     let mut events = server.subscribe::<ConnectionEvent>();
     let client = started(builder()).await;
     // The dialler may be done before the listener is.
@@ -446,5 +451,21 @@ async fn a_connection_that_is_told_no_counts_until_it_is_gone() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(used(&server, Resource::Descriptors), 1, "it still says goodbye");
     sleep(Duration::from_secs(2)).await;
+    assert_eq!(used(&server, Resource::Descriptors), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_flood_of_connections_that_are_told_no_not_all_say_goodbye() {
+    let (server, addr) = refusing().await;
+    let mut events = server.subscribe::<ConnectionEvent>();
+    let client = started(builder().limits(Limits::one_machine_plays_many())).await;
+    for _ in 0..300 {
+        // The dialler may be done before the listener is.
+        let probe = DialOptions::default().purpose(Purpose::Probe);
+        let _ = client.dial(addr.clone(), probe).await;
+        events.next().await.expect("not lagged").expect("alive");
+    }
+    assert_eq!(used(&server, Resource::Descriptors), 256);
+    sleep(Duration::from_secs(3)).await;
     assert_eq!(used(&server, Resource::Descriptors), 0);
 }
