@@ -51,7 +51,7 @@ impl Certificate {
         Self::new(chain, key)
     }
 
-    /// The same from files in PEM, which [`Certificate::reload`] reads again.
+    /// The same from files in PEM, which [`Certificate::reload`] reads again. Blocks.
     ///
     /// # Errors
     /// As [`Certificate::from_pem`], and if a file cannot be read.
@@ -80,7 +80,7 @@ impl Certificate {
         Ok(())
     }
 
-    /// Reads the files again, after a renewal for instance.
+    /// Reads the files again, after a renewal for instance. Blocks.
     ///
     /// # Errors
     /// As [`Certificate::from_files`], and [`CertificateError::NotFromFiles`]; the old certificate stays then.
