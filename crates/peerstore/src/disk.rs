@@ -82,16 +82,17 @@ impl DiskPeerstore {
     }
 
     fn with(path: &Path, bounds: PeerstoreBounds, opened: Opened) -> Self {
-        let Opened { file, peers, aside } = opened;
+        let Opened { file, rows, aside } = opened;
         let path = path.to_owned();
         let mut tables = Peers::new(bounds);
         tables.record_changes();
-        for (id, peer) in peers {
+        for (id, peer) in rows.peers {
             tables.touch(&id, |entry| *entry = peer);
         }
-        // Who was read stands in the file as it is; whom the bounds keep out leaves it.
+        // Who was read stands in the file as it is; whom the bounds keep out leaves it, and so does what makes no sense.
         let mut changes = tables.take_changes();
         changes.peers.retain(|id| tables.get(id).is_none());
+        changes.sweep |= rows.others;
         tables.give_back(changes);
         let state = State {
             memory: MemoryPeerstore::from(tables),

@@ -95,6 +95,56 @@ fn who_is_forgotten_to_make_room_leaves_the_file_too() {
 }
 
 #[test]
+fn lower_bounds_cut_lists_and_lose_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("peers.redb");
+    let peer = PeerId::random();
+    {
+        let store = DiskPeerstore::open(&path).expect("opens");
+        let addrs: Vec<_> = (1..=40).map(addr).collect();
+        store.add_addrs(&peer, &addrs, HOUR, now());
+    }
+    let mut bounds = PeerstoreBounds::default();
+    bounds.addrs_per_peer = 3;
+    let store = DiskPeerstore::open_with(&path, bounds).expect("opens");
+    assert_eq!(store.addrs(&peer, now()).len(), 3);
+}
+
+/// The rows of a file, whatever they hold.
+fn rows(path: &Path, change: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>)) -> u64 {
+    use redb::ReadableTableMetadata;
+    let database = redb::Database::open(path).expect("sound");
+    let transaction = database.begin_write().expect("begins");
+    let rows = redb::TableDefinition::<&[u8], &[u8]>::new("peers/1");
+    let mut table = transaction.open_table(rows).expect("there");
+    change(&mut table);
+    let count = table.len().expect("counted");
+    drop(table);
+    transaction.commit().expect("written");
+    count
+}
+
+#[test]
+fn rows_that_make_no_sense_leave_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("peers.redb");
+    filled(&path);
+    let garbage = rows(&path, |table| {
+        for (id, row) in [
+            (&b"nobody"[..], &b""[..]),
+            (PeerId::random().as_bytes(), &[0xff; 9][..]),
+        ] {
+            table.insert(id, row).expect("written");
+        }
+    });
+    assert_eq!(garbage, 202);
+    drop(DiskPeerstore::open_existing(&path).expect("opens"));
+    assert_eq!(rows(&path, |_| {}), 202, "who only reads changes nothing");
+    assert_eq!(DiskPeerstore::open(&path).expect("opens").peers().len(), 200);
+    assert_eq!(rows(&path, |_| {}), 200);
+}
+
+#[test]
 fn a_second_process_is_told_that_the_file_is_in_use() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("peers.redb");

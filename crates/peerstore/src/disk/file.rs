@@ -40,10 +40,17 @@ pub(super) struct Changed {
 /// A file with what was in it.
 pub(super) struct Opened {
     pub(super) file: File,
-    /// Those written last come last.
-    pub(super) peers: Vec<(PeerId, Peer)>,
+    pub(super) rows: Rows,
     /// Where a damaged file was put.
     pub(super) aside: Option<PathBuf>,
+}
+
+/// What was read of a file.
+pub(super) struct Rows {
+    /// Those written last come last.
+    pub(super) peers: Vec<(PeerId, Peer)>,
+    /// There are others that make no sense.
+    pub(super) others: bool,
 }
 
 impl File {
@@ -60,19 +67,19 @@ impl File {
         make_private(path).map_err(at)?;
         refuse_foreign(path)?;
         match read_whole(path, bounds, clocks) {
-            Ok((file, peers)) => Ok(Opened {
+            Ok((file, rows)) => Ok(Opened {
                 file,
-                peers,
+                rows,
                 aside: None,
             }),
             Err(error) if is_damage(&error) => {
                 let aside = set_aside(path).map_err(at)?;
                 tracing::error!(path = %path.display(), aside = %aside.display(), %error, "the peerstore is damaged; a new one takes its place");
                 make_private(path).map_err(at)?;
-                let (file, peers) = read_whole(path, bounds, clocks)
+                let (file, rows) = read_whole(path, bounds, clocks)
                     .map_err(|error| DiskError::new(path.to_owned(), error))?;
                 let aside = Some(aside);
-                Ok(Opened { file, peers, aside })
+                Ok(Opened { file, rows, aside })
             }
             Err(error) => Err(DiskError::new(path.to_owned(), error)),
         }
@@ -85,15 +92,17 @@ impl File {
         clocks: Clocks,
     ) -> Result<Opened, DiskError> {
         refuse_foreign(path)?;
-        let (file, peers) = read_whole(path, bounds, clocks).map_err(|error| match error {
+        let (file, mut rows) = read_whole(path, bounds, clocks).map_err(|error| match error {
             error if is_damage(&error) => DiskError::Damaged {
                 path: path.to_owned(),
                 source: Box::new(error),
             },
             error => DiskError::new(path.to_owned(), error),
         })?;
+        // They are for whoever writes to take away.
+        rows.others = false;
         let aside = None;
-        Ok(Opened { file, peers, aside })
+        Ok(Opened { file, rows, aside })
     }
 
     /// Makes the changes in one transaction, which is on the disk when this returns: after a crash either all of it is
@@ -145,17 +154,13 @@ fn refuse_foreign(path: &Path) -> Result<(), DiskError> {
 }
 
 /// Opens and reads. redb answers some kinds of damage with a panic, which is caught.
-fn read_whole(
-    path: &Path,
-    bounds: &PeerstoreBounds,
-    clocks: Clocks,
-) -> Result<(File, Vec<(PeerId, Peer)>), redb::Error> {
+fn read_whole(path: &Path, bounds: &PeerstoreBounds, clocks: Clocks) -> Result<(File, Rows), redb::Error> {
     let read = AssertUnwindSafe(|| {
         let mut database = Database::builder().set_cache_size(CACHE).create(path)?;
         // Compares the checksums of all pages. What a crash left half done has been mended already.
         database.check_integrity()?;
-        let peers = rows(&database, bounds, clocks)?;
-        Ok((File { database }, peers))
+        let rows = rows(&database, bounds, clocks)?;
+        Ok((File { database }, rows))
     });
     catch_unwind(read).unwrap_or_else(|_| {
         Err(redb::Error::Corrupted(
@@ -165,28 +170,28 @@ fn read_whole(
 }
 
 /// All rows that can be read, in the order in which they were written; the others are left out.
-fn rows(
-    database: &Database,
-    bounds: &PeerstoreBounds,
-    clocks: Clocks,
-) -> Result<Vec<(PeerId, Peer)>, redb::Error> {
+fn rows(database: &Database, bounds: &PeerstoreBounds, clocks: Clocks) -> Result<Rows, redb::Error> {
     refuse_other_tables(database)?;
     // The first transaction makes the table.
     let transaction = database.begin_write()?;
     transaction.open_table(ROWS)?;
     transaction.commit()?;
     let table = database.begin_read()?.open_table(ROWS)?;
-    let mut found = Vec::new();
+    let (mut found, mut others) = (Vec::new(), false);
     for entry in table.iter()? {
         let (id, row) = entry?;
         let peer = PeerId::from_bytes(id.value());
         match (peer, row::decode(row.value(), bounds, clocks)) {
             (Ok(id), Ok((written, peer))) => found.push((written, id, peer)),
-            _ => tracing::warn!("a row of the peerstore cannot be read and is left out"),
+            _ => {
+                tracing::warn!("a row of the peerstore cannot be read and is left out");
+                others = true;
+            }
         }
     }
     found.sort_by_key(|(written, ..)| *written);
-    Ok(found.into_iter().map(|(_, id, peer)| (id, peer)).collect())
+    let peers = found.into_iter().map(|(_, id, peer)| (id, peer)).collect();
+    Ok(Rows { peers, others })
 }
 
 /// A file of redb that has tables, but not ours, is somebody else's.

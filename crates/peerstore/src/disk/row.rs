@@ -17,6 +17,9 @@ use std::time::Duration;
 /// fit twice.
 const MAX_ROW: usize = 512 << 10;
 
+/// Addresses and protocols of a row that are read, whatever the bounds are now: it may have been written under others.
+const MAX_LIST: usize = 4096;
+
 /// The two clocks, read together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
@@ -84,7 +87,7 @@ pub(super) fn decode(
     bounds: &PeerstoreBounds,
     clocks: Clocks,
 ) -> Result<(u64, Peer), DecodeError> {
-    let limits = [(1, bounds.addrs_per_peer), (2, bounds.protocols_per_peer)];
+    let limits = [(1, MAX_LIST), (2, MAX_LIST)];
     let row: Row = protobuf::decode_bounded(bytes, &Bounds::new(MAX_ROW, &limits))?;
     let mut peer = Peer::default();
     let read = |addr: WireAddr| -> Option<(Multiaddr, Option<Instant>)> {
