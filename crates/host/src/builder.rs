@@ -36,6 +36,8 @@ pub struct HostBuilder {
     resolver: Option<Arc<dyn Resolver>>,
     gates: Gates,
     address_policy: AddressPolicy,
+    /// A peerstore was given when another one was in use.
+    second_peerstore: bool,
     meter: Arc<dyn Meter>,
     announcing: Announcing,
     limits: Limits,
@@ -59,6 +61,7 @@ impl HostBuilder {
             resolver: None,
             gates: Gates::default(),
             address_policy: AddressPolicy::default(),
+            second_peerstore: false,
             meter: Arc::new(Unmetered),
             announcing: Announcing::default(),
             limits: Limits::default(),
@@ -151,11 +154,11 @@ impl HostBuilder {
         self
     }
 
-    /// Sets what keeps the knowledge of peers; a bounded one in memory unless told. Call it before services are
-    /// added: the first store that is asked for stays.
+    /// Sets what keeps the knowledge of peers; a bounded one in memory unless told. Call it once, before services are
+    /// added: the first store that is set or asked for stays, and the host does not start with a second one.
     #[must_use]
-    pub fn peerstore(self, peerstore: impl Peerstore) -> Self {
-        let _ = self.shared.peerstore.set(Arc::new(peerstore));
+    pub fn peerstore(mut self, peerstore: impl Peerstore) -> Self {
+        self.second_peerstore |= self.shared.peerstore.set(Arc::new(peerstore)).is_err();
         self
     }
 
@@ -194,6 +197,20 @@ impl HostBuilder {
         handle
     }
 
+    /// What of all that was set does not fit together.
+    fn contradiction(&self, watermarks: Watermarks) -> Option<StartError> {
+        if self.second_peerstore {
+            return Some(StartError::SecondPeerstore);
+        }
+        if self.private_network.is_some()
+            && let Some(secure) = self.transports.iter().find(|transport| transport.is_secure())
+        {
+            return Some(StartError::NotPrivate(secure.name()));
+        }
+        let (Watermarks { low, high, .. }, limit) = (watermarks, self.limits.connections());
+        (low > high || high > limit).then_some(StartError::Watermarks { low, high, limit })
+    }
+
     fn host(&self) -> Host {
         Host::new(Arc::new(Backend {
             shared: self.shared.clone(),
@@ -204,13 +221,12 @@ impl HostBuilder {
     /// [`Host::shutdown`](sinew_core::Host::shutdown) or the end of the tokio runtime.
     ///
     /// # Errors
-    /// [`StartError`] when the watermarks contradict the limits, two services serve one protocol, or an address cannot be listened on;
-    /// what was started by then is ended.
+    /// [`StartError`] when there are two peerstores, the watermarks contradict the limits, two services serve one protocol, or
+    /// an address cannot be listened on; what was started by then is ended.
     pub async fn start(self) -> Result<Host, StartError> {
-        if self.private_network.is_some()
-            && let Some(secure) = self.transports.iter().find(|transport| transport.is_secure())
-        {
-            return Err(StartError::NotPrivate(secure.name()));
+        let watermarks = self.watermarks.unwrap_or_else(|| Watermarks::of(&self.limits));
+        if let Some(error) = self.contradiction(watermarks) {
+            return Err(error);
         }
         let host = self.host();
         let Self {
@@ -220,11 +236,6 @@ impl HostBuilder {
             services,
             ..
         } = self;
-        let watermarks = self.watermarks.unwrap_or_else(|| Watermarks::of(&self.limits));
-        let (Watermarks { low, high, .. }, limit) = (watermarks, self.limits.connections());
-        if low > high || high > limit {
-            return Err(StartError::Watermarks { low, high, limit });
-        }
         let parts = Parts {
             watermarks,
             system: System::new(self.limits),
@@ -299,6 +310,9 @@ pub enum StartError {
     /// A transport with a security of its own, within a private network.
     #[error("{0} brings its own security, which the key of a private network cannot wrap")]
     NotPrivate(&'static str),
+    /// A peerstore was set while another one was in use: one that was set before, or that a service has asked for.
+    #[error("a second peerstore was set, or one after a service had asked for it: set it once, and first")]
+    SecondPeerstore,
     /// Two services serve one protocol.
     #[error(transparent)]
     Handler(#[from] HandlerError),

@@ -4,8 +4,9 @@ use crate::rig::{ask, builder, echo, listening, started};
 use sinew_core::{
     CloseReason, ConnectionEvent, DialOptions, Learned, ListenAddrs, ListenEvent, Source, Stream, code,
 };
-use sinew_host::Timeouts;
+use sinew_host::{StartError, Timeouts};
 use sinew_identity::PeerId;
+use sinew_peerstore::MemoryPeerstore;
 use sinew_runtime::now;
 use std::{future::pending, time::Duration};
 
@@ -298,4 +299,18 @@ async fn listeners_come_and_go() {
         .await
         .expect_err("there is no such transport");
     assert!(error.to_string().contains("no transport"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_peerstore_is_refused_at_the_start() {
+    let one = builder().peerstore(MemoryPeerstore::default());
+    started(one).await;
+    let two = builder()
+        .peerstore(MemoryPeerstore::default())
+        .peerstore(MemoryPeerstore::default());
+    let error = two
+        .start()
+        .await
+        .expect_err("what one has learnt, the other would not know");
+    assert!(matches!(error, StartError::SecondPeerstore), "{error}");
 }
