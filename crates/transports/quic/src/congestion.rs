@@ -9,7 +9,7 @@ use std::{
     any::Any,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -31,10 +31,19 @@ const HELD: u8 = 1;
 const LENDING: u8 = 2;
 /// The connection says goodbye, which quinn keeps back too.
 const CLOSING: u8 = 3;
+/// All that was sent is acknowledged: nothing is due to arrive.
+const QUIET: u8 = 4;
 
-/// Whether the sender of a connection is held up.
+/// What the sender of a connection waits for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Turn(Arc<AtomicU8>);
+pub(crate) struct Turn(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    step: AtomicU8,
+    /// What the network takes.
+    window: AtomicU64,
+}
 
 impl Turn {
     /// That of `connection`, if its controller is one of these.
@@ -50,13 +59,33 @@ impl Turn {
 
     /// Only a goodbye leaves from now on: no window holds for it.
     pub(crate) fn close(&self) {
-        self.0.store(CLOSING, Ordering::Relaxed);
+        self.0.step.store(CLOSING, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is on its way whose acknowledgement would make the sender look again.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.0.step.load(Ordering::Relaxed) == QUIET
+    }
+
+    /// Bytes that the network takes, as the sender last saw it.
+    pub(crate) fn window(&self) -> u64 {
+        self.0.window.load(Ordering::Relaxed)
+    }
+
+    /// Between two turns of the sender: `look` looks at the window, and the sender is not taken for held up.
+    pub(crate) fn unseen<T>(&self, look: impl FnOnce() -> T) -> T {
+        let sent = self.0.step.load(Ordering::Relaxed) == SENT;
+        let seen = look();
+        if sent {
+            self.step(HELD, SENT);
+        }
+        seen
     }
 
     /// Whether it was `from`, and is `to` now.
     fn step(&self, from: u8, to: u8) -> bool {
-        let relaxed = Ordering::Relaxed;
-        self.0.load(relaxed) == from && self.0.compare_exchange(from, to, relaxed, relaxed).is_ok()
+        let (step, relaxed) = (&self.0.step, Ordering::Relaxed);
+        step.load(relaxed) == from && step.compare_exchange(from, to, relaxed, relaxed).is_ok()
     }
 }
 
@@ -83,7 +112,7 @@ struct Lending {
 
 impl Controller for Lending {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        for from in [HELD, LENDING] {
+        for from in [HELD, LENDING, QUIET] {
             self.turn.step(from, SENT);
         }
         self.inner.on_sent(now, bytes, last_packet_number);
@@ -94,6 +123,11 @@ impl Controller for Lending {
     }
 
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest: Option<u64>) {
+        if in_flight == 0 {
+            for from in [SENT, HELD, LENDING] {
+                self.turn.step(from, QUIET);
+            }
+        }
         self.inner.on_end_acks(now, in_flight, app_limited, largest);
     }
 
@@ -108,7 +142,8 @@ impl Controller for Lending {
 
     fn window(&self) -> u64 {
         let window = self.inner.window();
-        match self.turn.0.load(Ordering::Relaxed) {
+        self.turn.0.window.store(window, Ordering::Relaxed);
+        match self.turn.0.step.load(Ordering::Relaxed) {
             CLOSING => return u64::MAX,
             LENDING => return window + LENT * u64::from(self.mtu),
             _ => self.turn.step(SENT, HELD),

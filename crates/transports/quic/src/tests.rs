@@ -11,5 +11,6 @@ mod net;
 mod punch;
 mod rig;
 mod sockets;
+mod unread;
 mod useless;
 mod windows;

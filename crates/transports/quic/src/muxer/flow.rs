@@ -10,14 +10,14 @@ use std::{
 };
 
 use quinn::{Connection, VarInt};
-use sinew_core::ResourceScope;
+use sinew_core::{Instant, ResourceScope};
 use sinew_runtime::{now, sleep, timeout};
 use tokio::sync::Notify;
 
 use super::{payload::Payload, readers::Readers, window::SLOW, windows::Windows};
-use crate::Config;
+use crate::{Config, congestion::Turn};
 
-/// How long a remote that is held up waits, two round trips at least, before it is looked whether it was told of more room.
+/// How long a remote that is held up waits, two round trips at least, before it is looked whether it goes on.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long streams that nobody reads may hold up the others of their connection, as in yamux.
@@ -26,66 +26,80 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The windows of a connection, and what goes through them.
 pub(crate) struct Flow {
     connection: Connection,
+    pub(crate) turn: Turn,
     pub(crate) payload: Payload,
     pub(crate) readers: Readers,
     /// How many bytes have to be read for the receive window to be worth a look.
     worth_a_look: AtomicU64,
     windows: Mutex<Windows>,
     /// How often the remote has said that the window of the connection holds it up.
-    held_up: AtomicU64,
-    /// How often it had been told of more room then.
-    told: AtomicU64,
+    said: AtomicU64,
     /// That was said again, or a window has grown.
     changed: Notify,
+}
+
+/// While the remote is held up and too little is read.
+struct Stall {
+    since: Instant,
+    /// Bytes that had been read.
+    read: u64,
 }
 
 impl Flow {
     pub(crate) fn new(connection: Connection, config: &Config, scope: Arc<dyn ResourceScope>) -> Self {
         Self {
+            turn: Turn::of(&connection).unwrap_or_default(),
             connection,
             payload: Payload::new(now()),
             readers: Readers::default(),
             worth_a_look: AtomicU64::new(u64::from(config.connection_window) / 4),
             windows: Mutex::new(Windows::new(config, scope)),
-            held_up: AtomicU64::new(0),
-            told: AtomicU64::new(0),
+            said: AtomicU64::new(0),
             changed: Notify::new(),
         }
     }
 
-    /// So many bytes were read: the receive window may have to grow.
+    /// So many bytes were read: the receive window may have to grow, and the acknowledgement to leave.
     pub(crate) fn received(&self, bytes: usize) {
         if self.payload.add_read(bytes) >= self.worth_a_look.load(Ordering::Relaxed) {
             self.fit_windows();
+        }
+        if self.turn.lend() {
+            self.nudge();
         }
     }
 
     /// Something may have arrived: looks whether the remote is held up. quinn counts that and tells nobody.
     pub(crate) fn look(&self) {
-        let stats = self.connection.stats();
+        let stats = self.turn.unseen(|| self.connection.stats());
         let said = stats.frame_rx.data_blocked;
-        if said != self.held_up.load(Ordering::Relaxed) {
-            self.told.store(stats.frame_tx.max_data, Ordering::Relaxed);
-            self.held_up.store(said, Ordering::Relaxed);
+        if said != self.said() {
+            self.said.store(said, Ordering::Relaxed);
             self.changed.notify_one();
         }
     }
 
     /// Lets the sender look again at what holds it up.
-    pub(crate) fn nudge(&self) {
+    fn nudge(&self) {
         self.connection.set_send_window(self.windows().send.size());
     }
 
     /// A writer has to wait. Whether the send window has grown, because the network takes more than it holds.
     pub(crate) fn makes_room(&self) -> bool {
-        let network = self.connection.stats().path.cwnd;
         let mut windows = self.windows();
-        if !windows.grow_send(network) {
+        if !windows.grow_send(self.turn.window()) {
             return false;
         }
         self.connection.set_send_window(windows.send.size());
         self.changed.notify_one();
         true
+    }
+
+    /// A writer waits for the remote. quinn says so to it (DATA_BLOCKED) with the next packet, and sends none because of it.
+    pub(crate) fn has_to_wait(&self) {
+        if self.turn.is_quiet() {
+            self.nudge();
+        }
     }
 
     /// Looks after windows that have grown, also while nothing goes through them, and after a remote that is held up. Sleeps
@@ -95,10 +109,8 @@ impl Flow {
         loop {
             self.changed.notified().await;
             loop {
-                let said = self.held_up.load(Ordering::Relaxed);
-                if heard != said {
-                    heard = said;
-                    self.relieve().await;
+                if heard != self.said() {
+                    heard = self.relieve().await;
                 } else if self.windows().are_grown() {
                     let _ = timeout(SLOW, self.changed.notified()).await;
                 } else {
@@ -114,25 +126,64 @@ impl Flow {
         self.windows().release();
     }
 
-    /// The remote is held up, and stays so unless it is told of more room: somebody does not read what fills the window.
-    /// There is some more room for the others then, and when there is none, who does not read gives way.
-    async fn relieve(&self) {
-        sleep(PAUSE.max(2 * self.connection.rtt())).await;
-        if !self.holds_up() || self.add_room() {
-            return;
-        }
+    /// The remote is held up. Where others do not read enough for it to go on, there is some more room for them, and when
+    /// there is none, who does not read gives way. What it had said when this was last looked after.
+    async fn relieve(&self) -> u64 {
+        let mut stall = self.stall();
+        let mut told = stall.read;
         loop {
-            self.readers.watch();
-            sleep(PATIENCE).await;
-            if !self.holds_up() || !self.readers.give_up_unread() {
-                return;
+            sleep(PAUSE.max(2 * self.connection.rtt())).await;
+            self.fit_windows();
+            let (said, read) = (self.said(), self.payload.read());
+            if read - stall.read >= self.windows().receive.first() / 8 {
+                stall = self.stall();
+            } else if self.add_room() {
+                return said;
+            }
+            let over = now() - stall.since >= PATIENCE;
+            if read == told && !over {
+                continue;
+            }
+            told = read;
+            self.tell();
+            if timeout(SLOW, self.says_again(said)).await.is_err() {
+                return said;
+            }
+            if over {
+                self.readers.give_up_unread();
+                stall = self.stall();
             }
         }
     }
 
-    /// Whether the remote was told of no more room since it said that it is held up. Else it says so again.
-    fn holds_up(&self) -> bool {
-        self.connection.stats().frame_tx.max_data == self.told.load(Ordering::Relaxed)
+    /// From now on counts who reads, and how much.
+    fn stall(&self) -> Stall {
+        self.readers.watch();
+        Stall {
+            since: now(),
+            read: self.payload.read(),
+        }
+    }
+
+    /// Tells the remote of all that has been read, of which quinn keeps back up to an eighth of the window, and of one byte
+    /// more: then whoever is still held up says so again. The byte comes back with what is read next.
+    fn tell(&self) {
+        let windows = self.windows();
+        for size in [windows.receive.size() - 1, windows.receive.size()] {
+            self.connection.set_receive_window(window(size));
+        }
+    }
+
+    /// Done when the remote has said again that it is held up.
+    async fn says_again(&self, said: u64) {
+        while self.said() == said {
+            self.changed.notified().await;
+        }
+    }
+
+    /// How often the remote has said that it is held up.
+    fn said(&self) -> u64 {
+        self.said.load(Ordering::Relaxed)
     }
 
     fn add_room(&self) -> bool {

@@ -26,8 +26,8 @@ struct State {
     waiting: Option<Waker>,
     /// Somebody has tried to read since the readers were last watched.
     tried: bool,
-    /// What came lay unread for too long.
-    given_up: bool,
+    /// How the remote's direction ended, where quinn does not tell again, or that what came lay unread for too long.
+    over: Option<StreamEnd>,
 }
 
 impl Readers {
@@ -37,7 +37,7 @@ impl Readers {
             recv,
             waiting: None,
             tried: false,
-            given_up: false,
+            over: None,
         })));
         self.lock().insert(id, Arc::downgrade(&reader));
         reader
@@ -54,14 +54,11 @@ impl Readers {
         }
     }
 
-    /// Refuses what the remote sends on streams that have something to read and that nobody has tried to read since. Whether
-    /// others have something to read.
-    pub(crate) fn give_up_unread(&self) -> bool {
-        let left = |reader: Arc<Reader>| reader.lock().keeps_unread();
-        self.all()
-            .into_iter()
-            .map(left)
-            .fold(false, |some, left| some | left)
+    /// Refuses what the remote sends on streams that have something to read and that nobody has tried to read since.
+    pub(crate) fn give_up_unread(&self) {
+        for reader in self.all() {
+            reader.lock().give_up_unread();
+        }
     }
 
     fn all(&self) -> Vec<Arc<Reader>> {
@@ -81,8 +78,8 @@ impl Reader {
         read: impl FnOnce(&mut RecvStream, &mut Context<'_>) -> Poll<Result<T, ReadError>>,
     ) -> Poll<Result<T, StreamEnd>> {
         let mut state = self.lock();
-        if state.given_up {
-            return Poll::Ready(Err(StreamEnd::GivenUp));
+        if let Some(end) = &state.over {
+            return Poll::Ready(Err(end.clone()));
         }
         state.tried = true;
         let polled = read(&mut state.recv, cx);
@@ -106,23 +103,30 @@ impl Reader {
 }
 
 impl State {
-    /// Gives up what nobody has tried to read. Whether there is something that somebody has.
-    fn keeps_unread(&mut self) -> bool {
-        let unread = self.has_unread();
-        if !unread || self.tried {
-            return unread;
+    /// Gives up what nobody has tried to read.
+    fn give_up_unread(&mut self) {
+        if self.tried || !self.has_unread() {
+            return;
         }
-        self.given_up = self.recv.stop(to_wire(code::stream::RESOURCE_LIMIT)).is_ok();
+        if self.recv.stop(to_wire(code::stream::RESOURCE_LIMIT)).is_ok() {
+            self.over = Some(StreamEnd::GivenUp);
+        }
         if let Some(waiting) = self.waiting.take() {
             waiting.wake();
         }
-        false
     }
 
     /// A read of nothing tells. quinn then wakes whoever asked last, so the question is asked for whoever waits.
     fn has_unread(&mut self) -> bool {
         let waker = self.waiting.as_ref().unwrap_or(Waker::noop());
         let peek = pin!(self.recv.read_chunk(0, true)).poll(&mut Context::from_waker(waker));
-        matches!(peek, Poll::Ready(Ok(Some(_))))
+        match peek {
+            Poll::Ready(Ok(chunk)) => chunk.is_some(),
+            Poll::Ready(Err(error)) => {
+                self.over = Some(error.into());
+                false
+            }
+            Poll::Pending => false,
+        }
     }
 }

@@ -6,7 +6,7 @@ use quinn::{ConnectionError, ReadError, TransportErrorCode, VarInt, WriteError};
 use sinew_core::{CloseCode, CloseReason};
 
 /// What ended a direction of a stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum StreamEnd {
     /// The remote gave it up.
     Remote(CloseCode),

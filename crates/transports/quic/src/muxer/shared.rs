@@ -22,7 +22,7 @@ use super::{
     flow::Flow,
     reason::{close_reason, to_wire},
 };
-use crate::{Config, config::FIRST_STREAMS, congestion::Turn};
+use crate::{Config, config::FIRST_STREAMS};
 
 /// Streams whose end may still be on its way when the connection closes; of more, the oldest are taken as arrived.
 const MAX_FINISHED: usize = 32;
@@ -42,7 +42,6 @@ type Delivered = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
 /// What the handle, the streams and the driver of a connection share.
 pub(crate) struct Shared {
     pub(crate) connection: Connection,
-    turn: Turn,
     max_streams: u32,
     /// Why this side closes, once it does.
     closing: OnceLock<CloseReason>,
@@ -59,7 +58,6 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(connection: Connection, config: &Config, scope: Arc<dyn ResourceScope>) -> Self {
         Self {
-            turn: Turn::of(&connection).unwrap_or_default(),
             flow: Flow::new(connection.clone(), config, scope),
             connection,
             max_streams: config.max_streams,
@@ -125,7 +123,7 @@ impl Shared {
                 _ => code::connection::PROTOCOL_VIOLATION,
             };
             self.sent.get_or_init(|| self.sent_now());
-            self.turn.close();
+            self.flow.turn.close();
             self.connection.close(to_wire(code), b"");
         }
         self.flow.release();
@@ -156,14 +154,6 @@ impl Shared {
             finished.pop_front();
         }
         finished.push_back(delivered);
-    }
-
-    /// So many bytes were read.
-    pub(crate) fn received(&self, bytes: usize) {
-        self.flow.received(bytes);
-        if self.turn.lend() {
-            self.flow.nudge();
-        }
     }
 
     /// The remote opened a stream. One that opens several at once may open all that it ever may: for each that it might,

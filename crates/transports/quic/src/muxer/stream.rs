@@ -107,7 +107,7 @@ impl QuicStream {
             }
             bytes => {
                 self.worth.heard();
-                self.shared.received(bytes);
+                self.shared.flow.received(bytes);
             }
         }
         Poll::Ready(Ok(read))
@@ -154,6 +154,9 @@ impl QuicStream {
         let mut written = write(&mut self.send, cx);
         if written.is_pending() && self.shared.flow.makes_room() {
             written = write(&mut self.send, cx);
+        }
+        if written.is_pending() {
+            self.shared.flow.has_to_wait();
         }
         let written = ready!(written).map_err(|error| self.failed(error.into()))?;
         if written > 0 {

@@ -40,6 +40,27 @@ struct Traffic {
     hidden: BTreeSet<IpAddr>,
     /// Who sent to whom.
     holes: BTreeSet<(SocketAddr, SocketAddr)>,
+    stumbling: BTreeMap<SocketAddr, Stumbling>,
+}
+
+/// Who loses acknowledgements: the first datagram after a silence, and after five milliseconds, in which data is repeated,
+/// all for as long as acknowledgements are kept back and asked for.
+#[derive(Debug)]
+struct Stumbling {
+    first: Instant,
+    last: Instant,
+}
+
+impl Stumbling {
+    fn loses(&mut self, now: Instant) -> bool {
+        let silence = now - self.last;
+        self.last = now;
+        if silence > Duration::from_millis(50) {
+            self.first = now;
+            return true;
+        }
+        (5..45).contains(&(now - self.first).as_millis())
+    }
 }
 
 #[derive(Debug)]
@@ -92,6 +113,14 @@ impl Network {
         lock(&self.traffic).hidden.insert(ip);
     }
 
+    /// From now on acknowledgements from `addr` get lost.
+    pub(crate) fn stumble(&self, addr: SocketAddr) {
+        let (first, last) = (now(), now());
+        lock(&self.traffic)
+            .stumbling
+            .insert(addr, Stumbling { first, last });
+    }
+
     /// Sends a datagram from an address that may be anybody's.
     pub(crate) fn send(&self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
         let mut traffic = lock(&self.traffic);
@@ -100,7 +129,9 @@ impl Network {
         *bytes += payload.len();
         traffic.holes.insert((from, to));
         let wall = traffic.hidden.contains(&to.ip()) && !traffic.holes.contains(&(to, from));
-        let deaf = traffic.deaf.contains(&to.ip()) || wall;
+        let stumbling = traffic.stumbling.get_mut(&from);
+        let lost = stumbling.is_some_and(|stumbling| stumbling.loses(now()));
+        let deaf = traffic.deaf.contains(&to.ip()) || wall || lost;
         drop(traffic);
         if let Some(inbox) = lock(&self.sockets).get(&to).filter(|_| !deaf) {
             inbox.push(now() + self.latency, from, payload);

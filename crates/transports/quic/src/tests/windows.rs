@@ -132,7 +132,7 @@ async fn a_send_window_falls_back_when_nothing_is_sent() {
 }
 
 /// Writes until the stream takes nothing more.
-async fn fill(stream: &mut Stream) -> usize {
+pub(super) async fn fill(stream: &mut Stream) -> usize {
     let block = [3; 16 * 1024];
     let mut sent = 0;
     while let Ok(written) = timeout(Duration::from_secs(1), stream.write(&block)).await {
@@ -143,7 +143,7 @@ async fn fill(stream: &mut Stream) -> usize {
 }
 
 /// Moves `length` bytes over one stream, and says how long that took.
-async fn send(pair: &mut Pair, length: usize) -> Duration {
+pub(super) async fn send(pair: &mut Pair, length: usize) -> Duration {
     let (mut ours, mut theirs) = pair.stream().await;
     let begun = now();
     let sending = async {
