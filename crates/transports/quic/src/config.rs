@@ -9,7 +9,7 @@ use crate::congestion;
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
-/// Streams that the peer may have open at once on a new connection. Once it has half as many it may have
+/// Streams that the peer may have open at once on a new connection. Once it has half as many, or has had 64 in all, it may have
 /// [`Config::max_streams`], one round trip later: quinn holds 80 bytes for each that might be opened, also of handshakes
 /// that never end.
 pub(crate) const FIRST_STREAMS: u32 = 16;

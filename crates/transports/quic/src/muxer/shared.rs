@@ -27,6 +27,9 @@ use crate::{Config, config::FIRST_STREAMS};
 /// Streams whose end may still be on its way when the connection closes; of more, the oldest are taken as arrived.
 const MAX_FINISHED: usize = 32;
 
+/// Streams of the remote after which a connection is taken for a busy one.
+const BUSY: usize = 64;
+
 /// How long a closing connection waits for the ends of its streams to arrive.
 const DELIVERY: Duration = Duration::from_millis(500);
 
@@ -49,8 +52,10 @@ pub(crate) struct Shared {
     /// Datagrams that had left before the goodbye.
     sent: OnceLock<u64>,
     pub(crate) flow: Flow,
-    /// Streams that the remote opened and somebody here holds, and whether it may open all that it ever may.
+    /// Streams that the remote opened: those that somebody here holds, all that were ever accepted, and whether it may open
+    /// as many as it ever may.
     inbound: AtomicUsize,
+    entered: AtomicUsize,
     generous: AtomicBool,
     finished: Mutex<VecDeque<Delivered>>,
 }
@@ -65,6 +70,7 @@ impl Shared {
             asked: Notify::new(),
             sent: OnceLock::new(),
             inbound: AtomicUsize::new(0),
+            entered: AtomicUsize::new(0),
             generous: AtomicBool::new(false),
             finished: Mutex::default(),
         }
@@ -156,11 +162,14 @@ impl Shared {
         finished.push_back(delivered);
     }
 
-    /// The remote opened a stream. One that opens several at once may open all that it ever may: for each that it might,
-    /// quinn holds a place from the start, and most connections never need them.
+    /// The remote opened a stream. One that opens several at once, or many in the course of time, may open all that it ever
+    /// may: for each that it might, quinn holds a place from the start, and most connections never need them. A busy one
+    /// does, because quinn says that there is room again after an eighth of them, in a datagram of its own.
     pub(crate) fn entered(&self) {
         let open = self.inbound.fetch_add(1, Ordering::Relaxed) + 1;
-        if open > FIRST_STREAMS as usize / 2 && !self.generous.swap(true, Ordering::Relaxed) {
+        let all = self.entered.fetch_add(1, Ordering::Relaxed) + 1;
+        let busy = open > FIRST_STREAMS as usize / 2 || all > BUSY;
+        if busy && !self.generous.swap(true, Ordering::Relaxed) {
             self.connection
                 .set_max_concurrent_bi_streams(self.max_streams.into());
         }
