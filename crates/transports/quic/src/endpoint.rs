@@ -133,6 +133,7 @@ impl Drop for Listening {
     fn drop(&mut self) {
         self.endpoints.lock().listening.remove(&self.socket.local);
         let endpoint = &self.socket.endpoint;
+        // From here on nobody is added to those who wait, of whom there are few.
         endpoint.set_server_config(None);
         while let Some(Some(incoming)) = endpoint.accept().now_or_never() {
             incoming.refuse();

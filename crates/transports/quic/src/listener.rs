@@ -12,6 +12,7 @@ use sinew_core::{
     Incoming, Link, Listener, ListenerEvent, Multiaddr, Refusal, ResourceScope, TransportError,
 };
 use sinew_socket::{Change, Interfaces, quic_multiaddr};
+use tokio::task::coop::consume_budget;
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -74,8 +75,10 @@ impl Listener for Listen {
         loop {
             tokio::select! {
                 accepted = self.listening.socket.endpoint.accept() => match accepted {
-                    Some(incoming) => if let Some(incoming) = self.admit(incoming) {
-                        return self.arrived(incoming);
+                    Some(incoming) => match self.admit(incoming) {
+                        Some(incoming) => return self.arrived(incoming),
+                        // In a flood there is always another one.
+                        None => consume_budget().await,
                     },
                     None => return ListenerEvent::Closed(io::Error::from(io::ErrorKind::NotConnected).into()),
                 },

@@ -27,7 +27,7 @@ pub(crate) fn start(
     config: &Config,
     scope: Arc<dyn ResourceScope>,
 ) -> Muxed {
-    let shared = Arc::new(Shared::new(connection, config, scope));
+    let shared = Arc::new(Shared::new(connection, turns.clone(), config, scope));
     let looking = Arc::downgrade(&shared);
     turns.follow(move || {
         if let Some(shared) = looking.upgrade() {

@@ -6,11 +6,12 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
-use sinew_runtime::TaskScope;
+use sinew_runtime::{TaskScope, sleep};
+use tokio::sync::Notify;
 
 /// Runs one task for each socket and each connection. Clocks and timers are tokio's, so they stand still in tests.
 #[derive(Debug)]
@@ -33,9 +34,20 @@ impl Tasks {
     }
 }
 
+/// How long a connection that has ended is remembered, so that who still sends to it hears of that. RFC 9000, section 10.2,
+/// asks for three time-outs, which are as long as the remote says that it keeps acknowledgements back: up to 49 s, in which
+/// it is counted in no limit.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
 /// The turns of a task of quinn's, the one of a connection: whatever arrives on it arrives in one of them.
 #[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>);
+pub(crate) struct Turns(Arc<Task>);
+
+#[derive(Default)]
+struct Task {
+    after: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    ended: Notify,
+}
 
 thread_local! {
     /// Those of the task that was spawned last.
@@ -52,18 +64,31 @@ impl Turns {
 
     /// From now on calls `after` after each turn, with no lock held. Only the first call counts.
     pub(crate) fn follow(&self, after: impl Fn() + Send + Sync + 'static) {
-        let _ = self.0.set(Box::new(after));
+        let _ = self.0.after.set(Box::new(after));
+    }
+
+    /// The connection has ended, and nobody holds anything of it: after a while quinn's task ends too, which has quinn forget it.
+    pub(crate) fn end(&self) {
+        self.0.ended.notify_one();
     }
 
     async fn run(self, mut task: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        poll_fn(|cx| {
+        let turns = poll_fn(|cx| {
             let polled = task.as_mut().poll(cx);
-            if let Some(after) = self.0.get() {
+            if let Some(after) = self.0.after.get() {
                 after();
             }
             polled
-        })
-        .await;
+        });
+        let over = async {
+            self.0.ended.notified().await;
+            sleep(LINGER).await;
+        };
+        tokio::select! {
+            biased;
+            () = turns => {}
+            () = over => {}
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     flow::Flow,
     reason::{close_reason, to_wire},
 };
-use crate::{Config, config::FIRST_STREAMS};
+use crate::{Config, config::FIRST_STREAMS, runtime::Turns};
 
 /// Streams whose end may still be on its way when the connection closes; of more, the oldest are taken as arrived.
 const MAX_FINISHED: usize = 32;
@@ -45,6 +45,7 @@ type Delivered = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
 /// What the handle, the streams and the driver of a connection share.
 pub(crate) struct Shared {
     pub(crate) connection: Connection,
+    turns: Turns,
     max_streams: u32,
     /// Why this side closes, once it does.
     closing: OnceLock<CloseReason>,
@@ -61,10 +62,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(connection: Connection, config: &Config, scope: Arc<dyn ResourceScope>) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        turns: Turns,
+        config: &Config,
+        scope: Arc<dyn ResourceScope>,
+    ) -> Self {
         Self {
             flow: Flow::new(connection.clone(), config, scope),
             connection,
+            turns,
             max_streams: config.max_streams,
             closing: OnceLock::new(),
             asked: Notify::new(),
@@ -191,5 +198,12 @@ impl Shared {
 
     fn finished(&self) -> MutexGuard<'_, VecDeque<Delivered>> {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody holds a stream any more either: there is nobody left whom quinn could tell anything.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.turns.end();
     }
 }

@@ -3,15 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use sinew_core::{
-    Blame, Culpable, DialRequest, Multiaddr, Purpose, Role, Transport, TransportError, Unlimited,
+    Blame, CloseReason, Culpable, DialRequest, Multiaddr, Purpose, Role, Transport, TransportError,
+    Unlimited, code,
 };
 use sinew_runtime::{TaskScope, sleep};
 
 use super::{
     net::Network,
-    rig::{LISTEN, Memory, addr, dial, dial_for, finish, incoming, listening, serve},
+    rig::{LISTEN, Memory, Pair, addr, dial, dial_for, finish, incoming, listening, serve},
 };
-use crate::{Config, QuicTransport};
+use crate::{Config, QuicTransport, runtime::LINGER};
 
 fn nodes() -> (Network, [QuicTransport; 2]) {
     let network = Network::new(Duration::from_millis(1));
@@ -130,4 +131,22 @@ async fn addresses_that_are_neither_dialled_nor_listened_on() {
     }
     assert!(!node.handles(&addr("/ip4/192.0.2.1/udp/4001/quic-v1/webtransport")));
     assert!(node.handles(&addr(LISTEN)));
+}
+
+/// What quinn keeps of it is in no limit, and for how long is the remote's to say.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_has_ended_is_soon_forgotten() {
+    let pair = Pair::new(Config::default(), Duration::from_secs(1)).await;
+    let Pair {
+        ours, theirs, nodes, ..
+    } = pair;
+    theirs.muxed.handle.close(code::connection::GARBAGE_COLLECTED);
+    let ended = theirs.muxed.driver.await;
+    assert!(matches!(ended, CloseReason::Local(_)), "{ended}");
+    drop((theirs.muxed.handle, theirs.muxed.accept));
+    assert_eq!(nodes[1].tasks(), 2, "the socket, and the connection");
+    // Three time-outs of round trips that take two seconds are more than that.
+    sleep(LINGER + Duration::from_millis(1)).await;
+    assert_eq!(nodes[1].tasks(), 0);
+    drop(ours);
 }
