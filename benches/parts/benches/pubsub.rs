@@ -5,7 +5,8 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use sinew_floodsub::{Control, Rpc, SubOpts};
 use sinew_gossipsub::{
-    Command, Job, Machine, Message, MessageId, Output, Params, SignaturePolicy, Topic, Validation,
+    Command, Job, Machine, Message, MessageId, Output, Params, ScoreParams, SignaturePolicy, Topic,
+    TopicParams, TopicScore, Validation,
 };
 use sinew_identity::{Keypair, PeerId};
 use sinew_machine::{
@@ -24,14 +25,20 @@ const DATA: usize = 1024;
 /// Peers of the machine: all of them are in its mesh.
 const PEERS: u64 = 9;
 
-fn topic() -> Topic {
-    "bench".parse().expect("a topic")
+/// Peers and topics of the machine whose heartbeats are measured: all peers follow all topics.
+const MANY_PEERS: u64 = 1_000;
+const MANY_TOPICS: u64 = 50;
+
+fn topic(number: u64) -> Topic {
+    format!("bench {number}").parse().expect("a topic")
 }
 
-fn message(number: u64) -> Message {
+fn message(topic: &Topic, number: u64) -> Message {
     let mut data = vec![0; DATA];
     data[..8].copy_from_slice(&number.to_be_bytes());
-    Message::anonymous(&topic(), data)
+    // The id is the sum of the data alone.
+    data[8..][..topic.as_str().len()].copy_from_slice(topic.as_str().as_bytes());
+    Message::anonymous(topic, data)
 }
 
 fn said(message: Message) -> Rpc {
@@ -48,7 +55,7 @@ fn body(frame: &Bytes) -> Bytes {
 }
 
 fn rpcs(c: &mut Criterion) {
-    let signed = Message::signed(&Keypair::generate(), 1, &topic(), vec![1; DATA]).expect("a key in memory");
+    let signed = Message::signed(&Keypair::generate(), 1, &topic(0), vec![1; DATA]).expect("a key in memory");
     let idontwant = Rpc {
         control: Control {
             idontwant: vec![MessageId::of(&signed)],
@@ -84,30 +91,49 @@ struct Rig {
 }
 
 impl Rig {
-    fn new() -> Self {
+    fn new(params: Params, topics: u64) -> Self {
         let policy = SignaturePolicy::StrictNoSign;
-        let machine = Machine::new(
-            PeerId::random(),
-            policy,
-            Arc::new(MessageId::of),
-            Params::default(),
-            7,
-        );
+        let machine = Machine::new(PeerId::random(), policy, Arc::new(MessageId::of), params, 7);
         let mut rig = Self {
             machine,
             now: Instant(1),
             effects: EffectsOf::<Machine>::new(),
         };
-        let command = Command::Follow([topic()].into());
-        rig.feed(Input::Call {
-            call: CallId(0),
-            command,
-        });
-        (0..PEERS).for_each(|peer| rig.connect(peer));
+        rig.call(Command::Follow((0..topics).map(topic).collect()));
         rig
     }
 
-    fn connect(&mut self, number: u64) {
+    /// One that judges many peers by what each did in many topics.
+    fn judging() -> Self {
+        let mut params = Params::default();
+        params.score = Some(ScoreParams::default());
+        let mut judged = TopicParams::default();
+        judged.score = Some(TopicScore::default());
+        params.topics = (0..MANY_TOPICS).map(|n| (topic(n), judged.clone())).collect();
+        let mut rig = Self::new(params, MANY_TOPICS);
+        let topics: Vec<_> = (0..MANY_TOPICS).map(topic).collect();
+        (0..MANY_PEERS).for_each(|peer| rig.connect(peer, &topics));
+        rig.publish_everywhere(0);
+        for peer in 0..MANY_PEERS {
+            topics
+                .iter()
+                .for_each(|topic| rig.say(peer, said(message(topic, 0))));
+        }
+        rig
+    }
+
+    fn call(&mut self, command: Command) {
+        let call = CallId(0);
+        self.feed(Input::Call { call, command });
+    }
+
+    fn publish_everywhere(&mut self, number: u64) {
+        for n in 0..MANY_TOPICS {
+            self.call(Command::Publish(message(&topic(n), number)));
+        }
+    }
+
+    fn connect(&mut self, number: u64, topics: &[Topic]) {
         let (peer, token) = (PeerId::random(), Some(Token(number + 1)));
         self.feed(Input::Peer(PeerState {
             peer,
@@ -116,7 +142,7 @@ impl Rig {
             outbound: true,
             ips: Arc::default(),
         }));
-        for (stream, token) in [(number + 1000, token), (number, None)] {
+        for (stream, token) in [(number + MANY_PEERS, token), (number, None)] {
             self.feed(Input::Stream(StreamInput::Opened {
                 stream: StreamKey(stream),
                 peer,
@@ -124,12 +150,9 @@ impl Rig {
                 token,
             }));
         }
+        let subscriptions = topics.iter().map(|topic| SubOpts::new(topic.clone(), true));
         let rpc = Rpc {
-            subscriptions: vec![SubOpts::new(topic(), true)],
-            control: Control {
-                graft: vec![topic()],
-                ..Control::default()
-            },
+            subscriptions: subscriptions.collect(),
             ..Rpc::default()
         };
         self.say(number, rpc);
@@ -166,12 +189,26 @@ impl Rig {
 }
 
 fn machine(c: &mut Criterion) {
-    let (mut rig, mut number) = (Rig::new(), 0);
+    let (mut rig, mut number) = (Rig::new(Params::default(), 1), 0);
+    for peer in 0..PEERS {
+        rig.connect(peer, &[topic(0)]);
+        let control = Control {
+            graft: vec![topic(0)],
+            ..Control::default()
+        };
+        rig.say(
+            peer,
+            Rpc {
+                control,
+                ..Rpc::default()
+            },
+        );
+    }
     // A thousand a second, so that what is remembered for a while is as much as in a busy network.
     let mut next = |rig: &mut Rig| {
         number += 1;
         rig.now = rig.now + Duration::from_millis(1);
-        said(message(number))
+        said(message(&topic(0), number))
     };
     c.bench_function("gossipsub machine, a message to eight", |b| {
         b.iter_custom(|times| {
@@ -192,5 +229,24 @@ fn machine(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, rpcs, machine);
+/// One message was published in each topic since the heartbeat before.
+fn heartbeat(c: &mut Criterion) {
+    let (mut rig, mut number) = (Rig::judging(), 0);
+    c.bench_function("gossipsub heartbeat, 1,000 peers in 50 topics", |b| {
+        b.iter_custom(|times| {
+            let mut took = Duration::ZERO;
+            for _ in 0..times {
+                number += 1;
+                rig.publish_everywhere(number);
+                rig.now = rig.now + Duration::from_secs(1);
+                let began = time::Instant::now();
+                rig.feed(Input::Timeout);
+                took += began.elapsed();
+            }
+            took
+        });
+    });
+}
+
+criterion_group!(benches, rpcs, machine, heartbeat);
 criterion_main!(benches);
