@@ -1,6 +1,9 @@
 //! By what messages of peers are dropped while validation is overloaded.
 
-use crate::{ParamsError, params::first};
+use crate::{
+    ParamsError,
+    params::{first, is_gain},
+};
 use sinew_floodsub::Topic;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -58,20 +61,21 @@ impl Default for GaterParams {
 impl GaterParams {
     pub(crate) fn check(&self) -> Result<(), ParamsError> {
         let is_share = |value: f64| value > 0.0 && value < 1.0;
+        let is_weight = |value: f64| value > 0.0 && is_gain(value);
         if self.decay_interval.is_zero() {
             return Err(ParamsError::Zero("decay_interval"));
         }
         first(&[
-            ("threshold", self.threshold > 0.0),
+            ("threshold", is_weight(self.threshold)),
             ("global_decay", is_share(self.global_decay)),
             ("source_decay", is_share(self.source_decay)),
             ("decay_to_zero", is_share(self.decay_to_zero)),
-            ("duplicate_weight", self.duplicate_weight > 0.0),
-            ("ignore_weight", self.ignore_weight >= 1.0),
-            ("reject_weight", self.reject_weight >= 1.0),
+            ("duplicate_weight", is_weight(self.duplicate_weight)),
+            ("ignore_weight", is_gain(self.ignore_weight - 1.0)),
+            ("reject_weight", is_gain(self.reject_weight - 1.0)),
             (
                 "delivery_weights",
-                self.delivery_weights.values().all(|weight| *weight > 0.0),
+                self.delivery_weights.values().copied().all(is_weight),
             ),
         ])
     }

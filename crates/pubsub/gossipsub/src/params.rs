@@ -123,7 +123,7 @@ pub enum ParamsError {
     /// A duration or a count that may not be zero.
     #[error("{0} may not be zero")]
     Zero(&'static str),
-    /// A weight with the wrong sign, or a decay that is not between 0 and 1.
+    /// A weight with the wrong sign, a decay that is not between 0 and 1, or no finite number.
     #[error("{0} is out of its range")]
     Range(&'static str),
     /// The thresholds are not in their order.
@@ -254,6 +254,16 @@ impl Params {
         self.score.as_ref()?;
         self.topics.get(topic)?.score.as_ref()
     }
+}
+
+/// A number that is not negative, and none that adds up to no number any more.
+pub(crate) fn is_gain(value: f64) -> bool {
+    value >= 0.0 && value.is_finite()
+}
+
+/// The same that is not positive.
+pub(crate) fn is_loss(value: f64) -> bool {
+    is_gain(-value)
 }
 
 /// The first that is not sound is out of its range.

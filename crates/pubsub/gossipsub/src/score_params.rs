@@ -1,6 +1,9 @@
 //! By what peers are judged (gossipsub 1.1, Peer Scoring).
 
-use crate::{ParamsError, params::first};
+use crate::{
+    ParamsError,
+    params::{first, is_gain, is_loss},
+};
 use std::time::Duration;
 
 /// How peers are judged over all topics.
@@ -160,15 +163,15 @@ fn is_decay(value: f64) -> bool {
 impl ScoreParams {
     pub(crate) fn check(&self) -> Result<(), ParamsError> {
         first(&[
-            ("topic_cap", self.topic_cap >= 0.0),
-            ("app_weight", self.app_weight >= 0.0),
-            ("ip_weight", self.ip_weight <= 0.0),
+            ("topic_cap", is_gain(self.topic_cap)),
+            ("app_weight", is_gain(self.app_weight)),
+            ("ip_weight", is_loss(self.ip_weight)),
             ("ip_threshold", self.ip_threshold >= 1),
-            ("behaviour_weight", self.behaviour_weight <= 0.0),
-            ("behaviour_threshold", self.behaviour_threshold >= 0.0),
+            ("behaviour_weight", is_loss(self.behaviour_weight)),
+            ("behaviour_threshold", is_gain(self.behaviour_threshold)),
             ("behaviour_decay", is_decay(self.behaviour_decay)),
-            ("slow_peer_weight", self.slow_peer_weight <= 0.0),
-            ("slow_peer_threshold", self.slow_peer_threshold >= 0.0),
+            ("slow_peer_weight", is_loss(self.slow_peer_weight)),
+            ("slow_peer_threshold", is_gain(self.slow_peer_threshold)),
             ("slow_peer_decay", is_decay(self.slow_peer_decay)),
             ("decay_to_zero", is_decay(self.decay_to_zero)),
         ])?;
@@ -183,7 +186,8 @@ impl ScoreParams {
             opportunistic_graft,
         } = self.thresholds;
         let in_order = graylist <= publish && publish <= gossip && gossip <= 0.0;
-        if in_order && accept_px >= 0.0 && opportunistic_graft >= 0.0 {
+        // The lowest is finite, and with it those above.
+        if in_order && is_loss(graylist) && is_gain(accept_px) && is_gain(opportunistic_graft) {
             Ok(())
         } else {
             Err(ParamsError::Thresholds)
@@ -197,12 +201,12 @@ impl TopicScore {
             return Err(ParamsError::Zero("time_in_mesh_quantum"));
         }
         first(&[
-            ("weight", self.weight >= 0.0),
-            ("time_in_mesh_weight", self.time_in_mesh_weight >= 0.0),
-            ("time_in_mesh_cap", self.time_in_mesh_cap >= 0.0),
+            ("weight", is_gain(self.weight)),
+            ("time_in_mesh_weight", is_gain(self.time_in_mesh_weight)),
+            ("time_in_mesh_cap", is_gain(self.time_in_mesh_cap)),
             (
                 "first_message_deliveries_weight",
-                self.first_message_deliveries_weight >= 0.0,
+                is_gain(self.first_message_deliveries_weight),
             ),
             (
                 "first_message_deliveries_decay",
@@ -210,19 +214,27 @@ impl TopicScore {
             ),
             (
                 "mesh_message_deliveries_weight",
-                self.mesh_message_deliveries_weight <= 0.0,
+                is_loss(self.mesh_message_deliveries_weight),
             ),
             (
                 "mesh_message_deliveries_decay",
                 is_decay(self.mesh_message_deliveries_decay),
             ),
             (
+                "first_message_deliveries_cap",
+                is_gain(self.first_message_deliveries_cap),
+            ),
+            (
+                "mesh_message_deliveries_threshold",
+                is_gain(self.mesh_message_deliveries_threshold),
+            ),
+            (
                 "mesh_message_deliveries_cap",
-                self.mesh_message_deliveries_cap >= self.mesh_message_deliveries_threshold,
+                is_gain(self.mesh_message_deliveries_cap - self.mesh_message_deliveries_threshold),
             ),
             (
                 "mesh_failure_penalty_weight",
-                self.mesh_failure_penalty_weight <= 0.0,
+                is_loss(self.mesh_failure_penalty_weight),
             ),
             (
                 "mesh_failure_penalty_decay",
@@ -230,7 +242,7 @@ impl TopicScore {
             ),
             (
                 "invalid_message_deliveries_weight",
-                self.invalid_message_deliveries_weight <= 0.0,
+                is_loss(self.invalid_message_deliveries_weight),
             ),
             (
                 "invalid_message_deliveries_decay",

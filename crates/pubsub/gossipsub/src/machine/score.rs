@@ -149,14 +149,18 @@ impl Scores {
     }
 
     /// P5: what the application thinks of a peer, from now on and however often it comes back; `false` if nobody is judged, or
-    /// this is no number.
+    /// this counts as no finite number.
     pub(super) fn set_app(&mut self, peer: PeerId, value: f64) -> bool {
+        let weight = self.params.score.map(|score| score.app_weight);
+        if !weight.is_some_and(|weight| (value * weight).is_finite()) {
+            return false;
+        }
         if value == 0.0 {
             self.app.remove(&peer);
-        } else if value.is_finite() {
+        } else {
             self.app.insert(peer, value);
         }
-        self.params.score.is_some() && value.is_finite()
+        true
     }
 
     /// P7: a peer misbehaved.

@@ -4,7 +4,9 @@ use super::{
     Command, Keypair, Message, MessageId, Output, Params, Reply, Rig, inbound, judged, message, peer, topic,
 };
 use sinew_floodsub::{Control, MAX_RUNNING, Rpc};
-use sinew_gossipsub::{GaterParams, ParamsError, ScoreParams, SignaturePolicy, Validation};
+use sinew_gossipsub::{
+    GaterParams, ParamsError, ScoreParams, SignaturePolicy, TopicParams, TopicScore, Validation,
+};
 use sinew_machine::Input;
 use std::time::Duration;
 
@@ -103,6 +105,72 @@ fn numbers_of_a_gater_that_make_no_sense_are_refused() {
     score.slow_peer_weight = 1.0;
     params.score = Some(score);
     assert_eq!(params.check(), Err(ParamsError::Range("slow_peer_weight")));
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused() {
+    let all: [fn(&mut ScoreParams, f64); 13] = [
+        |score, value| score.topic_cap = value,
+        |score, value| score.app_weight = value,
+        |score, value| score.ip_weight = value,
+        |score, value| score.behaviour_weight = value,
+        |score, value| score.behaviour_threshold = value,
+        |score, value| score.behaviour_decay = value,
+        |score, value| score.slow_peer_weight = value,
+        |score, value| score.slow_peer_threshold = value,
+        |score, value| score.decay_to_zero = value,
+        |score, value| score.thresholds.gossip = value,
+        |score, value| score.thresholds.graylist = value,
+        |score, value| score.thresholds.accept_px = value,
+        |score, value| score.thresholds.opportunistic_graft = value,
+    ];
+    let of_topic: [fn(&mut TopicScore, f64); 10] = [
+        |score, value| score.weight = value,
+        |score, value| score.time_in_mesh_weight = value,
+        |score, value| score.time_in_mesh_cap = value,
+        |score, value| score.first_message_deliveries_weight = value,
+        |score, value| score.first_message_deliveries_cap = value,
+        |score, value| score.mesh_message_deliveries_weight = value,
+        |score, value| score.mesh_message_deliveries_cap = value,
+        |score, value| score.mesh_message_deliveries_threshold = value,
+        |score, value| score.mesh_failure_penalty_weight = value,
+        |score, value| score.invalid_message_deliveries_weight = value,
+    ];
+    let of_gater: [fn(&mut GaterParams, f64); 5] = [
+        |gater, value| gater.threshold = value,
+        |gater, value| gater.duplicate_weight = value,
+        |gater, value| gater.ignore_weight = value,
+        |gater, value| gater.reject_weight = value,
+        |gater, value| drop(gater.delivery_weights.insert(topic(), value)),
+    ];
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let of_all = all.iter().map(|change| {
+            let mut params = judged();
+            params.score.iter_mut().for_each(|score| change(score, value));
+            params
+        });
+        let of_topics = of_topic.iter().map(|change| {
+            let (mut params, mut scored) = (judged(), TopicParams::default());
+            let mut score = TopicScore::default();
+            change(&mut score, value);
+            scored.score = Some(score);
+            params.topics.insert(topic(), scored);
+            params
+        });
+        let of_gaters = of_gater.iter().map(|change| {
+            let (mut params, mut gater) = (Params::default(), GaterParams::default());
+            change(&mut gater, value);
+            params.gater = Some(gater);
+            params
+        });
+        for (n, params) in of_all.chain(of_topics).chain(of_gaters).enumerate() {
+            assert!(params.check().is_err(), "{n} {value}");
+        }
+    }
+    let mut rig = Rig::among(1, judged());
+    for value in [f64::NAN, f64::INFINITY] {
+        assert_eq!(rig.call(Command::Judge(peer(0), value)), Reply::Judged(false));
+    }
 }
 
 #[test]
