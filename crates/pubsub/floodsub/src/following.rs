@@ -6,10 +6,10 @@ use sinew_core::{Service, ServiceContext, ServiceError};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Runs the driver of a machine, and tells that of the topics that are followed whenever they change. All subscriptions end with
-/// it.
+/// it, also if it never runs.
 pub struct Following<T> {
     driver: Box<dyn Service>,
-    topics: Arc<Topics>,
+    topics: End,
     tell: T,
 }
 
@@ -18,7 +18,7 @@ impl<T> Following<T> {
     pub fn new(driver: impl Service, topics: Arc<Topics>, tell: T) -> Self {
         Self {
             driver: Box::new(driver),
-            topics,
+            topics: End(topics),
             tell,
         }
     }
@@ -36,8 +36,7 @@ where
     fn run(self: Box<Self>, context: ServiceContext) -> BoxFuture<'static, Result<(), ServiceError>> {
         let Self { driver, topics, tell } = *self;
         async move {
-            let ended = End(topics);
-            let follow = async { while tell(ended.0.next().await).await {} };
+            let follow = async { while tell(topics.0.next().await).await {} };
             tokio::select! {
                 outcome = driver.run(context) => outcome,
                 () = follow => Ok(()),

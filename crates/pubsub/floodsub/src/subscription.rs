@@ -34,7 +34,7 @@ impl Subscription {
         &self.topic
     }
 
-    /// Waits for the next event. `Ok(None)` when the node has ended. Of peers that join and leave the newest 256 are told of; the
+    /// Waits for the next event. `Ok(None)` when the node has ended, or was dropped before it began. Of peers that join and leave the newest 256 are told of; the
     /// handle says who follows the topic now.
     ///
     /// # Errors

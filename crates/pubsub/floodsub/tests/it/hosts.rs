@@ -3,6 +3,7 @@
 use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::{Lagged, PeerId};
 use sinew_floodsub::{Config, Event, MAX_TOPICS, MessageId, PublishError, SignaturePolicy, SubscribeError};
+use sinew_identity::Keypair;
 use sinew_runtime::{now, sleep, timeout};
 use std::time::Duration;
 
@@ -203,6 +204,18 @@ async fn a_peer_without_it_is_left_alone() {
     assert_eq!(peer, node.peer());
     assert_eq!(node.host.peers(), [other.peer_id()]);
     assert_eq!(node.floodsub.peers(&topic()).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_never_starts_ends_its_subscriptions() {
+    let mut builder = crate::rig::builder(Keypair::generate());
+    let floodsub = builder.add(Config::default());
+    let mut subscription = floodsub.subscribe(&topic()).expect("not too many");
+    let (next, ()) = tokio::join!(timeout(Duration::from_secs(60), subscription.next()), async {
+        drop(builder);
+    });
+    assert_eq!(next, Ok(Ok(None)));
+    assert_eq!(floodsub.subscribe(&topic()).err(), Some(SubscribeError::Ended));
 }
 
 #[tokio::test(start_paused = true)]

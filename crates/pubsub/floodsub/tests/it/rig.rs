@@ -104,7 +104,7 @@ pub(crate) async fn is_silent(subscription: &mut Subscription) -> bool {
     timeout(Duration::from_secs(60), quiet).await.is_err()
 }
 
-fn builder(key: Keypair) -> HostBuilder {
+pub(crate) fn builder(key: Keypair) -> HostBuilder {
     let plaintext = InsecurePlaintext::new(key.public());
     let mut builder = HostBuilder::new(Arc::new(key))
         .transport(MemoryTransport::new())
