@@ -67,7 +67,7 @@ pub use encode::join;
 pub use filter::SubscriptionFilter;
 pub use machine::{
     Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING,
-    MAX_RUNNING_BYTES, MAX_SEEN, MAX_TOPICS, MAX_VERSIONS, MAX_WAITING, Machine, News, Received, Reply,
+    MAX_RUNNING_BYTES, MAX_SEEN, MAX_TOPICS, MAX_WAITING, Machine, News, Received, Reply,
     SEEN_FOR, Seen, Told, Validation,
 };
 pub use message::{Message, MessageError};

@@ -11,7 +11,7 @@ mod outbox;
 mod seen;
 mod told;
 
-pub use checks::{Candidate, Checks, MAX_RUNNING, MAX_RUNNING_BYTES, MAX_VERSIONS, MAX_WAITING};
+pub use checks::{Candidate, Checks, MAX_RUNNING, MAX_RUNNING_BYTES, MAX_WAITING};
 pub use followers::{Followers, MAX_TOPICS};
 pub use links::{LinkEvent, Links};
 pub use outbox::MAX_QUEUED;

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The id of a message is a claim until its signature is verified: bytes with the id of another message must not take its
-//! place. Copies with the same bytes share a fate, others are verified by themselves, up to [`MAX_VERSIONS`].
+//! place. Copies with the same bytes share a fate, others are verified by themselves, one of each peer: however many send
+//! forged ones, an honest one finds room.
 
 use super::Received;
 use crate::MessageId;
@@ -27,9 +28,6 @@ pub const MAX_RUNNING_BYTES: usize = 64 << 20;
 
 /// Bytes of messages of one peer that wait for that; more are dropped.
 pub const MAX_WAITING: usize = 4 << 20;
-
-/// Messages of one id that differ and wait or run at once; more are dropped.
-pub const MAX_VERSIONS: usize = 4;
 
 /// What a message that waits costs besides its bytes.
 const OVERHEAD: usize = 256;
@@ -85,18 +83,27 @@ impl Checks {
     /// Whether a message of that id is here that nobody signed. Its id is what it says, so there is no other to wait for.
     #[must_use]
     pub fn has_unsigned(&self, id: &MessageId) -> bool {
-        let tokens = self.by_id.get(id).into_iter().flatten();
-        let mut known = tokens.filter_map(|token| self.candidates.get(token));
-        known.any(|candidate| candidate.received.message.signature().is_none())
+        let mut versions = self.versions(id);
+        versions.any(|candidate| candidate.received.message.signature().is_none())
     }
 
-    /// Adds a message that is not here yet, if there is room.
+    /// Whether a message of that id is here that a peer sent.
+    fn has_version(&self, id: &MessageId, peer: &PeerId) -> bool {
+        let mut versions = self.versions(id);
+        versions.any(|candidate| candidate.senders.contains(peer))
+    }
+
+    fn versions(&self, id: &MessageId) -> impl Iterator<Item = &Candidate> {
+        let tokens = self.by_id.get(id).into_iter().flatten();
+        tokens.filter_map(|token| self.candidates.get(token))
+    }
+
+    /// Adds a message that is not here yet, if there is room, and its sender did not send another of that id.
     pub fn add(&mut self, token: Token, received: Received) -> bool {
         let (peer, id) = (received.peer, received.id.clone());
         let cost = received.message.as_bytes().len() + OVERHEAD;
         let waits = self.waiting.get(&peer).map_or(0, |waiting| waiting.bytes);
-        let versions = self.by_id.get(&id).map_or(0, Vec::len);
-        if waits + cost > MAX_WAITING || versions >= MAX_VERSIONS {
+        if waits + cost > MAX_WAITING || self.has_version(&id, &peer) {
             return false;
         }
         self.by_id.entry(id).or_default().push(token);
@@ -172,7 +179,7 @@ impl Checks {
 
 #[cfg(test)]
 mod tests {
-    use super::{Checks, MAX_RUNNING, MAX_RUNNING_BYTES, MAX_VERSIONS, MAX_WAITING, OVERHEAD};
+    use super::{Checks, MAX_RUNNING, MAX_RUNNING_BYTES, MAX_WAITING, OVERHEAD};
     use crate::{Message, MessageId, machine::Received};
     use sinew_identity::PeerId;
     use sinew_machine::Token;
@@ -222,10 +229,28 @@ mod tests {
     }
 
     #[test]
+    fn no_peer_keeps_the_message_of_another_out() {
+        let (mut checks, bad) = (Checks::default(), PeerId::random());
+        assert!(checks.add(Token(0), received(bad, 1, b"forged")));
+        assert!(!checks.add(Token(1), received(bad, 1, b"forged otherwise")));
+        let others = 2..20;
+        for n in others.clone() {
+            let forged = received(PeerId::random(), 1, &n.to_string().into_bytes());
+            assert!(checks.add(Token(n), forged));
+        }
+        assert!(checks.add(Token(99), received(PeerId::random(), 1, b"honest")));
+        assert!(checks.forged(Token(0)).is_some());
+        assert!(
+            checks.add(Token(100), received(bad, 1, b"another")),
+            "one at a time"
+        );
+    }
+
+    #[test]
     fn what_was_settled_settles_its_other_versions() {
-        let (mut checks, a) = (Checks::default(), PeerId::random());
+        let mut checks = Checks::default();
         for n in 0..3 {
-            assert!(checks.add(Token(n), received(a, 1, &n.to_be_bytes())));
+            assert!(checks.add(Token(n), received(PeerId::random(), 1, &n.to_be_bytes())));
         }
         assert!(checks.start().is_some() && checks.start().is_some());
         assert!(checks.settled(Token(0)).is_some());
@@ -236,12 +261,9 @@ mod tests {
     #[test]
     fn bounds() {
         let (mut checks, a, b) = (Checks::default(), PeerId::random(), PeerId::random());
-        for n in 0..MAX_VERSIONS as u64 {
-            assert!(checks.add(Token(n), received(a, 1, &n.to_be_bytes())));
-        }
-        assert!(!checks.add(Token(90), received(a, 1, b"one more")));
-        let large = vec![0; MAX_WAITING - 5 * OVERHEAD];
-        assert!(!checks.add(Token(91), received(a, 2, &large)), "beside the four");
+        assert!(checks.add(Token(90), received(a, 1, b"")));
+        let large = vec![0; MAX_WAITING - 2 * OVERHEAD];
+        assert!(!checks.add(Token(91), received(a, 2, &large)), "beside the other");
         assert!(checks.add(Token(92), received(b, 2, &large)));
         let mut checks = Checks::default();
         for n in 0..=MAX_RUNNING as u32 {
