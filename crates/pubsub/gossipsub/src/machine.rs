@@ -366,7 +366,10 @@ impl Machine {
                 self.meet(now, id);
                 self.opened(now, id, protocol, out);
             }
-            LinkEvent::Writable(id) => self.write(now, &id, out),
+            LinkEvent::Writable(id) => {
+                self.asked(now, id);
+                self.write(now, &id, out);
+            }
             LinkEvent::Lost(id) => {
                 self.lost(id);
                 self.meet(now, id);

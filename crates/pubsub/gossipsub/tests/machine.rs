@@ -587,6 +587,40 @@ fn what_was_promised_and_does_not_come_is_misbehaviour() {
 }
 
 #[test]
+fn a_promise_counts_from_when_the_peer_was_asked() {
+    let mut rig = Rig::among(1, Params::default());
+    rig.stuck = Some(0);
+    rig.publish(&message("on its way"));
+    let announce = |rig: &mut Rig, data| {
+        let ids = vec![MessageId::of(&message(data))];
+        let ihave = vec![IHave { topic: topic(), ids }];
+        rig.control(
+            0,
+            Control {
+                ihave,
+                ..Control::default()
+            },
+        );
+    };
+    announce(&mut rig, "lacking");
+    announce(&mut rig, "here soon");
+    let has_left = Input::Stream(StreamInput::Writable { stream: outbound(0) });
+    rig.wait(10);
+    rig.feed(has_left.clone());
+    assert_eq!(rig.heard(|rpc| rpc.control.iwant.clone()).len(), 2);
+    rig.connect(1, V13, true);
+    rig.message(1, &message("here soon"));
+    rig.accept();
+    rig.wait(10);
+    assert_eq!(rig.counts().broken_promises, 0, "it is not asked yet");
+    rig.feed(has_left);
+    rig.wait(2);
+    assert_eq!(rig.counts().broken_promises, 0);
+    rig.wait(2);
+    assert_eq!(rig.counts().broken_promises, 1);
+}
+
+#[test]
 fn a_graft_is_taken_once_and_not_before_its_time() {
     let mut rig = Rig::among(0, judged());
     rig.connect(0, V11, true);

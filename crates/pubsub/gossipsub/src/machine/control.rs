@@ -54,14 +54,24 @@ impl Machine {
         self.rng.shuffle(&mut wanted);
         wanted.truncate(room);
         room = wanted.len();
-        if let Some(promised) = wanted.first() {
-            let due = now + self.params.iwant_followup;
-            self.promises.add(promised.clone(), id, due);
-        }
         if let Some(peer) = self.links.get_mut(&id) {
             peer.heartbeat.asked += room;
             self.counts.iwant_sent += room as u64;
             peer.outbox.iwant(wanted);
+        }
+    }
+
+    /// A frame has left. What a peer promised it has to send from now on: that it had to wait for our line is not its fault.
+    pub(super) fn asked(&mut self, now: Instant, id: PeerId) {
+        let Some(peer) = self.links.get_mut(&id) else {
+            return;
+        };
+        let due = now + self.params.iwant_followup;
+        for promised in peer.outbox.take_asked() {
+            // It may have come from others meanwhile.
+            if !self.seen.contains(now, &promised) {
+                self.promises.add(promised, id, due);
+            }
         }
     }
 

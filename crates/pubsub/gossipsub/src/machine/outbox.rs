@@ -38,8 +38,18 @@ pub(super) struct Outbox {
     pub(super) groups: BTreeSet<GroupKey>,
     pub(super) own: Lane,
     pub(super) forwarded: Lane,
-    iwant: VecDeque<MessageId>,
+    iwant: VecDeque<Wanted>,
+    /// Of the frame that is being written: what the peer promised that it asks for.
+    asking: Vec<MessageId>,
     ihave: VecDeque<(Topic, MessageId)>,
+}
+
+/// A message that a peer is to be asked for.
+#[derive(Debug)]
+struct Wanted {
+    id: MessageId,
+    /// Whether it is the one of its announcement that the peer has to send.
+    is_promised: bool,
 }
 
 /// The peer is in a mesh of ours, or was taken out of it.
@@ -66,8 +76,18 @@ impl Outbox {
         }
     }
 
+    /// Asks for messages of one announcement. Of the first it is to be known whether it comes.
     pub(super) fn iwant(&mut self, ids: impl IntoIterator<Item = MessageId>) {
-        fill(&mut self.iwant, ids);
+        let wanted = ids.into_iter().enumerate().map(|(n, id)| Wanted {
+            id,
+            is_promised: n == 0,
+        });
+        fill(&mut self.iwant, wanted);
+    }
+
+    /// Takes out what the peer promised of what it has been asked for by now.
+    pub(super) fn take_asked(&mut self) -> Vec<MessageId> {
+        std::mem::take(&mut self.asking)
     }
 
     pub(super) fn idontwant(&mut self, id: MessageId) {
@@ -144,7 +164,9 @@ impl Outbox {
 
     fn gossip(&mut self) -> Option<Bytes> {
         let mut room = MAX_RPC;
-        let iwant = take(&mut self.iwant, &mut room, |id| id.as_bytes().len());
+        let wanted = take(&mut self.iwant, &mut room, |wanted| wanted.id.as_bytes().len());
+        let promised = wanted.iter().filter(|wanted| wanted.is_promised);
+        self.asking.extend(promised.map(|wanted| wanted.id.clone()));
         let pairs = take(&mut self.ihave, &mut room, |(_, id)| id.as_bytes().len());
         let mut ihave: Vec<IHave> = Vec::new();
         for (topic, id) in pairs {
@@ -155,7 +177,7 @@ impl Outbox {
         }
         let control = Control {
             ihave,
-            iwant,
+            iwant: wanted.into_iter().map(|wanted| wanted.id).collect(),
             ..Control::default()
         };
         let rpc = Rpc {

@@ -17,7 +17,7 @@ impl Promises {
         self.by_id.is_empty()
     }
 
-    /// A peer is asked for a message, which it has to send until `due`.
+    /// A peer has been asked for a message, which it has to send until `due`.
     pub(super) fn add(&mut self, id: MessageId, peer: PeerId, due: Instant) {
         self.by_id.entry(id).or_default().entry(peer).or_insert(due);
     }
