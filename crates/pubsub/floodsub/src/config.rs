@@ -85,12 +85,8 @@ impl ServiceConfig for Config {
             config: self.clone(),
         };
         let (caller, driver) = Driver::new(machine, works, register);
-        let teller = caller.clone();
-        let tell = move |topics| {
-            let caller = teller.clone();
-            async move { caller.call(Command::Follow(topics)).await.is_ok() }
-        };
-        let service = Following::new(driver, topics.clone(), tell);
+        let (follow, leave) = (Command::Follow, Command::Leave);
+        let service = Following::new(driver, topics.clone(), caller.clone(), follow, leave);
         let author = Author::new(host, self.policy, self.message_id, self.max_rpc);
         (Floodsub::new(author, caller, topics), Box::new(service))
     }

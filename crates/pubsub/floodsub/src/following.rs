@@ -1,45 +1,78 @@
-//! The service: runs a machine, and tells it which topics are followed.
+//! The service: runs a machine, tells it which topics are followed, and has it say goodbye.
 
 use crate::{Topic, Topics};
 use futures_util::{FutureExt, future::BoxFuture};
 use sinew_core::{Service, ServiceContext, ServiceError};
-use std::{collections::BTreeSet, sync::Arc};
+use sinew_machine::PeerMachine;
+use sinew_runtime::{Caller, timeout};
+use std::{collections::BTreeSet, convert::Infallible, future, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// How long peers have to take what waits for them when the node ends.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Runs the driver of a machine, and tells that of the topics that are followed whenever they change. All subscriptions end with
 /// it, also if it never runs.
-pub struct Following<T> {
+pub struct Following<M: PeerMachine> {
     driver: Box<dyn Service>,
     topics: End,
-    tell: T,
+    caller: Caller<M>,
+    follow: fn(BTreeSet<Topic>) -> M::Command,
+    leave: M::Command,
 }
 
-impl<T> Following<T> {
-    /// `tell` tells the machine, and says whether it still runs.
-    pub fn new(driver: impl Service, topics: Arc<Topics>, tell: T) -> Self {
+impl<M: PeerMachine> Following<M> {
+    /// `caller` calls the machine that `driver` runs, with `follow` for the topics that are followed from then on, and at the end
+    /// with `leave`, which is answered when peers were told that there are none any more.
+    pub fn new(
+        driver: impl Service,
+        topics: Arc<Topics>,
+        caller: Caller<M>,
+        follow: fn(BTreeSet<Topic>) -> M::Command,
+        leave: M::Command,
+    ) -> Self {
         Self {
             driver: Box::new(driver),
             topics: End(topics),
-            tell,
+            caller,
+            follow,
+            leave,
         }
     }
 }
 
-impl<T, F> Service for Following<T>
-where
-    T: Fn(BTreeSet<Topic>) -> F + Send + Sync + 'static,
-    F: Future<Output = bool> + Send + 'static,
-{
+impl<M: PeerMachine> Service for Following<M> {
     fn name(&self) -> &'static str {
         self.driver.name()
     }
 
-    fn run(self: Box<Self>, context: ServiceContext) -> BoxFuture<'static, Result<(), ServiceError>> {
-        let Self { driver, topics, tell } = *self;
+    fn run(self: Box<Self>, mut context: ServiceContext) -> BoxFuture<'static, Result<(), ServiceError>> {
+        let Self {
+            driver,
+            topics,
+            caller,
+            follow,
+            leave,
+        } = *self;
+        // The driver ends once goodbye is said.
+        let (stop, stopped) = watch::channel(false);
+        let mut shutdown = std::mem::replace(&mut context.shutdown, stopped.into());
         async move {
-            let follow = async { while tell(topics.0.next().await).await {} };
+            let tell = async { while caller.call(follow(topics.0.next().await)).await.is_ok() {} };
+            let serve = async {
+                tokio::select! {
+                    () = tell => {}
+                    () = shutdown.requested() => {
+                        // Who takes nothing is not waited for.
+                        let _ = timeout(GOODBYE, caller.call(leave)).await;
+                    }
+                }
+                stop.send_replace(true);
+                future::pending::<Infallible>().await
+            };
             tokio::select! {
                 outcome = driver.run(context) => outcome,
-                () = follow => Ok(()),
+                never = serve => match never {},
             }
         }
         .boxed()

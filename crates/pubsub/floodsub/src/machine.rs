@@ -37,6 +37,8 @@ pub struct Machine {
     seen: Seen<()>,
     checks: Checks,
     next_token: u64,
+    /// Who waits until peers were told that we leave.
+    leaving: Vec<CallId>,
     counts: Counts,
 }
 
@@ -62,6 +64,8 @@ impl Peer {
 pub enum Command {
     /// These are our topics from now on; at most [`MAX_TOPICS`] are kept.
     Follow(BTreeSet<Topic>),
+    /// We have no topics any more, for the node ends. Answered when nothing waits for any peer.
+    Leave,
     /// Publish a message.
     Publish(Message),
     /// Which peers follow a topic?
@@ -73,7 +77,7 @@ pub enum Command {
 /// What a handle is answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// To [`Command::Follow`].
+    /// To [`Command::Follow`] and [`Command::Leave`].
     Followed,
     /// To [`Command::Publish`]: to how many peers the message goes; `None` if it was known already.
     Published(Option<usize>),
@@ -172,6 +176,13 @@ impl PeerMachine for Machine {
             let job = Job(received);
             out.push(Effect::Run { token, job });
         }
+        if !self.leaving.is_empty() && !self.links.is_writing() {
+            let reply = Reply::Followed;
+            out.extend(self.leaving.drain(..).map(|call| Effect::Return {
+                call,
+                reply: reply.clone(),
+            }));
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -193,6 +204,7 @@ impl Machine {
             seen: Seen::default(),
             checks: Checks::default(),
             next_token: 0,
+            leaving: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -214,6 +226,10 @@ impl Machine {
             Command::Follow(topics) => {
                 self.follow(topics, out);
                 Reply::Followed
+            }
+            Command::Leave => {
+                self.follow(BTreeSet::new(), out);
+                return self.leaving.push(call);
             }
             Command::Publish(message) => Reply::Published(self.publish(now, &message, out)),
             Command::Followers(topic) => Reply::Followers(self.followers.of(topic.as_str()).collect()),

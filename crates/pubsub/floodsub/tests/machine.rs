@@ -206,6 +206,19 @@ fn sent(effects: &Effects) -> Vec<(StreamKey, Message)> {
 }
 
 #[test]
+fn who_leaves_for_good_waits_until_peers_were_told() {
+    let mut rig = Rig::among(1, &["a"]);
+    let (call, command) = (CallId(7), Command::Leave);
+    let effects = rig.feed(Input::Call { call, command });
+    let [Effect::Send { frame, .. }] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(read(frame).subscriptions, [SubOpts::new(topic("a"), false)]);
+    let reply = Reply::Followed;
+    assert_eq!(rig.writable(0), [Effect::Return { call, reply }]);
+}
+
+#[test]
 fn a_peer_that_speaks_it_is_told_our_topics() {
     let mut rig = Rig::new();
     rig.follow(&["a", "b"]);

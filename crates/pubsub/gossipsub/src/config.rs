@@ -139,12 +139,8 @@ impl ServiceConfig for Config {
             measures.add(gauges);
             true
         });
-        let teller = caller.clone();
-        let tell = move |topics| {
-            let caller = teller.clone();
-            async move { caller.call(Command::Follow(topics)).await.is_ok() }
-        };
-        let service = Following::new(driver, topics.clone(), tell);
+        let (follow, leave) = (Command::Follow, Command::Leave);
+        let service = Following::new(driver, topics.clone(), caller.clone(), follow, leave);
         let author = Author::new(host, self.policy, self.message_id, self.max_rpc);
         let handle = Gossipsub::new(author, self.params, caller, topics);
         (handle, Box::new(service))

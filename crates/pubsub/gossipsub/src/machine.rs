@@ -91,6 +91,8 @@ pub struct Machine {
     next_heartbeat: Option<Instant>,
     ticks: u64,
     next_token: u64,
+    /// Who waits until peers were told that we leave.
+    leaving: Vec<CallId>,
     counts: Counts,
     tracer: Tracer,
 }
@@ -100,6 +102,8 @@ pub struct Machine {
 pub enum Command {
     /// These are our topics from now on; at most [`MAX_TOPICS`](sinew_floodsub::MAX_TOPICS) are kept.
     Follow(BTreeSet<Topic>),
+    /// We have no topics any more, for the node ends. Answered when nothing waits for any peer.
+    Leave,
     /// Publish a message.
     Publish(Message),
     /// Publish messages, each as early as the others.
@@ -215,6 +219,13 @@ impl PeerMachine for Machine {
             let job = Job::Check(received);
             out.push(Effect::Run { token, job });
         }
+        if !self.leaving.is_empty() && !self.links.is_writing() {
+            let reply = Reply::Done;
+            out.extend(self.leaving.drain(..).map(|call| Effect::Return {
+                call,
+                reply: reply.clone(),
+            }));
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -268,6 +279,7 @@ impl Machine {
             next_heartbeat: (!params.explicit.is_empty()).then_some(Instant::ZERO),
             ticks: 0,
             next_token: 0,
+            leaving: Vec::new(),
             counts: Counts::default(),
             params,
         }
@@ -304,6 +316,10 @@ impl Machine {
             Command::Follow(topics) => {
                 self.follow(now, topics, out);
                 Reply::Done
+            }
+            Command::Leave => {
+                self.follow(now, BTreeSet::new(), out);
+                return self.leaving.push(call);
             }
             Command::Publish(message) => Reply::Published(self.publish(now, &message, out)),
             Command::PublishBatch(messages) => Reply::Batch(self.publish_batch(now, &messages, out)),

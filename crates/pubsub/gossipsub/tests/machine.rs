@@ -696,6 +696,22 @@ fn leaving_prunes_the_mesh_with_a_short_back_off() {
 }
 
 #[test]
+fn who_leaves_for_good_waits_until_peers_were_told() {
+    let mut rig = Rig::among(2, Params::default());
+    rig.stuck = Some(0);
+    rig.publish(&message("on its way"));
+    rig.said.clear();
+    let (call, command) = (CallId(7), Command::Leave);
+    assert_eq!(rig.feed(Input::Call { call, command }), None);
+    assert_eq!(rig.pruned().len(), 1);
+    let has_left = Input::Stream(StreamInput::Writable { stream: outbound(0) });
+    assert_eq!(rig.feed(has_left.clone()), None);
+    let (to, prune) = rig.pruned().remove(0);
+    assert_eq!((to, prune.backoff), (peer(0), Some(10)));
+    assert_eq!(rig.feed(has_left), Some(Reply::Done));
+}
+
+#[test]
 fn a_peer_of_the_first_version_is_told_no_back_off() {
     let mut rig = Rig::among(0, Params::default());
     rig.connect(0, V10, true);

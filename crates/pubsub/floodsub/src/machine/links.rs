@@ -130,6 +130,13 @@ impl<T> Links<T> {
         link.is_some_and(|link| matches!(link.outbound, Outbound::Open { writable: true, .. }))
     }
 
+    /// Whether a frame is on its way to any peer.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        let mut links = self.peers.values();
+        links.any(|link| matches!(link.outbound, Outbound::Open { writable: false, .. }))
+    }
+
     /// Sends a frame to a peer that takes one; nothing if it does not.
     pub fn send<E, R, J>(&mut self, peer: &PeerId, frame: Bytes, out: &mut Vec<Effect<E, R, J>>) {
         if let Some(link) = self.peers.get_mut(peer)

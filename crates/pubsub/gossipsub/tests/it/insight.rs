@@ -111,6 +111,28 @@ async fn a_trace_tells_every_step_as_a_line() {
     assert_eq!(writer.lost(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_shuts_down_says_goodbye() {
+    let page = Page::default();
+    let writer = TraceWriter::new(page.clone());
+    let (a, b) = pair(Config::default().trace(writer.clone())).await;
+    let (_here, _there) = (a.subscribe(), b.subscribe());
+    a.neighbours(1).await;
+    b.neighbours(1).await;
+    sleep(Duration::from_secs(3)).await;
+    b.host.shutdown(Duration::from_secs(5)).await;
+    sleep(Duration::from_secs(1)).await;
+    writer.flush().expect("memory takes everything");
+    let heard: Vec<_> = page
+        .lines()
+        .iter()
+        .map(|line| line["recvRPC"]["meta"].clone())
+        .collect();
+    let last = heard.iter().rfind(|rpc| !rpc.is_null()).expect("it spoke");
+    assert_eq!(last["control"]["prune"][0]["topic"], "topic", "{last}");
+    assert_eq!(last["subscription"][0]["subscribe"], false, "{last}");
+}
+
 /// What takes nothing.
 struct Broken;
 
