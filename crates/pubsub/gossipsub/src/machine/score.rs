@@ -31,6 +31,8 @@ pub(super) struct Scores {
     peers: BTreeMap<PeerId, PeerStats>,
     /// What the application thinks of peers, here or not. Nobody else adds to it.
     app: BTreeMap<PeerId, f64>,
+    /// How often something changed that may count for anybody: what was added up before is unknown.
+    changes: u64,
     colocation: Colocation,
     retained: BTreeSet<(Instant, PeerId)>,
     next_decay: Instant,
@@ -42,6 +44,7 @@ impl Scores {
             params,
             peers: BTreeMap::new(),
             app: BTreeMap::new(),
+            changes: 0,
             colocation: Colocation::default(),
             retained: BTreeSet::new(),
             next_decay: Instant::ZERO,
@@ -50,7 +53,24 @@ impl Scores {
 
     /// The score of a peer.
     pub(super) fn of(&self, peer: &PeerId) -> f64 {
-        self.sums(peer).map_or(0.0, |report| report.total())
+        let Some(stats) = self.peers.get(peer) else {
+            return 0.0;
+        };
+        match stats.score.get() {
+            Some((changes, score)) if changes == self.changes => score,
+            _ => {
+                let score = self.sums(peer).map_or(0.0, |report| report.total());
+                stats.score.set(Some((self.changes, score)));
+                score
+            }
+        }
+    }
+
+    /// What a peer did, to be changed: its score is unknown then.
+    fn stats_mut(&mut self, peer: &PeerId) -> Option<&mut PeerStats> {
+        let stats = self.peers.get_mut(peer)?;
+        stats.score.set(None);
+        Some(stats)
     }
 
     /// The score of a peer by what it is made of; `None` if it is unknown, or nobody is judged.
@@ -105,6 +125,8 @@ impl Scores {
     pub(super) fn set_addrs(&mut self, peer: PeerId, ips: &[IpAddr]) {
         if self.peers.contains_key(&peer) {
             self.colocation.set(peer, ips);
+            // Those who share an address count as well.
+            self.changes += 1;
         }
     }
 
@@ -115,6 +137,7 @@ impl Scores {
         let Some(stats) = self.peers.get_mut(&peer).filter(|stats| stats.connected) else {
             return;
         };
+        stats.score.set(None);
         stats.connected = false;
         stats.expires = now + global.retain;
         for (topic, stats) in &mut stats.topics {
@@ -137,6 +160,7 @@ impl Scores {
 
     fn forget(&mut self, peer: PeerId) {
         self.colocation.set(peer, &[]);
+        self.changes += 1;
         if let Some(stats) = self.peers.remove(&peer) {
             self.retained.remove(&(stats.expires, peer));
         }
@@ -155,6 +179,7 @@ impl Scores {
         if !weight.is_some_and(|weight| (value * weight).is_finite()) {
             return false;
         }
+        self.stats_mut(&peer);
         if value == 0.0 {
             self.app.remove(&peer);
         } else {
@@ -165,14 +190,14 @@ impl Scores {
 
     /// P7: a peer misbehaved.
     pub(super) fn penalise(&mut self, peer: &PeerId, times: u32) {
-        if let Some(stats) = self.peers.get_mut(peer) {
+        if let Some(stats) = self.stats_mut(peer) {
             stats.behaviour += f64::from(times);
         }
     }
 
     /// A peer did not take messages in time.
     pub(super) fn was_slow(&mut self, peer: &PeerId, messages: usize) {
-        if let Some(stats) = self.peers.get_mut(peer) {
+        if let Some(stats) = self.stats_mut(peer) {
             stats.slow += number(messages);
         }
     }
@@ -209,10 +234,11 @@ impl Scores {
     }
 
     fn with(&mut self, peer: &PeerId, topic: &Topic, change: impl FnOnce(&mut TopicStats, &TopicScore)) {
-        let Some(params) = self.params.score_of(topic) else {
+        let params = self.params.clone();
+        let Some(params) = params.score_of(topic) else {
             return;
         };
-        if let Some(stats) = self.peers.get_mut(peer) {
+        if let Some(stats) = self.stats_mut(peer) {
             change(stats.topics.entry(topic.clone()).or_default(), params);
         }
     }
@@ -231,6 +257,7 @@ impl Scores {
             for stats in self.peers.values_mut().filter(|stats| stats.connected) {
                 stats.decay(now, &params, global);
             }
+            self.changes += 1;
         }
     }
 

@@ -4,7 +4,7 @@ use super::TopicReport;
 use crate::{Params, ScoreParams, TopicScore};
 use sinew_floodsub::Topic;
 use sinew_machine::Instant;
-use std::{collections::BTreeMap, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, time::Duration};
 
 #[derive(Default, Debug)]
 pub(super) struct PeerStats {
@@ -14,6 +14,9 @@ pub(super) struct PeerStats {
     pub(super) topics: BTreeMap<Topic, TopicStats>,
     pub(super) behaviour: f64,
     pub(super) slow: f64,
+    /// What it adds up to, and after how many changes ([`Scores`](super::Scores)): a score is asked for much more often than it
+    /// changes, at a heartbeat once for each topic of a peer.
+    pub(super) score: Cell<Option<(u64, f64)>>,
 }
 
 #[derive(Default, Debug)]

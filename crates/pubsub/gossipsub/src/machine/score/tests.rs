@@ -276,3 +276,53 @@ fn a_report_adds_up_to_the_score() {
     assert_eq!(report.total(), scores.of(&peer));
     assert_eq!(scores.report(&PeerId::random()), None);
 }
+
+#[test]
+fn a_score_is_added_up_once_until_something_changes() {
+    let (mut scores, peer) = scores(|global, topic| {
+        global.app_weight = 1.0;
+        global.behaviour_weight = -1.0;
+        global.slow_peer_weight = -1.0;
+        global.ip_weight = -1.0;
+        global.ip_threshold = 1;
+        topic.time_in_mesh_weight = 1.0;
+        topic.first_message_deliveries_weight = 1.0;
+        topic.invalid_message_deliveries_weight = -1.0;
+        topic.mesh_message_deliveries_weight = -1.0;
+        topic.mesh_message_deliveries_activation = Duration::from_secs(1);
+    });
+    let other = PeerId::random();
+    let ip = ["192.0.2.1".parse().expect("an address")];
+    let changes: [fn(&mut Scores, &PeerId); 9] = [
+        |scores, peer| scores.penalise(peer, 2),
+        |scores, peer| scores.was_slow(peer, 1),
+        |scores, peer| assert!(scores.set_app(*peer, 7.0)),
+        |scores, peer| scores.delivered_first(peer, &topic()),
+        |scores, peer| scores.delivered_invalid(peer, &topic()),
+        |scores, peer| scores.grafted(at(1), peer, &topic()),
+        |scores, _| scores.decay(at(5)),
+        |scores, peer| scores.delivered(peer, &topic()),
+        |scores, peer| scores.pruned(peer, &topic()),
+    ];
+    let added_up = |scores: &Scores| scores.report(&peer).map_or(0.0, |report| report.total());
+    for (n, change) in changes.iter().enumerate() {
+        let before = scores.of(&peer);
+        change(&mut scores, &peer);
+        assert_eq!(scores.of(&peer), added_up(&scores), "after change {n}");
+        let same = n == 5;
+        assert_eq!(scores.of(&peer) == before, same, "change {n} is one");
+    }
+    scores.set_addrs(peer, &ip);
+    let alone = scores.of(&peer);
+    scores.connected(at(5), other, &ip);
+    assert_eq!(scores.of(&peer), alone - 1.0, "somebody shares its address");
+    scores.set_addrs(other, &[]);
+    assert_eq!(scores.of(&peer), alone);
+    // What nobody told it of is not looked at again.
+    let stats = scores.peers.get_mut(&peer).expect("known");
+    stats.behaviour += 1.0;
+    assert_eq!(scores.of(&peer), alone);
+    assert_ne!(added_up(&scores), alone);
+    scores.disconnected(at(5), peer);
+    assert_eq!(scores.of(&peer), added_up(&scores));
+}
