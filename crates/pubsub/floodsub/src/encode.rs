@@ -5,7 +5,14 @@ use crate::{
     generated::rpc as wire,
 };
 use bytes::{Buf, Bytes, BytesMut};
+use prost::{
+    Message as _,
+    encoding::{WireType, encode_key},
+};
 use sinew_wire::{Frames, varint};
+
+/// The field of an RPC that holds what gossipsub peers tell each other.
+const CONTROL: u32 = 3;
 
 impl Rpc {
     /// Writes the RPC behind its length. How long it may be is for the caller to see to.
@@ -52,6 +59,59 @@ pub fn join(mut rpcs: Vec<Bytes>) -> Bytes {
     joined.freeze()
 }
 
+/// Ids of messages of one topic that are announced: written once, and sent to as many peers as are told. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    ids: usize,
+    /// The field of a control message.
+    bytes: Bytes,
+}
+
+impl Announcement {
+    /// Writes an announcement. How long it may be is for the caller to see to.
+    #[must_use]
+    pub fn new(announced: &IHave) -> Self {
+        let control = wire::ControlMessage {
+            ihave: vec![ihave(announced)],
+            ..wire::ControlMessage::default()
+        };
+        Self {
+            ids: announced.ids.len(),
+            bytes: control.encode_to_vec().into(),
+        }
+    }
+
+    /// How many ids there are.
+    #[must_use]
+    pub fn ids(&self) -> usize {
+        self.ids
+    }
+
+    /// Its bytes, as they stand in a control message.
+    #[must_use]
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+/// An RPC behind its length that asks for messages and announces others.
+#[must_use]
+pub fn gossip(iwant: &[MessageId], announced: &[Announcement]) -> Bytes {
+    let asked = wire::ControlMessage {
+        iwant: wanted(iwant),
+        ..wire::ControlMessage::default()
+    };
+    let len = announced.iter().map(|one| one.bytes.len()).sum::<usize>() + asked.encoded_len();
+    let prefix = prost::encoding::key_len(CONTROL) + varint::len(len as u64);
+    let mut rpc = BytesMut::with_capacity(varint::MAX_LEN + prefix + len);
+    varint::encode((prefix + len) as u64, &mut rpc);
+    encode_key(CONTROL, WireType::LengthDelimited, &mut rpc);
+    varint::encode(len as u64, &mut rpc);
+    announced.iter().for_each(|one| rpc.extend_from_slice(&one.bytes));
+    asked.encode_raw(&mut rpc);
+    rpc.freeze()
+}
+
 fn text(topic: &Topic) -> Option<String> {
     Some(topic.as_str().to_owned())
 }
@@ -66,19 +126,23 @@ fn sub_opts(sub: &SubOpts) -> wire::rpc::SubOpts {
 }
 
 fn control(control: &Control) -> wire::ControlMessage {
-    let iwant = |message_ids| wire::ControlIWant { message_ids };
     let idontwant = |message_ids| wire::ControlIDontWant { message_ids };
     let graft = |topic: &Topic| wire::ControlGraft {
         topic_id: text(topic),
     };
     wire::ControlMessage {
         ihave: control.ihave.iter().map(ihave).collect(),
-        iwant: ids(&control.iwant).map(iwant).into_iter().collect(),
+        iwant: wanted(&control.iwant),
         graft: control.graft.iter().map(graft).collect(),
         prune: control.prune.iter().map(prune).collect(),
         idontwant: ids(&control.idontwant).map(idontwant).into_iter().collect(),
         extensions: control.extensions.as_ref().map(extensions),
     }
+}
+
+fn wanted(iwant: &[MessageId]) -> Vec<wire::ControlIWant> {
+    let iwant = ids(iwant).map(|message_ids| wire::ControlIWant { message_ids });
+    iwant.into_iter().collect()
 }
 
 /// `None` if there are none: an empty list is not written.

@@ -63,7 +63,7 @@ mod topics;
 mod validator;
 
 pub use control::{Control, Extensions, IHave, MAX_CONTROL, MAX_IDS, MAX_PEERS, OtherPeer, Prune};
-pub use encode::join;
+pub use encode::{Announcement, gossip, join};
 pub use filter::SubscriptionFilter;
 pub use machine::{
     Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING,

@@ -10,6 +10,7 @@ mod cache;
 mod control;
 mod counts;
 mod gater;
+mod gossip;
 mod groups;
 mod heartbeat;
 mod mesh;

@@ -543,6 +543,21 @@ fn announcements_are_bounded() {
 }
 
 #[test]
+fn of_many_messages_each_peer_is_told_others() {
+    let mut params = Params::default();
+    (params.max_ihave_length, params.flood_publish) = (20, false);
+    let mut rig = Rig::among(40, params);
+    (0..100).for_each(|n| drop(rig.publish(&message(&n.to_string()))));
+    rig.said.clear();
+    rig.wait(1);
+    let told = rig.heard(|rpc| rpc.control.ihave.clone());
+    assert_eq!(told.len(), 8, "a quarter of those outside the mesh");
+    assert!(told.iter().all(|(_, ihave)| ihave.ids.len() == 20));
+    let all: BTreeSet<_> = told.iter().flat_map(|(_, ihave)| &ihave.ids).collect();
+    assert!(all.len() > 20, "{}", all.len());
+}
+
+#[test]
 fn who_asks_is_sent_a_message_three_times() {
     let mut rig = Rig::among(1, Params::default());
     let message = message("x");

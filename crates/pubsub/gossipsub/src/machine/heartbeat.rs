@@ -197,38 +197,6 @@ impl Machine {
         }
     }
 
-    /// Tells peers outside the mesh or the fanout of the last messages.
-    // spec: gossipsub 1.1, Adaptive Gossip Dissemination
-    fn gossip(&mut self, topic: &Topic) {
-        let ids = self.cache.gossip(topic, self.params.history_gossip);
-        if ids.is_empty() && self.params.partial_mode(topic.as_str()).is_none() {
-            return;
-        }
-        let threshold = self.thresholds().gossip;
-        let fits = |machine: &Self, peer: &PeerId| {
-            let mesh = machine.mesh.get(topic).is_some_and(|mesh| mesh.contains(peer));
-            let fanout = machine.fanout.get(topic);
-            let is_close = mesh || fanout.is_some_and(|fanout| fanout.peers.contains(peer));
-            !is_close && !machine.params.explicit.contains(peer) && machine.scores.of(peer) >= threshold
-        };
-        let mut peers = self.choose(topic, usize::MAX, fits);
-        let share = (self.params.gossip_factor * peers.len() as f64) as usize;
-        peers.truncate(share.max(self.params.lazy));
-        let (partial, whole): (Vec<_>, Vec<_>) = peers
-            .into_iter()
-            .partition(|peer| self.gets_parts(peer, topic.as_str()));
-        self.gossip_partials(topic, partial);
-        for peer in whole {
-            let mut some = ids.clone();
-            self.rng.shuffle(&mut some);
-            some.truncate(self.params.max_ihave_length);
-            if let Some(peer) = self.links.get_mut(&peer) {
-                self.counts.ihave_sent += some.len() as u64;
-                peer.outbox.ihave(topic, some);
-            }
-        }
-    }
-
     // spec: gossipsub 1.0, Fanout Maintenance
     fn maintain_fanouts(&mut self, now: Instant) {
         let ttl = self.params.fanout_ttl;

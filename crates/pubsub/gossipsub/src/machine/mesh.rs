@@ -76,19 +76,6 @@ impl Machine {
         }
     }
 
-    /// Tells a peer that comes into a mesh of the last messages: it was sent none of them, and gossip passes it over now.
-    fn catch_up(&mut self, topic: &Topic, id: &PeerId) {
-        let mut ids = self.cache.gossip(topic, self.params.history_gossip);
-        ids.truncate(self.params.max_ihave_length);
-        if ids.is_empty() || self.gets_parts(id, topic.as_str()) {
-            return;
-        }
-        if let Some(peer) = self.links.get_mut(id) {
-            self.counts.ihave_sent += ids.len() as u64;
-            peer.outbox.ihave(topic, ids);
-        }
-    }
-
     /// Takes a peer out of a mesh, if it is in it.
     pub(super) fn remove(&mut self, topic: &Topic, id: &PeerId) {
         if self.mesh.get_mut(topic).is_some_and(|mesh| mesh.remove(id)) {

@@ -9,13 +9,16 @@ pub use lane::MAX_QUEUED;
 use super::groups::GroupKey;
 use bytes::Bytes;
 use sinew_floodsub::{
-    Control, Extensions, IHave, MessageId, OtherPeer, Prune, Rpc, SubOpts, Told, Topic, join,
+    Announcement, Control, Extensions, MessageId, OtherPeer, Prune, Rpc, SubOpts, Told, Topic, gossip, join,
 };
 use sinew_machine::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Ids that wait for one peer, of each kind; more are not told.
+/// Ids that wait for one peer, of those that it is asked for and those that we do not want; more are not told.
 const MAX_IDS: usize = 5000;
+
+/// Bytes of announcements that wait for one peer, which others may share; more are not told. Some 5,000 ids of the usual length.
+const MAX_ANNOUNCED: usize = 256 << 10;
 
 /// The most that one RPC of gossip or control holds, or little more: below what rust-libp2p reads unless told, 64 KiB.
 const MAX_RPC: usize = 40 << 10;
@@ -41,7 +44,7 @@ pub(super) struct Outbox {
     iwant: VecDeque<Wanted>,
     /// Of the frame that is being written: what the peer promised that it asks for.
     asking: Vec<MessageId>,
-    ihave: VecDeque<(Topic, MessageId)>,
+    ihave: VecDeque<(Topic, Announcement)>,
 }
 
 /// A message that a peer is to be asked for.
@@ -94,10 +97,18 @@ impl Outbox {
         fill(&mut self.idontwant, [id]);
     }
 
-    /// Announces messages. What was to be announced before is old by now.
-    pub(super) fn ihave(&mut self, topic: &Topic, ids: Vec<MessageId>) {
+    /// Announces messages, as far as there is room. What was to be announced before is old by now.
+    pub(super) fn ihave(&mut self, topic: &Topic, announced: impl IntoIterator<Item = Announcement>) {
         self.ihave.retain(|(other, _)| other != topic);
-        fill(&mut self.ihave, ids.into_iter().map(|id| (topic.clone(), id)));
+        let waits = self.ihave.iter().map(|(_, one)| one.as_bytes().len());
+        let mut room = MAX_ANNOUNCED.saturating_sub(waits.sum());
+        for one in announced {
+            let Some(rest) = room.checked_sub(one.as_bytes().len()) else {
+                return;
+            };
+            room = rest;
+            self.ihave.push_back((topic.clone(), one));
+        }
     }
 
     /// The next frame to send, after control and groups: messages as far as they fit in, or gossip.
@@ -167,24 +178,10 @@ impl Outbox {
         let wanted = take(&mut self.iwant, &mut room, |wanted| wanted.id.as_bytes().len());
         let promised = wanted.iter().filter(|wanted| wanted.is_promised);
         self.asking.extend(promised.map(|wanted| wanted.id.clone()));
-        let pairs = take(&mut self.ihave, &mut room, |(_, id)| id.as_bytes().len());
-        let mut ihave: Vec<IHave> = Vec::new();
-        for (topic, id) in pairs {
-            match ihave.last_mut().filter(|last| last.topic == topic) {
-                Some(last) => last.ids.push(id),
-                None => ihave.push(IHave { topic, ids: vec![id] }),
-            }
-        }
-        let control = Control {
-            ihave,
-            iwant: wanted.into_iter().map(|wanted| wanted.id).collect(),
-            ..Control::default()
-        };
-        let rpc = Rpc {
-            control,
-            ..Rpc::default()
-        };
-        (rpc != Rpc::default()).then(|| rpc.encode())
+        let ihave = take(&mut self.ihave, &mut room, |(_, one)| one.as_bytes().len());
+        let iwant: Vec<_> = wanted.into_iter().map(|wanted| wanted.id).collect();
+        let ihave: Vec<_> = ihave.into_iter().map(|(_, one)| one).collect();
+        (!iwant.is_empty() || !ihave.is_empty()).then(|| gossip(&iwant, &ihave))
     }
 }
 
@@ -208,9 +205,9 @@ fn take<T>(list: &mut VecDeque<T>, room: &mut usize, len: impl Fn(&T) -> usize) 
 
 #[cfg(test)]
 mod tests {
-    use super::{JOINED, Link, Outbox};
+    use super::{JOINED, Link, MAX_ANNOUNCED, Outbox};
     use bytes::Bytes;
-    use sinew_floodsub::{Extensions, Message, MessageId, Rpc, SubOpts, Topic};
+    use sinew_floodsub::{Announcement, Extensions, IHave, Message, MessageId, Rpc, SubOpts, Topic};
     use sinew_machine::Instant;
     use sinew_wire::varint;
 
@@ -220,6 +217,13 @@ mod tests {
 
     fn id(n: u32) -> MessageId {
         n.to_be_bytes().to_vec().into()
+    }
+
+    fn announced(ids: impl IntoIterator<Item = MessageId>) -> Announcement {
+        Announcement::new(&IHave {
+            topic: topic("a"),
+            ids: ids.into_iter().collect(),
+        })
     }
 
     fn message(data: &[u8]) -> Bytes {
@@ -235,7 +239,7 @@ mod tests {
     fn priorities() {
         let (mut outbox, now) = (Outbox::default(), Instant(0));
         let ours = |text: &Topic| SubOpts::new(text.clone(), true);
-        outbox.ihave(&topic("a"), vec![id(1)]);
+        outbox.ihave(&topic("a"), [announced([id(1)])]);
         outbox.iwant([id(2)]);
         let later = Instant(9);
         assert!(outbox.forwarded.push(now, id(3), message(b"forwarded"), later));
@@ -287,14 +291,19 @@ mod tests {
     fn much_gossip_goes_in_several_rpcs() {
         let mut outbox = Outbox::default();
         let long = |n: u32| MessageId::from([&n.to_be_bytes()[..], &[0; 250]].concat());
-        outbox.ihave(&topic("a"), (0..6000).map(long).collect());
+        let each = announced((0..30).map(long));
+        let len = each.as_bytes().len();
+        outbox.ihave(&topic("b"), vec![each.clone(); 7]);
+        outbox.ihave(&topic("b"), []);
+        outbox.ihave(&topic("a"), vec![each; 100]);
         let mut ids = Vec::new();
         let mut rpcs = 0;
         while let Some(frame) = outbox.next(Instant(0)) {
             assert!(frame.len() < 64 << 10);
-            ids.extend(read(&frame).control.ihave.remove(0).ids);
+            let ihave = read(&frame).control.ihave;
+            ids.extend(ihave.into_iter().flat_map(|ihave| ihave.ids));
             rpcs += 1;
         }
-        assert_eq!((ids.len(), rpcs), (5000, 32));
+        assert_eq!((ids.len(), rpcs), (MAX_ANNOUNCED / len * 30, 6));
     }
 }
