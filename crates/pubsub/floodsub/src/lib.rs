@@ -3,7 +3,7 @@
 //!
 //! Specification: [pubsub](https://github.com/libp2p/specs/blob/master/pubsub/README.md) (r3, 2020-09-25), `/floodsub/1.0.0`.
 //! The RPC carries the control messages of gossipsub 1.0 to 1.3 as well, so that gossipsub reads and writes with it, and its
-//! machine is made of the same parts ([`Links`], [`Followers`], [`Told`], [`Seen`], [`Checks`]), and its service too.
+//! machine is made of the same parts ([`Links`], [`Followers`], [`Told`], [`Seen`], [`Checks`], [`Pool`]), and its service too.
 //!
 //! ```
 //! # #[cfg(feature = "service")]
@@ -66,9 +66,9 @@ pub use control::{Control, Extensions, IHave, MAX_CONTROL, MAX_IDS, MAX_PEERS, O
 pub use encode::{Announcement, gossip, join};
 pub use filter::SubscriptionFilter;
 pub use machine::{
-    Candidate, Checks, Command, Counts, Followers, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING,
-    MAX_RUNNING_BYTES, MAX_SEEN, MAX_TOPICS, MAX_WAITING, Machine, News, Received, Reply,
-    SEEN_FOR, Seen, Told, Validation,
+    Candidate, Checks, Command, Counts, Followers, Frame, Job, LinkEvent, Links, MAX_QUEUED, MAX_RUNNING,
+    MAX_RUNNING_BYTES, MAX_SEEN, MAX_TOPICS, MAX_WAITING, Machine, News, Pool, Received, Reply, SEEN_FOR,
+    Seen, Told, Validation, Waiting,
 };
 pub use message::{Message, MessageError};
 pub use message_id::{MAX_MESSAGE_ID, MessageId, MessageIdFn};

@@ -8,6 +8,7 @@ mod checks;
 mod followers;
 mod links;
 mod outbox;
+mod pool;
 mod seen;
 mod told;
 
@@ -15,16 +16,17 @@ pub use checks::{Candidate, Checks, MAX_RUNNING, MAX_RUNNING_BYTES, MAX_WAITING}
 pub use followers::{Followers, MAX_TOPICS};
 pub use links::{LinkEvent, Links};
 pub use outbox::MAX_QUEUED;
+pub use pool::{Frame, Pool, Waiting};
 pub use seen::{MAX_SEEN, SEEN_FOR, Seen};
 pub use told::Told;
 
 use crate::{
     Message, MessageId, MessageIdFn, Rpc, SignatureError, SignaturePolicy, SubOpts, SubscriptionFilter, Topic,
 };
-use outbox::Outbox;
+use outbox::{MAX_QUEUED_IN_ALL, Outbox};
 use sinew_identity::PeerId;
 use sinew_machine::{Budget, CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, Token, code};
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeSet, fmt, sync::Arc};
 
 /// The machine of floodsub.
 pub struct Machine {
@@ -36,6 +38,7 @@ pub struct Machine {
     followers: Followers,
     seen: Seen<()>,
     checks: Checks,
+    pool: Pool,
     next_token: u64,
     /// Who waits until peers were told that we leave.
     leaving: Vec<CallId>,
@@ -203,6 +206,7 @@ impl Machine {
             followers: Followers::default(),
             seen: Seen::default(),
             checks: Checks::default(),
+            pool: Pool::default(),
             next_token: 0,
             leaving: Vec::new(),
             counts: Counts::default(),
@@ -272,19 +276,36 @@ impl Machine {
         if peers.is_empty() {
             return 0;
         }
-        let frame = message.rpc();
+        let frame = self.pool.frame(message.rpc());
         let mut sent = 0;
         for id in peers {
             let is_reachable = self.links.is_reachable(&id);
             let peer = self.links.get_mut(&id).filter(|_| is_reachable);
-            if peer.is_some_and(|peer| peer.outbox.push(frame.clone())) {
+            if peer.is_some_and(|peer| peer.outbox.push(&frame)) {
                 sent += 1;
                 self.write(&id, out);
             } else {
                 self.counts.unsent += 1;
             }
         }
+        drop(frame);
+        self.make_room();
         sent
+    }
+
+    /// Drops what waits for the slowest peers where too much waits for all together: a quarter is free then.
+    fn make_room(&mut self) {
+        if self.pool.used() <= MAX_QUEUED_IN_ALL {
+            return;
+        }
+        let mut outboxes: Vec<_> = self.links.iter_mut().map(|(_, peer)| &mut peer.outbox).collect();
+        outboxes.sort_by_key(|outbox| Reverse(outbox.bytes()));
+        for outbox in outboxes {
+            if self.pool.used() <= MAX_QUEUED_IN_ALL / 4 * 3 {
+                return;
+            }
+            self.counts.unsent += outbox.clear() as u64;
+        }
     }
 
     /// Writes what waits for a peer, if its stream takes it.

@@ -219,6 +219,23 @@ fn who_leaves_for_good_waits_until_peers_were_told() {
 }
 
 #[test]
+fn too_much_for_all_peers_is_dropped_for_the_slowest_of_them() {
+    let mut rig = Rig::among(17, &[]);
+    for n in 0..17u8 {
+        let topic = topic(&n.to_string());
+        rig.rpc(n, subscribing(&[topic.as_str()]));
+        // The first is on its way, the others wait: four at most.
+        for data in 0..5 {
+            assert_eq!(rig.counts().unsent, 0);
+            let message = Message::anonymous(&topic, vec![5 * n + data; 1_000_000]);
+            let published = Reply::Published(Some(1));
+            assert_eq!(rig.call(Command::Publish(message)).1, published);
+        }
+    }
+    assert_eq!(rig.counts().unsent, 5 * 4, "until a quarter is free");
+}
+
+#[test]
 fn a_peer_that_speaks_it_is_told_our_topics() {
     let mut rig = Rig::new();
     rig.follow(&["a", "b"]);

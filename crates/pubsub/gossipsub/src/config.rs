@@ -19,7 +19,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub struct Config {
     /// Whether messages are signed, and have to be. [`SignaturePolicy::StrictSign`] unless told.
     pub policy: SignaturePolicy,
-    /// By what messages are known again. [`MessageId::of`] unless told.
+    /// By what messages are known again; it may look at their topic. [`MessageId::of`] unless told.
     pub message_id: MessageIdFn,
     /// Which topics are followed, here and by peers. All unless told, 1,024 of each peer.
     pub filter: SubscriptionFilter,

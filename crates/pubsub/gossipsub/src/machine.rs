@@ -42,7 +42,7 @@ use promises::Promises;
 use roles::Roles;
 use score::Scores;
 use sinew_floodsub::{
-    Checks, Followers, LinkEvent, Links, Message, MessageIdFn, OtherPeer, Received, Rpc, Seen,
+    Checks, Followers, LinkEvent, Links, Message, MessageIdFn, OtherPeer, Pool, Received, Rpc, Seen,
     SignatureError, SignaturePolicy, SubscriptionFilter, Topic, Validation,
 };
 use sinew_identity::PeerId;
@@ -74,6 +74,8 @@ pub struct Machine {
     backoff: BTreeMap<Topic, BTreeMap<PeerId, Instant>>,
     seen: Seen<messages::Fate>,
     checks: Checks,
+    /// Of the messages that wait for peers.
+    pool: Pool,
     cache: Cache,
     promises: Promises,
     groups: Groups,
@@ -265,6 +267,7 @@ impl Machine {
             backoff: BTreeMap::new(),
             seen: Seen::default(),
             checks: Checks::default(),
+            pool: Pool::default(),
             cache: Cache::new(params.history_length, params.max_history_bytes),
             promises: Promises::default(),
             groups: Groups::default(),

@@ -63,6 +63,9 @@ pub struct Params {
     pub publish_expiry: Duration,
     /// How long a message of others may wait for a peer: 1 s, as in rust.
     pub forward_expiry: Duration,
+    /// Bytes of messages that wait for all peers together, each message once and 128 bytes for each peer that it waits for: 64 MiB.
+    /// Of more the slowest peers lose what waits for them, messages of others before our own.
+    pub max_queued_bytes: usize,
     /// Bytes of messages that are kept for peers that ask; no more are kept than fit: 64 MiB.
     pub max_history_bytes: usize,
     /// Peers that get every message, and whose every message is taken; they are in no mesh.
@@ -196,6 +199,7 @@ impl Default for Params {
             idontwant_ttl: 3,
             publish_expiry: Duration::from_secs(5),
             forward_expiry: Duration::from_secs(1),
+            max_queued_bytes: 64 << 20,
             max_history_bytes: 64 << 20,
             explicit: BTreeSet::new(),
             explicit_ticks: 300,

@@ -517,3 +517,51 @@ fn gossip_goes_to_a_quarter_of_many() {
     let told = rig.said.iter().filter(|(_, rpc)| !rpc.control.ihave.is_empty());
     assert_eq!(told.count(), (50 - 6) / 4);
 }
+
+#[test]
+fn too_much_for_all_peers_is_dropped_for_the_slowest_of_them() {
+    let mut params = Params::default();
+    (params.max_queued_bytes, params.idontwant_threshold) = (70_000, usize::MAX);
+    let mut rig = Rig::new(params, SignaturePolicy::StrictNoSign);
+    for n in 1..4 {
+        rig.connect(n, &[]);
+        rig.subscribe(n);
+    }
+    rig.wait(1);
+    rig.said.clear();
+    rig.are_stuck = true;
+    let take = |rig: &mut Rig, n| {
+        let stream = outbound(n);
+        rig.feed(Input::Stream(StreamInput::Writable { stream }));
+    };
+    for data in ["on its way", "own"] {
+        rig.call(Command::Publish(message(data)));
+    }
+    take(&mut rig, 2);
+    for n in 0..4 {
+        assert_eq!(rig.counts().unsent, 0);
+        rig.message(3, &message(&format!("{n}{}", "x".repeat(20_000))));
+        rig.ran(Some(Output::Checked(Ok(Validation::Accept))));
+        take(&mut rig, 2);
+    }
+    assert_eq!(rig.counts().unsent, 4);
+    assert_eq!(rig.heard(2, |rpc| rpc.publish).len(), 6, "one that is not slow loses nothing");
+    rig.are_stuck = false;
+    take(&mut rig, 1);
+    assert_eq!(rig.heard(1, |rpc| rpc.publish), [message("own")], "ours go last");
+}
+
+#[test]
+fn what_waited_too_long_is_dropped_though_nothing_else_is_sent() {
+    let mut rig = Rig::new(Params::default(), SignaturePolicy::StrictNoSign);
+    rig.connect(1, &[]);
+    rig.subscribe(1);
+    rig.are_stuck = true;
+    for data in ["on its way", "waits"] {
+        rig.call(Command::Publish(message(data)));
+    }
+    rig.wait(4);
+    assert_eq!(rig.counts().unsent, 0);
+    rig.wait(2);
+    assert_eq!(rig.counts().unsent, 1);
+}

@@ -24,7 +24,7 @@ impl Machine {
         } = control;
         self.idontwants(id, idontwant);
         self.ihaves(now, id, &ihave);
-        self.iwants(now, id, &iwant);
+        self.iwants(now, id, &iwant, out);
         for topic in graft {
             self.grafted_by(now, id, &topic, out);
         }
@@ -85,7 +85,7 @@ impl Machine {
     }
 
     /// A peer asks for messages.
-    fn iwants(&mut self, now: Instant, id: PeerId, wanted: &[MessageId]) {
+    fn iwants(&mut self, now: Instant, id: PeerId, wanted: &[MessageId], out: &mut Effects) {
         if wanted.is_empty() || self.scores.of(&id) < self.thresholds().gossip {
             return;
         }
@@ -101,11 +101,12 @@ impl Machine {
                 continue;
             }
             let expires = now + self.params.forward_expiry;
-            let frame = message.rpc();
+            let frame = self.pool.frame(message.rpc());
             peer.outbox
                 .forwarded
-                .push(now, message_id.clone(), frame, expires);
+                .push(now, message_id.clone(), &frame, expires);
         }
+        self.make_room(now, out);
     }
 
     /// A peer does not want messages: those that wait for it are dropped.

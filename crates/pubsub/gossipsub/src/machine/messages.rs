@@ -1,6 +1,9 @@
 //! Messages: how they are taken in, judged and handed on.
 
-use super::{Effects, Machine, Output, RejectReason, Trace, Version, publish::Origin};
+use super::{
+    Effects, Machine, Output, RejectReason, Trace, Version,
+    publish::{Origin, Outgoing},
+};
 use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant, Token};
@@ -270,10 +273,18 @@ impl Machine {
             if message.signature().is_some() {
                 self.tell_idontwant(now, (id, message), &senders, out);
             }
+            let outgoing = Outgoing {
+                id: id.clone(),
+                message,
+                frame: self.pool.frame(message.rpc()),
+                origin: Origin::Others,
+            };
             let others = self.forward_to(&topic).into_iter();
             for to in others.filter(|peer| !senders.contains(peer)) {
-                self.send(now, (id, message, Origin::Others), &to, out);
+                self.send(now, &outgoing, &to, out);
             }
+            drop(outgoing);
+            self.make_room(now, out);
         }
         out.push(Effect::Emit(News::Message(received).into()));
     }

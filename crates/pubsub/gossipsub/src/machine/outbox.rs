@@ -128,7 +128,9 @@ impl Outbox {
     }
 
     /// Takes out the messages for which there was no room, or which were not taken in time.
-    pub(super) fn take_lost(&mut self) -> Vec<Bytes> {
+    pub(super) fn take_lost(&mut self, now: Instant) -> Vec<Bytes> {
+        self.own.expire(now);
+        self.forwarded.expire(now);
         let mut lost = std::mem::take(&mut self.own.lost);
         lost.append(&mut self.forwarded.lost);
         lost
@@ -207,9 +209,12 @@ fn take<T>(list: &mut VecDeque<T>, room: &mut usize, len: impl Fn(&T) -> usize) 
 mod tests {
     use super::{JOINED, Link, MAX_ANNOUNCED, Outbox};
     use bytes::Bytes;
-    use sinew_floodsub::{Announcement, Extensions, IHave, Message, MessageId, Rpc, SubOpts, Topic};
+    use sinew_floodsub::{
+        Announcement, Extensions, Frame, IHave, Message, MessageId, Pool, Rpc, SubOpts, Topic,
+    };
     use sinew_machine::Instant;
     use sinew_wire::varint;
+    use std::sync::Arc;
 
     fn topic(text: &str) -> Topic {
         text.parse().expect("a topic")
@@ -226,8 +231,8 @@ mod tests {
         })
     }
 
-    fn message(data: &[u8]) -> Bytes {
-        Message::anonymous(&topic("a"), data.to_vec()).rpc()
+    fn message(data: &[u8]) -> Arc<Frame> {
+        Pool::default().frame(Message::anonymous(&topic("a"), data.to_vec()).rpc())
     }
 
     fn read(frame: &Bytes) -> Rpc {
@@ -242,8 +247,8 @@ mod tests {
         outbox.ihave(&topic("a"), [announced([id(1)])]);
         outbox.iwant([id(2)]);
         let later = Instant(9);
-        assert!(outbox.forwarded.push(now, id(3), message(b"forwarded"), later));
-        assert!(outbox.own.push(now, id(4), message(b"own"), later));
+        assert!(outbox.forwarded.push(now, id(3), &message(b"forwarded"), later));
+        assert!(outbox.own.push(now, id(4), &message(b"own"), later));
         outbox.idontwant(id(5));
         let backoff = Some(1);
         outbox.link(
@@ -278,7 +283,7 @@ mod tests {
         let lens = [JOINED, 10, JOINED / 2, JOINED / 2, 20];
         for (n, len) in (0..).zip(lens) {
             let frame = message(&vec![0; len]);
-            assert!(outbox.forwarded.push(now, id(n), frame, later));
+            assert!(outbox.forwarded.push(now, id(n), &frame, later));
         }
         let frames: Vec<_> = std::iter::from_fn(|| outbox.next(now)).collect();
         assert!(frames[1..].iter().all(|frame| frame.len() <= JOINED));

@@ -1,9 +1,10 @@
 //! Publishing: our own messages, one or many at once, and how each message is sent.
 
 use super::{Effects, Machine, Trace, messages::Fate};
-use sinew_floodsub::{Message, MessageId, Topic};
+use sinew_floodsub::{Frame, Message, MessageId, Topic};
 use sinew_identity::PeerId;
 use sinew_machine::Instant;
+use std::sync::Arc;
 
 /// Whose a message is: ours go before those of others, and wait longer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,10 +13,18 @@ pub(super) enum Origin {
     Others,
 }
 
-/// A message of our own on its way.
-struct Outgoing<'a> {
-    id: MessageId,
-    message: &'a Message,
+/// A message on its way.
+pub(super) struct Outgoing<'a> {
+    pub(super) id: MessageId,
+    pub(super) message: &'a Message,
+    /// With which it goes, to all peers the same.
+    pub(super) frame: Arc<Frame>,
+    pub(super) origin: Origin,
+}
+
+/// One of our own, and to whom.
+struct Spread<'a> {
+    outgoing: Outgoing<'a>,
     peers: Vec<PeerId>,
     /// To how many it goes.
     sent: usize,
@@ -35,36 +44,31 @@ impl Machine {
         messages: &[Message],
         out: &mut Effects,
     ) -> Vec<Option<usize>> {
-        let mut outgoing: Vec<_> = messages
+        let mut spreads: Vec<_> = messages
             .iter()
             .map(|message| self.prepare(now, message))
             .collect();
-        for (n, outgoing) in outgoing.iter_mut().flatten().enumerate() {
-            let step = n % outgoing.peers.len().max(1);
-            outgoing.peers.rotate_left(step);
+        for (n, spread) in spreads.iter_mut().flatten().enumerate() {
+            let step = n % spread.peers.len().max(1);
+            spread.peers.rotate_left(step);
         }
-        let longest = outgoing
-            .iter()
-            .flatten()
-            .map(|outgoing| outgoing.peers.len())
-            .max();
+        let longest = spreads.iter().flatten().map(|spread| spread.peers.len()).max();
         for round in 0..longest.unwrap_or_default() {
-            for outgoing in outgoing.iter_mut().flatten() {
-                if let Some(to) = outgoing.peers.get(round) {
-                    let message = (&outgoing.id, outgoing.message, Origin::Own);
-                    let sent = self.send(now, message, to, out);
-                    outgoing.sent += usize::from(sent);
+            for spread in spreads.iter_mut().flatten() {
+                if let Some(to) = spread.peers.get(round) {
+                    let sent = self.send(now, &spread.outgoing, to, out);
+                    spread.sent += usize::from(sent);
                 }
             }
         }
-        let sent = outgoing
-            .into_iter()
-            .map(|outgoing| outgoing.map(|outgoing| outgoing.sent));
-        sent.collect()
+        let sent = spreads.into_iter().map(|spread| spread.map(|spread| spread.sent));
+        let sent = sent.collect();
+        self.make_room(now, out);
+        sent
     }
 
     /// Takes a message of our own in; `None` if it is known.
-    fn prepare<'a>(&mut self, now: Instant, message: &'a Message) -> Option<Outgoing<'a>> {
+    fn prepare<'a>(&mut self, now: Instant, message: &'a Message) -> Option<Spread<'a>> {
         let id = (self.message_id)(message);
         if self.seen.contains(now, &id) {
             return None;
@@ -78,9 +82,14 @@ impl Machine {
             topic: topic.clone(),
         });
         let peers = self.publish_to(now, &topic);
-        Some(Outgoing {
+        let outgoing = Outgoing {
             id,
             message,
+            frame: self.pool.frame(message.rpc()),
+            origin: Origin::Own,
+        };
+        Some(Spread {
+            outgoing,
             peers,
             sent: 0,
         })
@@ -90,10 +99,16 @@ impl Machine {
     pub(super) fn send(
         &mut self,
         now: Instant,
-        (id, message, origin): (&MessageId, &Message, Origin),
+        outgoing: &Outgoing<'_>,
         to: &PeerId,
         out: &mut Effects,
     ) -> bool {
+        let Outgoing {
+            id,
+            message,
+            frame,
+            origin,
+        } = outgoing;
         let is_author = message.from() == Some(to.as_bytes());
         if is_author || self.gets_parts(to, message.topic()) {
             return false;
@@ -111,7 +126,7 @@ impl Machine {
             Origin::Own => (&mut peer.outbox.own, self.params.publish_expiry),
             Origin::Others => (&mut peer.outbox.forwarded, self.params.forward_expiry),
         };
-        let has_room = lane.push(now, id.clone(), message.rpc(), now + wait);
+        let has_room = lane.push(now, id.clone(), frame, now + wait);
         self.write(now, to, out);
         has_room
     }
