@@ -1,7 +1,9 @@
 //! What the machine tells whoever closes connections, and when it wants to be called.
 
-use super::{Command, Effects, Machine, Params, Rig, V11, message, outbound, peer, topic};
-use sinew_machine::{Effect, Input, Instant, PeerMachine, PeerState, StreamInput, Weight};
+use crate::rig::{Effects, Rig, V11, inbound, message, outbound, peer, topic};
+use sinew_floodsub::Control;
+use sinew_gossipsub::{Command, Machine, MessageId, Params, SignaturePolicy};
+use sinew_machine::{Effect, Input, Instant, PeerMachine, PeerState, Weight};
 use std::{sync::Arc, time::Duration};
 
 const MESH: &str = "gossipsub mesh";
@@ -24,9 +26,9 @@ fn a_mesh_is_a_reason_to_keep_its_peers() {
     rig.call(Command::Follow([topic(), other].into()));
     rig.control(
         0,
-        sinew_floodsub::Control {
+        Control {
             graft: vec!["b".parse().unwrap()],
-            ..sinew_floodsub::Control::default()
+            ..Control::default()
         },
     );
     assert_eq!(keeps(&mut rig), [(0, MESH, Weight::Some(40))], "both count");
@@ -60,8 +62,7 @@ fn messages_are_a_reason_that_fades() {
     rig.wait(600);
     let faded = [(0, DELIVERIES, Weight::Some(14)), (1, DELIVERIES, Weight::None)];
     assert_eq!(keeps(&mut rig), faded);
-    let stream = outbound(0);
-    rig.feed(Input::Stream(StreamInput::Closed { stream }));
+    rig.closed(outbound(0));
     let gone = [(0, MESH, Weight::None), (0, DELIVERIES, Weight::None)];
     assert_eq!(keeps(&mut rig), gone, "who is gone is forgotten");
 }
@@ -74,8 +75,7 @@ fn explicit_peers_are_protected() {
     rig.connect(0, V11, true);
     rig.connect(1, V11, true);
     assert_eq!(keeps(&mut rig), [(1, "gossipsub explicit", Weight::Protect)]);
-    let stream = outbound(1);
-    rig.feed(Input::Stream(StreamInput::Closed { stream }));
+    rig.closed(outbound(1));
     assert_eq!(keeps(&mut rig), [], "it stays so");
 }
 
@@ -116,10 +116,8 @@ fn nobody_is_no_reason_to_wake() {
     assert_eq!(rig.machine.deadline(), Some(rig.now + Duration::from_secs(1)));
     rig.wait(1);
     assert_eq!(rig.mesh(), [peer(1)].into());
-    rig.feed(Input::Stream(StreamInput::Closed { stream: outbound(1) }));
-    rig.feed(Input::Stream(StreamInput::Closed {
-        stream: super::inbound(1),
-    }));
+    rig.closed(outbound(1));
+    rig.closed(inbound(1));
     let gone = PeerState {
         peer: peer(1),
         connected: false,
@@ -138,8 +136,7 @@ fn who_only_speaks_is_a_reason_to_wake() {
     rig.opened(0, V11, None);
     rig.wait(10);
     assert_eq!(rig.machine.deadline(), Some(rig.now + Duration::from_secs(1)));
-    let stream = super::inbound(0);
-    rig.feed(Input::Stream(StreamInput::Closed { stream }));
+    rig.closed(inbound(0));
     rig.wait(1);
     assert_eq!(rig.machine.deadline(), None);
 }
@@ -162,8 +159,8 @@ fn explicit_peers_are_a_reason_to_wake() {
     params.explicit.insert(peer(1));
     let mut machine = Machine::new(
         peer(255),
-        super::SignaturePolicy::StrictNoSign,
-        Arc::new(super::MessageId::of),
+        SignaturePolicy::StrictNoSign,
+        Arc::new(MessageId::of),
         params,
         7,
     );

@@ -1,12 +1,12 @@
 //! What keeps bad peers and old messages away.
 
-use super::{
-    Command, Keypair, Message, MessageId, Output, Params, Reply, Rig, inbound, judged, message, peer, topic,
-};
+use crate::rig::{Rig, inbound, judged, message, peer, topic};
 use sinew_floodsub::{Control, MAX_RUNNING, Rpc};
 use sinew_gossipsub::{
-    GaterParams, ParamsError, ScoreParams, SignaturePolicy, TopicParams, TopicScore, Validation,
+    Command, GaterParams, Mesh, Message, MessageId, Output, Params, ParamsError, Reply, ScoreParams,
+    SignaturePolicy, TopicParams, TopicScore, Validation,
 };
+use sinew_identity::Keypair;
 use sinew_machine::Input;
 use std::time::Duration;
 
@@ -107,9 +107,20 @@ fn numbers_of_a_gater_that_make_no_sense_are_refused() {
     assert_eq!(params.check(), Err(ParamsError::Range("slow_peer_weight")));
 }
 
+/// Sets one number, which has to be refused whatever else is set.
+fn refuses<T: Default>(changes: &[fn(&mut T, f64)], with: fn(T) -> Params) {
+    for (n, change) in changes.iter().enumerate() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let mut numbers = T::default();
+            change(&mut numbers, value);
+            assert!(with(numbers).check().is_err(), "number {n} is {value}");
+        }
+    }
+}
+
 #[test]
-fn numbers_that_are_not_finite_are_refused() {
-    let all: [fn(&mut ScoreParams, f64); 13] = [
+fn numbers_of_scores_that_are_not_finite_are_refused() {
+    let changes: [fn(&mut ScoreParams, f64); 13] = [
         |score, value| score.topic_cap = value,
         |score, value| score.app_weight = value,
         |score, value| score.ip_weight = value,
@@ -124,7 +135,20 @@ fn numbers_that_are_not_finite_are_refused() {
         |score, value| score.thresholds.accept_px = value,
         |score, value| score.thresholds.opportunistic_graft = value,
     ];
-    let of_topic: [fn(&mut TopicScore, f64); 10] = [
+    refuses(&changes, |score| {
+        let mut params = Params::default();
+        params.score = Some(score);
+        params
+    });
+    let mut rig = Rig::among(1, judged());
+    for value in [f64::NAN, f64::INFINITY] {
+        assert_eq!(rig.call(Command::Judge(peer(0), value)), Reply::Judged(false));
+    }
+}
+
+#[test]
+fn numbers_of_a_topic_that_are_not_finite_are_refused() {
+    let changes: [fn(&mut TopicScore, f64); 10] = [
         |score, value| score.weight = value,
         |score, value| score.time_in_mesh_weight = value,
         |score, value| score.time_in_mesh_cap = value,
@@ -136,47 +160,34 @@ fn numbers_that_are_not_finite_are_refused() {
         |score, value| score.mesh_failure_penalty_weight = value,
         |score, value| score.invalid_message_deliveries_weight = value,
     ];
-    let of_gater: [fn(&mut GaterParams, f64); 5] = [
+    refuses(&changes, |score| {
+        let (mut params, mut scored) = (judged(), TopicParams::default());
+        scored.score = Some(score);
+        params.topics.insert(topic(), scored);
+        params
+    });
+}
+
+#[test]
+fn numbers_of_a_gater_that_are_not_finite_are_refused() {
+    let changes: [fn(&mut GaterParams, f64); 5] = [
         |gater, value| gater.threshold = value,
         |gater, value| gater.duplicate_weight = value,
         |gater, value| gater.ignore_weight = value,
         |gater, value| gater.reject_weight = value,
-        |gater, value| drop(gater.delivery_weights.insert(topic(), value)),
+        |gater, value| gater.delivery_weights = [(topic(), value)].into(),
     ];
-    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let of_all = all.iter().map(|change| {
-            let mut params = judged();
-            params.score.iter_mut().for_each(|score| change(score, value));
-            params
-        });
-        let of_topics = of_topic.iter().map(|change| {
-            let (mut params, mut scored) = (judged(), TopicParams::default());
-            let mut score = TopicScore::default();
-            change(&mut score, value);
-            scored.score = Some(score);
-            params.topics.insert(topic(), scored);
-            params
-        });
-        let of_gaters = of_gater.iter().map(|change| {
-            let (mut params, mut gater) = (Params::default(), GaterParams::default());
-            change(&mut gater, value);
-            params.gater = Some(gater);
-            params
-        });
-        for (n, params) in of_all.chain(of_topics).chain(of_gaters).enumerate() {
-            assert!(params.check().is_err(), "{n} {value}");
-        }
-    }
-    let mut rig = Rig::among(1, judged());
-    for value in [f64::NAN, f64::INFINITY] {
-        assert_eq!(rig.call(Command::Judge(peer(0), value)), Reply::Judged(false));
-    }
+    refuses(&changes, |gater| {
+        let mut params = Params::default();
+        params.gater = Some(gater);
+        params
+    });
 }
 
 #[test]
 fn what_a_peer_does_not_take_in_time_counts_against_it() {
     let mut rig = Rig::among(1, judged());
-    rig.stuck = Some(0);
+    rig.stuck.insert(0);
     for data in ["taken", "waits", "waits too"] {
         rig.publish(&message(data));
     }
@@ -189,7 +200,7 @@ fn what_a_peer_does_not_take_in_time_counts_against_it() {
 #[test]
 fn what_there_is_no_room_for_counts_against_a_peer() {
     let mut rig = Rig::among(1, judged());
-    rig.stuck = Some(0);
+    rig.stuck.insert(0);
     let large = "x".repeat(1 << 20);
     for n in 0..6 {
         rig.publish(&message(&format!("{n}{large}")));
@@ -302,4 +313,35 @@ fn a_score_is_told_by_what_it_is_made_of() {
     assert_eq!(scores.len(), 2, "who is connected and says nothing has none");
     let mut rig = Rig::among(2, Params::default());
     assert_eq!(rig.call(Command::ScoreReports), Reply::ScoreReports(vec![]));
+}
+
+#[test]
+fn numbers_that_contradict_each_other_are_refused() {
+    assert_eq!(Params::default().check(), Ok(()));
+    let mut none = Params::default();
+    none.mesh = Mesh {
+        target: 0,
+        low: 0,
+        high: 0,
+        score: 0,
+        outbound: 0,
+    };
+    assert_eq!(none.check(), Ok(()), "a bootstrapper has no mesh");
+    let changes: [fn(&mut Params); 6] = [
+        |params| params.mesh.high = 5,
+        |params| params.mesh.outbound = 4,
+        |params| params.history_gossip = 6,
+        |params| params.heartbeat = Duration::ZERO,
+        |params| params.gossip_factor = 2.0,
+        |params| {
+            let mut score = ScoreParams::default();
+            score.thresholds.graylist = 0.0;
+            params.score = Some(score);
+        },
+    ];
+    for change in changes {
+        let mut params = Params::default();
+        change(&mut params);
+        assert!(params.check().is_err(), "{params:?}");
+    }
 }

@@ -1,12 +1,13 @@
 //! The steps that somebody may trace.
 
-use super::{
-    IHave, Keypair, Message, MessageId, Output, Params, Rig, SignatureError, SignaturePolicy, Trace, V13,
-    Validation, message, outbound, peer, topic,
+use crate::rig::{Rig, V13, message, outbound, peer, topic};
+use sinew_floodsub::{Control, IHave, Rpc, SubOpts};
+use sinew_gossipsub::{
+    Command, Message, MessageId, Output, PROTOCOLS, Params, RejectReason, RpcTrace, SignatureError,
+    SignaturePolicy, Trace, Validation,
 };
-use sinew_floodsub::{Control, Rpc, SubOpts};
-use sinew_gossipsub::{PROTOCOLS, RejectReason, RpcTrace};
-use sinew_machine::{Input, StreamInput};
+use sinew_identity::Keypair;
+use std::time::Duration;
 
 fn traced(params: Params, policy: SignaturePolicy) -> Rig {
     let rig = Rig::with(params, policy);
@@ -29,7 +30,7 @@ fn subscribes() -> RpcTrace {
 
 fn with(message: &Message) -> RpcTrace {
     RpcTrace {
-        messages: vec![(MessageId::of(message), "a".to_owned())],
+        messages: vec![(MessageId::of(message), topic().to_string())],
         ..RpcTrace::default()
     }
 }
@@ -80,7 +81,7 @@ fn peers_topics_and_meshes() {
         },
     ];
     assert_eq!(steps(&mut rig), grafted);
-    rig.feed(Input::Stream(StreamInput::Closed { stream: outbound(0) }));
+    rig.closed(outbound(0));
     let lost = [
         Trace::RemovePeer { peer },
         Trace::Prune {
@@ -136,7 +137,7 @@ fn messages_that_come_and_go() {
 fn messages_that_wait_too_long() {
     let mut rig = traced(Params::default(), SignaturePolicy::StrictNoSign);
     rig.connect(0, V13, true);
-    rig.stuck = Some(0);
+    rig.stuck.insert(0);
     for data in ["taken", "late", "later"] {
         rig.publish(&message(data));
         rig.wait(2);
@@ -200,7 +201,7 @@ fn messages_that_go_no_further() {
     ] {
         found.push(reason(&mut rig, &message, output));
     }
-    rig.call(super::Command::Block(other.peer_id(), std::time::Duration::MAX));
+    rig.call(Command::Block(other.peer_id(), Duration::MAX));
     let blocked = Message::signed(&other, 1 << 60, &topic(), "x").unwrap();
     found.push(reason(&mut rig, &blocked, None));
     let expected = [

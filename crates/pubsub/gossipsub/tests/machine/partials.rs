@@ -1,48 +1,26 @@
-//! Partial messages, the machine by itself: inputs and what peers are told.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
+//! Partial messages.
 
-#[path = "it/eight.rs"]
-mod eight;
-
+use crate::{
+    eight::Eight,
+    rig::{Rig, V13, message, nth_topic, outbound, peer, topic},
+};
 use bytes::Bytes;
-use eight::Eight;
 use sinew_floodsub::{Control, Extensions, Rpc, SubOpts};
 use sinew_gossipsub::{
-    Command, Counts, InvalidPartial, Job, Machine, Mesh, Message, MessageId, Output, Params, PartialMessage,
-    PartialMode, PartialParams, Reply, ScoreParams, SignaturePolicy, Topic, TopicParams, TopicScore,
-    Validation,
+    Command, InvalidPartial, Job, Mesh, Message, Output, Params, PartialMessage, PartialMode, PartialParams,
+    Reply, ScoreParams, TopicParams, TopicScore,
 };
 use sinew_identity::PeerId;
-use sinew_machine::{
-    BUDGET, CallId, Effect, EffectsOf, Input, InputOf, Instant, PeerMachine, PeerState, StreamInput,
-    StreamKey, Token,
-};
-use sinew_wire::varint;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use sinew_machine::BUDGET;
+use std::{collections::BTreeSet, sync::Arc};
 
-fn topic() -> Topic {
-    "a".parse().unwrap()
-}
-
-fn peer(n: u8) -> PeerId {
-    PeerId::from_bytes(&[&[0x12, 32][..], &[n; 32]].concat()).unwrap()
+/// Which peer it is.
+fn number(id: PeerId) -> u8 {
+    id.as_bytes()[2]
 }
 
 fn group(n: u8) -> Bytes {
     vec![n].into()
-}
-
-/// A machine, and what it said to whom since that was last looked at.
-struct Rig {
-    machine: Machine,
-    now: Instant,
-    said: BTreeMap<u8, Vec<Rpc>>,
-    jobs: Vec<(Token, Job)>,
-    resets: Vec<StreamKey>,
 }
 
 /// What was said of a group: its parts, and the bits of its metadata.
@@ -58,74 +36,22 @@ fn params() -> Params {
 
 impl Rig {
     /// One that follows the topic among so many peers that ask for parts.
-    fn among(peers: u8, params: Params) -> Self {
+    fn sharing(peers: u8, params: Params) -> Self {
         let mut rig = Self::new(params);
-        rig.call(Command::Follow([topic()].into()));
+        rig.follow(true);
         for n in 0..peers {
-            rig.connect(n, Some(PartialMode::Request));
+            rig.join(n, Some(PartialMode::Request));
         }
         rig.wait(1);
         rig.said.clear();
         rig
     }
 
-    fn new(params: Params) -> Self {
-        let policy = SignaturePolicy::StrictNoSign;
-        let machine = Machine::new(peer(255), policy, Arc::new(MessageId::of), params, 7);
-        Self {
-            machine,
-            now: Instant(1),
-            said: BTreeMap::new(),
-            jobs: Vec::new(),
-            resets: Vec::new(),
-        }
-    }
-
-    fn feed(&mut self, input: InputOf<Machine>) -> Option<Reply> {
-        let (mut inputs, mut reply) = (vec![input], None);
-        while let Some(input) = inputs.pop() {
-            let mut effects = EffectsOf::<Machine>::new();
-            self.machine.handle(self.now, input, &mut effects);
-            for effect in effects {
-                match effect {
-                    Effect::Send { stream, frame } => {
-                        let (_, prefix) = varint::decode(&frame).unwrap().unwrap();
-                        let rpc = Rpc::decode(&frame.slice(prefix..)).unwrap();
-                        let n = u8::try_from(stream.0 - 1000).unwrap();
-                        self.said.entry(n).or_default().push(rpc);
-                        inputs.push(Input::Stream(StreamInput::Writable { stream }));
-                    }
-                    Effect::Run { token, job } => self.jobs.push((token, job)),
-                    Effect::Return { reply: said, .. } => reply = Some(said),
-                    Effect::Open { token, peer } => inputs.push(Input::Stream(StreamInput::Opened {
-                        stream: StreamKey(1000 + u64::from(peer.as_bytes()[2])),
-                        peer,
-                        protocol: 0,
-                        token: Some(token),
-                    })),
-                    Effect::Keep { .. } | Effect::Emit(_) => {}
-                    Effect::Reset { stream, .. } => self.resets.push(stream),
-                }
-            }
-        }
-        reply
-    }
-
     /// A peer comes that speaks the newest version, with streams in both directions; it tells its topic where it knows of parts.
-    fn connect(&mut self, n: u8, mode: Option<PartialMode>) {
-        self.feed(Input::Peer(PeerState {
-            peer: peer(n),
-            connected: true,
-            speaks: true,
-            outbound: true,
-            ips: Arc::default(),
-        }));
-        self.feed(Input::Stream(StreamInput::Opened {
-            stream: StreamKey(n.into()),
-            peer: peer(n),
-            protocol: 0,
-            token: None,
-        }));
+    fn join(&mut self, n: u8, mode: Option<PartialMode>) {
+        let token = self.come(n, true);
+        self.opened(n, V13, Some(token));
+        self.opened(n, V13, None);
         let extensions = mode.map(|_| Extensions {
             partial_messages: true,
             ..Extensions::default()
@@ -146,11 +72,6 @@ impl Rig {
                 ..Rpc::default()
             },
         );
-    }
-
-    fn say(&mut self, n: u8, message: Rpc) {
-        let stream = StreamKey(n.into());
-        self.feed(Input::Stream(StreamInput::Message { stream, message }));
     }
 
     /// A peer speaks of a group.
@@ -174,13 +95,8 @@ impl Rig {
         );
     }
 
-    fn call(&mut self, command: Command) -> Reply {
-        let call = CallId(0);
-        self.feed(Input::Call { call, command }).unwrap()
-    }
-
     /// We have those parts of a group.
-    fn publish(&mut self, of: u8, bits: u8, to: &[u8]) -> Reply {
+    fn share(&mut self, of: u8, bits: u8, to: &[u8]) -> Reply {
         self.call(Command::PublishPartial {
             topic: topic(),
             group: group(of),
@@ -190,41 +106,17 @@ impl Rig {
     }
 
     /// Ends the oldest job: we have those parts now.
-    fn judge(&mut self, output: Result<Option<u8>, InvalidPartial>) {
-        let (token, job) = self.jobs.remove(0);
-        assert!(matches!(job, Job::Partial(_)), "{job:?}");
+    fn judged(&mut self, output: Result<Option<u8>, InvalidPartial>) {
+        assert!(matches!(self.jobs[0].1, Job::Partial(_)), "{:?}", self.jobs);
         let output = output.map(|bits| bits.map(|bits| Arc::new(Eight::new(bits)) as _));
-        let output = Some(Output::Partial(output));
-        self.feed(Input::Ran { token, output });
-    }
-
-    fn counts(&mut self) -> Counts {
-        match self.call(Command::Counts) {
-            Reply::Counts(counts) => counts,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn score(&mut self, n: u8) -> f64 {
-        match self.call(Command::Scores) {
-            Reply::Scores(scores) => scores.iter().find(|(id, _)| *id == peer(n)).unwrap().1,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn wait(&mut self, secs: u64) {
-        let end = self.now + Duration::from_secs(secs);
-        while let Some(due) = self.machine.deadline().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.feed(Input::Timeout);
-        }
-        self.now = end;
+        self.ran(Some(Output::Partial(output)));
     }
 
     /// Takes out what was said of groups: to whom, of which, and what.
     fn words(&mut self) -> Vec<(u8, u8, Word)> {
         let said = std::mem::take(&mut self.said);
-        let each = said.into_iter().flat_map(|(n, rpcs)| {
+        let each = said.into_iter().flat_map(|(to, rpcs)| {
+            let n = number(to);
             let partials = rpcs.into_iter().filter_map(|rpc| rpc.partial);
             partials.map(move |partial| {
                 let parts = partial.message.map(|parts| Eight::read(&parts).unwrap());
@@ -237,14 +129,14 @@ impl Rig {
 
 #[test]
 fn the_extension_and_what_we_want_of_topics_are_told() {
-    let other: Topic = "b".parse().unwrap();
+    let other = nth_topic(1);
     for (mode, requests) in [(PartialMode::Request, true), (PartialMode::Send, false)] {
         let mut params = params();
         params.partial.as_mut().unwrap().topics.insert(topic(), mode);
         let mut rig = Rig::new(params);
         rig.call(Command::Follow([topic(), other.clone()].into()));
-        rig.connect(0, None);
-        let first = &rig.said[&0][0];
+        rig.join(0, None);
+        let first = &rig.said[&peer(0)][0];
         assert!(first.control.extensions.unwrap().partial_messages);
         let partial = SubOpts {
             requests_partial: requests,
@@ -257,32 +149,31 @@ fn the_extension_and_what_we_want_of_topics_are_told() {
 
 #[test]
 fn nothing_of_it_is_spoken_unless_that_is_wanted() {
-    let mut rig = Rig::among(1, Params::default());
-    rig.connect(1, Some(PartialMode::Request));
-    assert_eq!(rig.said[&1][0].control.extensions, None);
+    let mut rig = Rig::sharing(1, Params::default());
+    rig.join(1, Some(PartialMode::Request));
+    assert_eq!(rig.said[&peer(1)][0].control.extensions, None);
     rig.said.clear();
     rig.partial(0, 1, (Some(1), Some(1)));
-    assert_eq!(rig.publish(1, 1, &[]), Reply::Published(None));
+    assert_eq!(rig.share(1, 1, &[]), Reply::Published(None));
     assert!(rig.jobs.is_empty() && rig.said.is_empty());
     assert_eq!(rig.counts().unwanted, 0);
-    let message = Message::anonymous(&topic(), "whole");
-    assert_eq!(rig.call(Command::Publish(message)), Reply::Published(Some(2)));
+    assert_eq!(rig.publish(&message("whole")), Some(2));
 }
 
 #[test]
 fn a_peer_is_sent_what_it_lacks_once() {
-    let mut rig = Rig::among(2, params());
-    assert_eq!(rig.publish(7, 0b1111, &[]), Reply::Published(Some(2)));
+    let mut rig = Rig::sharing(2, params());
+    assert_eq!(rig.share(7, 0b1111, &[]), Reply::Published(Some(2)));
     let metadata = (None, Some(0b1111));
     assert_eq!(rig.words(), [(0, 7, metadata), (1, 7, metadata)], "no parts yet");
     rig.partial(1, 7, (None, Some(0b1_0011)));
     assert_eq!(rig.words(), [(1, 7, (Some(0b1100), None))]);
     rig.partial(1, 7, (None, Some(0b1_0011)));
-    rig.publish(7, 0b1111, &[]);
+    rig.share(7, 0b1111, &[]);
     rig.wait(3);
     assert_eq!(rig.words(), [], "nothing is new");
     assert_eq!(rig.counts().duplicates, 1);
-    rig.publish(7, 0b10_1111, &[]);
+    rig.share(7, 0b10_1111, &[]);
     assert_eq!(
         rig.words(),
         [(0, 7, (None, Some(0b10_1111))), (1, 7, (Some(0b10_0000), None))],
@@ -292,10 +183,10 @@ fn a_peer_is_sent_what_it_lacks_once() {
 
 #[test]
 fn parts_are_judged_and_then_told_to_others() {
-    let mut rig = Rig::among(3, params());
+    let mut rig = Rig::sharing(3, params());
     rig.partial(0, 7, (None, Some(0b11)));
     assert!(rig.words().is_empty(), "we know nothing of the group");
-    rig.judge(Ok(Some(0)));
+    rig.judged(Ok(Some(0)));
     let metadata = (None, Some(0));
     assert_eq!(
         rig.words(),
@@ -304,7 +195,7 @@ fn parts_are_judged_and_then_told_to_others() {
     rig.partial(1, 7, (None, Some(0)));
     rig.partial(0, 7, (Some(0b11), None));
     assert!(rig.words().is_empty());
-    rig.judge(Ok(Some(0b11)));
+    rig.judged(Ok(Some(0b11)));
     assert_eq!(
         rig.words(),
         [(1, 7, (Some(0b11), None)), (2, 7, (None, Some(0b11)))],
@@ -315,20 +206,20 @@ fn parts_are_judged_and_then_told_to_others() {
 
 #[test]
 fn what_a_peer_sends_is_judged_in_its_order() {
-    let mut rig = Rig::among(2, params());
-    rig.publish(7, 0, &[]);
+    let mut rig = Rig::sharing(2, params());
+    rig.share(7, 0, &[]);
     for (n, bits) in [(0, 1), (0, 2), (1, 4)] {
         rig.partial(n, 7, (Some(bits), None));
     }
     assert_eq!(rig.jobs.len(), 2, "one of each peer");
     rig.words();
     rig.jobs.swap(0, 1);
-    rig.judge(Ok(Some(4)));
-    rig.judge(Ok(Some(5)));
+    rig.judged(Ok(Some(4)));
+    rig.judged(Ok(Some(5)));
     assert_eq!(rig.jobs.len(), 1);
-    rig.judge(Ok(Some(7)));
-    rig.publish(7, 1, &[]);
-    rig.connect(2, Some(PartialMode::Request));
+    rig.judged(Ok(Some(7)));
+    rig.share(7, 1, &[]);
+    rig.join(2, Some(PartialMode::Request));
     rig.words();
     rig.partial(2, 7, (None, Some(0)));
     assert_eq!(
@@ -340,34 +231,25 @@ fn what_a_peer_sends_is_judged_in_its_order() {
 
 #[test]
 fn parts_take_the_place_of_whole_messages() {
-    let mut rig = Rig::among(1, params());
-    rig.connect(1, Some(PartialMode::Send));
-    rig.connect(2, None);
+    let mut rig = Rig::sharing(1, params());
+    rig.join(1, Some(PartialMode::Send));
+    rig.join(2, None);
     rig.wait(1);
     rig.said.clear();
     let large = Message::anonymous(&topic(), vec![0; 2000]);
     let receivers = |rig: &mut Rig, of: fn(&Rpc) -> bool| {
         let said = std::mem::take(&mut rig.said);
         let to = said.into_iter().filter(|(_, rpcs)| rpcs.iter().any(of));
-        to.map(|(n, _)| n).collect::<BTreeSet<u8>>()
+        to.map(|(to, _)| number(to)).collect::<BTreeSet<u8>>()
     };
-    rig.connect(3, None);
-    let publish = vec![large.clone()];
-    rig.say(
-        3,
-        Rpc {
-            publish,
-            ..Rpc::default()
-        },
-    );
+    rig.join(3, None);
+    rig.message(3, &large);
     let told = receivers(&mut rig, |rpc| !rpc.control.idontwant.is_empty());
     assert_eq!(told, [2].into(), "who sends parts sends no whole message");
-    let (token, _) = rig.jobs.remove(0);
-    let output = Some(Output::Checked(Ok(Validation::Accept)));
-    rig.feed(Input::Ran { token, output });
+    rig.accept();
     let sent = receivers(&mut rig, |rpc| !rpc.publish.is_empty());
     assert_eq!(sent, [1, 2].into(), "not to who asks for parts");
-    rig.publish(7, 1, &[]);
+    rig.share(7, 1, &[]);
     rig.partial(1, 7, (None, Some(0)));
     assert_eq!(
         rig.words(),
@@ -387,12 +269,11 @@ fn peers_outside_the_mesh_hear_of_groups_by_gossip() {
         score: 0,
         outbound: 0,
     };
-    let mut rig = Rig::among(3, params);
-    assert_eq!(rig.publish(7, 1, &[]), Reply::Published(Some(1)));
+    let mut rig = Rig::sharing(3, params);
+    assert_eq!(rig.share(7, 1, &[]), Reply::Published(Some(1)));
     let close = rig.words();
     assert_eq!(close.len(), 1);
-    let message = Message::anonymous(&topic(), "whole");
-    rig.call(Command::Publish(message));
+    rig.publish(&message("whole"));
     rig.wait(1);
     assert!(
         rig.said
@@ -411,13 +292,13 @@ fn peers_outside_the_mesh_hear_of_groups_by_gossip() {
 #[test]
 fn a_topic_that_is_not_followed_has_a_fanout_or_is_sent_to_who_is_named() {
     let mut rig = Rig::new(params());
-    (0..3).for_each(|n| rig.connect(n, Some(PartialMode::Request)));
+    (0..3).for_each(|n| rig.join(n, Some(PartialMode::Request)));
     rig.said.clear();
-    assert_eq!(rig.publish(7, 0xff, &[1, 9]), Reply::Published(Some(1)));
+    assert_eq!(rig.share(7, 0xff, &[1, 9]), Reply::Published(Some(1)));
     assert_eq!(rig.words(), [(1, 7, (None, Some(0xff)))]);
     rig.partial(2, 7, (None, Some(0x0f)));
     assert_eq!(rig.words(), [(2, 7, (Some(0xf0), Some(0xff)))], "whoever asks");
-    assert_eq!(rig.publish(8, 0xff, &[]), Reply::Published(Some(3)));
+    assert_eq!(rig.share(8, 0xff, &[]), Reply::Published(Some(3)));
     assert_eq!(rig.words().len(), 3);
 }
 
@@ -425,8 +306,8 @@ fn a_topic_that_is_not_followed_has_a_fanout_or_is_sent_to_who_is_named() {
 fn many_parts_go_in_several_rpcs() {
     let mut params = params();
     params.partial.as_mut().unwrap().max_parts = 3 * 1024 + 1;
-    let mut rig = Rig::among(1, params);
-    rig.publish(7, 0xff, &[]);
+    let mut rig = Rig::sharing(1, params);
+    rig.share(7, 0xff, &[]);
     rig.words();
     rig.partial(0, 7, (None, Some(0)));
     let sent: Vec<_> = rig.words().into_iter().map(|(_, _, (parts, _))| parts).collect();
@@ -438,7 +319,7 @@ fn groups_that_peers_begin_are_few_and_end() {
     let mut params = params();
     let partial = params.partial.as_mut().unwrap();
     (partial.groups_per_peer, partial.groups_per_topic) = (2, 3);
-    let mut rig = Rig::among(2, params);
+    let mut rig = Rig::sharing(2, params);
     let begin = |rig: &mut Rig, n, of| {
         let before = rig.counts().dropped;
         rig.partial(n, of, (None, Some(1)));
@@ -447,7 +328,7 @@ fn groups_that_peers_begin_are_few_and_end() {
     assert!(begin(&mut rig, 0, 1) && begin(&mut rig, 0, 2) && begin(&mut rig, 0, 2));
     assert!(!begin(&mut rig, 0, 3), "it has two");
     assert!(begin(&mut rig, 1, 3) && !begin(&mut rig, 1, 4), "all have three");
-    rig.publish(2, 1, &[]);
+    rig.share(2, 1, &[]);
     assert!(begin(&mut rig, 1, 4), "one is ours now");
     rig.wait(5);
     assert!(
@@ -455,7 +336,7 @@ fn groups_that_peers_begin_are_few_and_end() {
         "the others are forgotten"
     );
     rig.words();
-    rig.publish(2, 1, &[]);
+    rig.share(2, 1, &[]);
     assert_eq!(rig.words().len(), 2, "and nobody knows ours");
 }
 
@@ -466,28 +347,28 @@ fn what_is_malformed_or_was_not_agreed_on_is_held_against_a_peer() {
     let mut scored = TopicParams::default();
     scored.score = Some(TopicScore::default());
     params.topics.insert(topic(), scored);
-    let mut rig = Rig::among(3, params);
+    let mut rig = Rig::sharing(3, params);
     let garbage = |of: u8, metadata: &'static [u8]| PartialMessage {
         topic: topic(),
         group: group(of),
         message: None,
         metadata: Some(metadata.into()),
     };
-    rig.publish(7, 1, &[]);
+    rig.share(7, 1, &[]);
     let before = rig.score(0);
     rig.say_partial(0, garbage(7, b"long"));
     assert!(rig.score(0) < before, "parts for it cannot be found");
-    rig.publish(7, 3, &[]);
+    rig.share(7, 3, &[]);
     assert_eq!(rig.counts().rejected, 1, "that is over");
     let before = rig.score(1);
     rig.partial(1, 7, (Some(2), None));
-    rig.judge(Err(InvalidPartial));
+    rig.judged(Err(InvalidPartial));
     assert!(rig.score(1) < before, "the application refused them");
     assert_eq!(rig.counts().rejected, 2);
-    rig.connect(4, None);
+    rig.join(4, None);
     rig.partial(4, 7, (None, Some(1)));
     let other = PartialMessage {
-        topic: "b".parse().unwrap(),
+        topic: nth_topic(1),
         ..garbage(7, b"1")
     };
     rig.say_partial(2, other);
@@ -501,8 +382,8 @@ fn what_is_malformed_or_was_not_agreed_on_is_held_against_a_peer() {
 
 #[test]
 fn who_repeats_itself_is_not_listened_to() {
-    let mut rig = Rig::among(1, params());
-    rig.publish(7, 1, &[]);
+    let mut rig = Rig::sharing(1, params());
+    rig.share(7, 1, &[]);
     let said = std::iter::repeat_with(|| {
         rig.partial(0, 7, (None, Some(0)));
         rig.resets.is_empty()
@@ -514,13 +395,15 @@ fn who_repeats_itself_is_not_listened_to() {
 
 #[test]
 fn a_peer_that_comes_back_is_told_anew() {
-    let mut rig = Rig::among(1, params());
-    rig.publish(7, 1, &[]);
+    let mut rig = Rig::sharing(1, params());
+    rig.share(7, 1, &[]);
     rig.partial(0, 7, (None, Some(0)));
     assert_eq!(rig.words().len(), 2);
-    let stream = StreamKey(1000);
-    rig.feed(Input::Stream(StreamInput::Closed { stream }));
-    rig.wait(3);
+    rig.closed(outbound(0));
+    rig.wait(1);
+    let token = rig.opening.pop();
+    rig.opened(0, V13, token);
+    rig.wait(2);
     assert_eq!(rig.words(), [(0, 7, (None, Some(1)))]);
 }
 
