@@ -12,6 +12,7 @@ mod liars;
 mod negotiation;
 mod outcome;
 mod pings;
+mod pubsub;
 mod quic;
 mod stalls;
 mod unread;
@@ -89,6 +90,6 @@ async fn attack(row: &str, aim: &Aim) -> Result<Vec<Outcome>, AttackError> {
         "bad-certificates" => certificates::bad(aim).await?,
         "identify-push-blind" => vec![floods::pushes(aim).await],
         "identify-push-flood" => vec![liars::push_flood(aim).await?],
-        unknown => return Err(AttackError::NoRow(unknown.to_owned())),
+        others => pubsub::run(aim, others).await?,
     })
 }

@@ -30,6 +30,12 @@ pub(crate) enum AttackError {
     Signing(#[from] sinew_identity::SigningError),
     #[error("the target cannot be reached")]
     Dial(#[source] Box<sinew_core::DialError>),
+    #[error("gossipsub has no such topic")]
+    Topic(#[from] sinew_gossipsub::TopicError),
+    #[error("the numbers of gossipsub contradict each other")]
+    Params(#[from] sinew_gossipsub::ParamsError),
+    #[error("gossipsub follows no topic")]
+    Subscribe(#[from] sinew_gossipsub::SubscribeError),
     #[error("/proc says nothing of process {0}")]
     Proc(u32),
 }

@@ -5,6 +5,7 @@ use crate::{
     error::AttackError,
     node,
     node::Place,
+    pubsub::Group,
     report::quantile,
 };
 use serde_json::{Value, json};
@@ -57,8 +58,9 @@ struct Kept {
     connection: Connection,
 }
 
-/// Runs until standard input ends; `report` ends the newcomers and gives the figures.
-pub(crate) async fn run(target: &str) -> Result<(), AttackError> {
+/// Runs until standard input ends; `report` ends the newcomers and gives the figures. With `pubsub` there is a group that
+/// publishes and subscribes besides.
+pub(crate) async fn run(target: &str, pubsub: bool) -> Result<(), AttackError> {
     let place = Place::parse(target)?;
     let log = Shared::default();
     let (mut kept, mut tasks) = (Vec::new(), JoinSet::new());
@@ -71,15 +73,27 @@ pub(crate) async fn run(target: &str) -> Result<(), AttackError> {
         tasks.spawn(keep_pinging(ping, connection.clone(), log.clone()));
         kept.push(Kept { host, connection });
     }
+    let group = if pubsub {
+        Some(Group::start(&place).await?)
+    } else {
+        None
+    };
     let mut requests = Requests::ready();
     let asked = newcomers(&place, &log, &mut requests).await?;
     if let Some(request) = asked {
-        request.ok(&figures(&log, &kept).await);
+        let mut figures = figures(&log, &kept).await;
+        if let Some(group) = &group {
+            figures["pubsub"] = group.report().await;
+        }
+        request.ok(&figures);
     }
     // The kept connections stay until the run has looked at the target for the last time.
     while requests.next().await?.is_some() {}
     for kept in kept {
         kept.host.shutdown(Duration::ZERO).await;
+    }
+    if let Some(group) = group {
+        group.end().await;
     }
     Ok(())
 }

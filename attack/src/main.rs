@@ -12,6 +12,7 @@ mod honest;
 mod many;
 mod node;
 mod orchestrate;
+mod pubsub;
 mod report;
 mod rows;
 mod scale;
@@ -21,7 +22,7 @@ mod target;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use error::AttackError;
-use rows::Stack;
+use rows::{Serves, Stack};
 use std::process::ExitCode;
 
 /// Gives memory back to the system as it is freed, so that what a row shows is what the node holds.
@@ -75,9 +76,16 @@ enum Role {
     Target {
         #[arg(long)]
         scale: bool,
+        #[arg(long, value_enum, default_value_t)]
+        serves: Serves,
     },
     #[command(hide = true)]
-    Honest { target: String },
+    Honest {
+        target: String,
+        /// Beside the others, peers that publish and subscribe.
+        #[arg(long)]
+        pubsub: bool,
+    },
     #[command(hide = true)]
     Attacker {
         row: String,
@@ -126,8 +134,8 @@ fn run(cli: Cli) -> Result<bool, AttackError> {
                 orchestrate::run(&cli.row.unwrap_or_default(), plan).await
             }
             Some(Role::Scale { connections, json }) => scale::run(connections, json).await,
-            Some(Role::Target { scale }) => target::run(scale).await.map(|()| true),
-            Some(Role::Honest { target }) => honest::run(&target).await.map(|()| true),
+            Some(Role::Target { scale, serves }) => target::run(scale, serves).await.map(|()| true),
+            Some(Role::Honest { target, pubsub }) => honest::run(&target, pubsub).await.map(|()| true),
             Some(Role::Attacker { row, target, seconds }) => {
                 let stack = cli.stack.unwrap_or(Stack::TcpNoiseYamux);
                 attacker::run(&row, &target, stack, seconds).await.map(|()| true)

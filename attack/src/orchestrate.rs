@@ -4,9 +4,11 @@ use crate::{
     Victim,
     control::Process,
     error::AttackError,
+    pubsub,
     report::{Figures, Held},
-    rows::{ROWS, Row, Stack},
-    system, table,
+    rows::{self, ROWS, Row, Serves, Stack},
+    system,
+    table::Table,
 };
 use serde_json::{Value, json};
 use std::{
@@ -54,13 +56,11 @@ pub(crate) async fn run(filter: &str, plan: Plan) -> Result<bool, AttackError> {
     if rows.is_empty() {
         return Err(AttackError::NoRow(filter.to_owned()));
     }
-    if !plan.json {
-        table::head();
-    }
+    let mut table = (!plan.json).then(Table::default);
     let (mut faulty, mut broken, total) = (0, 0, rows.len());
     for (row, stack) in rows {
         match attack(row, stack, plan).await {
-            Ok(figures) => faulty += usize::from(has_faults(row, &figures, plan.json)),
+            Ok(figures) => faulty += usize::from(has_faults(row, &figures, table.as_mut())),
             Err(error) => {
                 broken += 1;
                 eprintln!("{}: not run to its end: {error}", row.name);
@@ -73,12 +73,11 @@ pub(crate) async fn run(filter: &str, plan: Plan) -> Result<bool, AttackError> {
 }
 
 /// Prints the figures of a row, and whether something is wrong with them.
-fn has_faults(row: &Row, figures: &Figures, json: bool) -> bool {
+fn has_faults(row: &Row, figures: &Figures, table: Option<&mut Table>) -> bool {
     let faults = figures.faults(row.cut);
-    if json {
-        println!("{}", json!({ "figures": figures, "faults": faults }));
-    } else {
-        table::line(row, figures);
+    match table {
+        Some(table) => print!("{}", table.lines(row, figures)),
+        None => println!("{}", json!({ "figures": figures, "faults": faults })),
     }
     for fault in &faults {
         eprintln!("{}: {fault}", row.name);
@@ -88,12 +87,16 @@ fn has_faults(row: &Row, figures: &Figures, json: bool) -> bool {
 
 async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, AttackError> {
     let Plan { victim, seconds, .. } = plan;
-    let (mut target, address) = start_target(victim, false, stack).await?;
+    let (mut target, address) = target_of(row, stack, victim).await?;
     system::pin(false);
-    let mut honest = Process::start("honest", Process::ours(&["honest", &address])?).await?;
+    let mut role = Process::ours(&["honest", &address])?;
+    if row.serves != Serves::Nothing {
+        role.arg("--pubsub");
+    }
+    let mut honest = Process::start("honest", role).await?;
     sleep(WARM).await;
     let before = held(&mut target, victim).await?;
-    let (stack, seconds_text) = (stack.name(), seconds.to_string());
+    let (stack, seconds_text) = (rows::name(&stack), seconds.to_string());
     let role = Process::ours(&["--stack", &stack, "attacker", row.name, &address, &seconds_text])?;
     let mut attacker = Process::start("attacker", role).await?;
     let (started, busy) = (Instant::now(), system::cpu(target.pid())?);
@@ -109,7 +112,7 @@ async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, 
     let (attack, alive) = (attack?, target.alive());
     let sent = attack["sent"].as_f64().filter(|sent| *sent > 0.0);
     let after = settled(&mut target, victim, &before).await?;
-    let counted = stats(&mut target, victim).await?["counted"].take();
+    let mut stats = stats(&mut target, victim).await?;
     honest.end().await;
     target.end().await;
     Ok(Figures {
@@ -122,7 +125,8 @@ async fn attack(row: &'static Row, stack: Stack, plan: Plan) -> Result<Figures, 
         after,
         cpu_percent,
         cpu_each_us: sent.map(|sent| used.as_secs_f64() * 1e6 / sent),
-        counted,
+        counted: stats["counted"].take(),
+        judged: stats["pubsub"].take(),
         attack,
         honest: report,
     })
@@ -171,17 +175,22 @@ async fn stats(target: &mut Process, victim: Victim) -> Result<Value, AttackErro
     }
 }
 
-/// Starts a target on the first core, and has it listen.
-pub(crate) async fn start_target(
-    victim: Victim,
-    scale: bool,
-    stack: Stack,
-) -> Result<(Process, String), AttackError> {
-    let command = match (victim, scale) {
-        (Victim::Ours, false) => Process::ours(&["target"])?,
-        (Victim::Ours, true) => Process::ours(&["target", "--scale"])?,
-        (Victim::Rust, _) => rust_peer(stack),
+/// The target of a row, ready to be attacked.
+async fn target_of(row: &Row, stack: Stack, victim: Victim) -> Result<(Process, String), AttackError> {
+    let command = match victim {
+        Victim::Ours => Process::ours(&["target", "--serves", &rows::name(&row.serves)])?,
+        Victim::Rust => rust_peer(stack, row.serves),
     };
+    let (mut target, address) = start_target(command, stack).await?;
+    if victim == Victim::Rust && row.serves != Serves::Nothing {
+        let follow = json!({ "do": "subscribe", "topic": pubsub::TOPIC });
+        target.ask(follow, SOON).await?;
+    }
+    Ok((target, address))
+}
+
+/// Starts a target on the first core, and has it listen.
+pub(crate) async fn start_target(command: Command, stack: Stack) -> Result<(Process, String), AttackError> {
     system::pin(true);
     let mut target = Process::start("target", command).await?;
     let listen = json!({ "do": "listen", "addr": stack.addr() });
@@ -192,9 +201,12 @@ pub(crate) async fn start_target(
 }
 
 /// The program that `cargo xtask interop setup --peer rust` builds.
-fn rust_peer(stack: Stack) -> Command {
+fn rust_peer(stack: Stack, serves: Serves) -> Command {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(root.join("interop/.cache/rust/release/interop-peer-rust"));
     command.args(["control", "--stack", stack.of_peer()]);
+    if serves != Serves::Nothing {
+        command.args(["--pubsub", "gossipsub"]);
+    }
     command
 }

@@ -40,6 +40,8 @@ pub(crate) struct Figures {
     pub(crate) cpu_each_us: Option<f64>,
     /// What became of whoever connected. Of our target only.
     pub(crate) counted: Value,
+    /// How peers of gossipsub were judged, and what it counted. Of our target only, in rows of gossipsub.
+    pub(crate) judged: Value,
     pub(crate) attack: Value,
     pub(crate) honest: Value,
 }
@@ -61,6 +63,16 @@ impl Figures {
                 format!("{name}: {lost} ({})", self.honest["lost_because"]),
             );
         }
+        let group = &self.honest["pubsub"];
+        let (delivered, expected) = (&group["delivered"], &group["expected"]);
+        check(
+            delivered != expected || *expected == 0,
+            format!("{delivered} of {expected} messages delivered"),
+        );
+        let repeated = group["repeated"].as_u64().unwrap_or(0);
+        check(repeated > 0, format!("{repeated} messages delivered again"));
+        let punished = self.punished();
+        check(punished > 0, format!("{punished} honest peers punished"));
         let (made, ended) = (&self.attack["made"], &self.attack["cut"]);
         check(made == 0, "the attack did not begin".to_owned());
         let kept = made
@@ -88,6 +100,14 @@ impl Figures {
         }
         faults
     }
+
+    /// How many honest peers had a score below zero.
+    fn punished(&self) -> usize {
+        let of = |list: &Value| list.as_array().cloned().unwrap_or_default();
+        let members = of(&self.honest["pubsub"]["members"]);
+        let below = of(&self.judged["below_zero"]);
+        members.iter().filter(|member| below.contains(member)).count()
+    }
 }
 
 /// MiB over the start.
@@ -96,12 +116,12 @@ pub(crate) fn over(now: u64, start: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{Figures, Held, quantile};
     use crate::rows::Cut;
     use serde_json::{Value, json};
 
-    fn figures() -> Figures {
+    pub(crate) fn figures() -> Figures {
         let held = Held {
             resident: 0,
             descriptors: 30,
@@ -119,8 +139,20 @@ mod tests {
             cpu_percent: 0.0,
             cpu_each_us: None,
             counted: Value::Null,
+            judged: json!({ "below_zero": ["attacker"] }),
             attack: json!({ "made": 3, "cut": 3 }),
-            honest: json!({ "visits_lost": 0, "kept_lost": 0 }),
+            honest: json!({
+                "visits_lost": 0,
+                "kept_lost": 0,
+                "pubsub": {
+                    "expected": 7,
+                    "delivered": 7,
+                    "repeated": 0,
+                    "p50_ms": 1,
+                    "p99_ms": 2,
+                    "members": ["honest"],
+                },
+            }),
         }
     }
 
@@ -137,13 +169,25 @@ mod tests {
     #[test]
     fn counts_are_judged() {
         assert_eq!(figures().faults(Cut::All), Vec::<String>::new());
-        let cases: [(Change, &str); 6] = [
+        let cases: [(Change, &str); 9] = [
             (|figures| figures.alive = false, "died"),
             (|figures| figures.honest["visits_lost"] = json!(1), "visits_lost"),
             (|figures| figures.attack["cut"] = json!(2), "cut 2 of 3"),
             (
                 |figures| figures.attack = json!({ "made": 0, "cut": 0 }),
                 "did not begin",
+            ),
+            (
+                |figures| figures.honest["pubsub"]["delivered"] = json!(6),
+                "6 of 7 messages delivered",
+            ),
+            (
+                |figures| figures.honest["pubsub"]["repeated"] = json!(1),
+                "1 messages delivered again",
+            ),
+            (
+                |figures| figures.judged["below_zero"] = json!(["attacker", "honest"]),
+                "1 honest peers punished",
             ),
             (|figures| figures.after.descriptors = 31, "31 descriptors"),
             (|figures| figures.after.tasks = Some(71), "71 tasks"),

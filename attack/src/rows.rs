@@ -43,12 +43,23 @@ impl Stack {
             Self::Quic => "quic-v1",
         }
     }
+}
 
-    /// Its name on the command line.
-    pub(crate) fn name(self) -> String {
-        self.to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned())
-    }
+/// What a target serves besides ping, identify and an echo.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
+pub(crate) enum Serves {
+    #[default]
+    Nothing,
+    /// Gossipsub, whose topic honest peers use.
+    Pubsub,
+    /// The same, and a topic of partial messages.
+    Partial,
+}
+
+/// What a value is called on the command line.
+pub(crate) fn name(value: &impl ValueEnum) -> String {
+    let possible = value.to_possible_value();
+    possible.map_or_else(String::new, |possible| possible.get_name().to_owned())
 }
 
 /// One attack.
@@ -64,6 +75,8 @@ pub(crate) struct Row {
     pub(crate) stacks: &'static [Stack],
     /// What it sends many of, where the target's processor time for one is of interest.
     pub(crate) unit: Option<&'static str>,
+    /// What the target serves.
+    pub(crate) serves: Serves,
 }
 
 impl Row {
@@ -103,11 +116,19 @@ const fn row(name: &'static str, stacks: &'static [Stack], cut: Cut, goal: &'sta
         cut,
         stacks,
         unit: None,
+        serves: Serves::Nothing,
     }
 }
 
 const fn quic(name: &'static str, goal: &'static str) -> Row {
     row(name, QUIC, Cut::Free, goal)
+}
+
+const fn pubsub(name: &'static str, serves: Serves, cut: Cut, goal: &'static str) -> Row {
+    Row {
+        serves,
+        ..row(name, TCP, cut, goal)
+    }
 }
 
 /// All of them, in the order of the layers.
@@ -184,4 +205,50 @@ pub(crate) const ROWS: &[Row] = &[
     quic("quic-versions", "≤ 0.2, ≤ 2.5 µs a datagram").of_many("datagram"),
     quic("quic-initial-flood", "≤ 12 (≤ 2), ≤ 1 % lost"),
     quic("quic-half-open", "≤ 7 (≤ 2), amplification ≤ 3"),
+    pubsub(
+        "pubsub-oversized",
+        Serves::Pubsub,
+        Cut::All,
+        "≤ 2, reset at the length",
+    ),
+    pubsub("pubsub-huge", Serves::Pubsub, Cut::Free, "≤ 29 (≤ 2)"),
+    pubsub("pubsub-broken", Serves::Pubsub, Cut::All, "≤ 2, reset at the RPC"),
+    pubsub("pubsub-topics", Serves::Pubsub, Cut::Free, "≤ 32 (≤ 2)"),
+    pubsub("pubsub-toggles", Serves::Pubsub, Cut::Free, "≤ 4 (≤ 1)"),
+    pubsub("pubsub-ihave", Serves::Pubsub, Cut::Free, "≤ 22 (≤ 2)"),
+    pubsub("pubsub-iwant", Serves::Pubsub, Cut::Free, "≤ 20 (≤ 1)"),
+    pubsub("pubsub-graft", Serves::Pubsub, Cut::All, "≤ 3 (≤ 1)"),
+    pubsub("pubsub-idontwant", Serves::Pubsub, Cut::Free, "≤ 33 (≤ 2)"),
+    pubsub("pubsub-forged", Serves::Pubsub, Cut::All, "≤ 18 (≤ 2)"),
+    pubsub("pubsub-forged-huge", Serves::Pubsub, Cut::Free, "≤ 109 (≤ 2)"),
+    pubsub("pubsub-replayed", Serves::Pubsub, Cut::Free, "≤ 19 (≤ 1)"),
+    pubsub("pubsub-partial", Serves::Partial, Cut::All, "≤ 36 (≤ 2)"),
+    pubsub("pubsub-unread", Serves::Pubsub, Cut::Free, "≤ 25 (≤ 3)"),
+    pubsub("pubsub-sybils", Serves::Pubsub, Cut::Free, "≤ 4 (≤ 2)"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{ROWS, Serves, Stack, name};
+
+    #[test]
+    fn the_name_says_what_a_target_serves() {
+        for row in ROWS {
+            let is_pubsub = row.serves != Serves::Nothing;
+            assert_eq!(row.name.starts_with("pubsub-"), is_pubsub, "{}", row.name);
+        }
+        assert_eq!(name(&Serves::Partial), "partial");
+        assert_eq!(name(&Stack::WsNoise), "ws-noise");
+    }
+
+    #[test]
+    fn rows_go_over_the_stacks_that_make_sense() {
+        let stack = |row: &str, asked| {
+            let row = ROWS.iter().find(|known| known.name == row).expect("a row");
+            row.stack(asked)
+        };
+        assert_eq!(stack("quic-garbage", None), Some(Stack::Quic));
+        assert_eq!(stack("pubsub-ihave", None), Some(Stack::TcpNoiseYamux));
+        assert_eq!(stack("pubsub-ihave", Some(Stack::Quic)), None);
+    }
+}

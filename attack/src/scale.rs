@@ -21,7 +21,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs it, and says whether every connection was made, served and forgotten.
 pub(crate) async fn run(connections: usize, json: bool) -> Result<bool, AttackError> {
-    let (mut target, address) = start_target(Victim::Ours, true, Stack::TcpNoiseYamux).await?;
+    let command = Process::ours(&["target", "--scale"])?;
+    let (mut target, address) = start_target(command, Stack::TcpNoiseYamux).await?;
     system::pin(false);
     let mut many = Process::start("many", Process::ours(&["many", &address])?).await?;
     let before = held(&mut target, Victim::Ours).await?;

@@ -146,13 +146,13 @@ pub(super) fn message(public_key: &[u8], protocols: usize) -> Vec<u8> {
 }
 
 /// A field of protobuf's kind 2: bytes with their length.
-fn field(number: u8, bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn field(number: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(number << 3 | 2);
     varint(bytes.len(), out);
     out.extend(bytes);
 }
 
-fn varint(mut value: usize, out: &mut Vec<u8>) {
+pub(super) fn varint(mut value: usize, out: &mut Vec<u8>) {
     while value > 0x7f {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

@@ -17,6 +17,8 @@ pub(super) struct Outcome {
     pub(super) cut: Option<Duration>,
     /// Frames, messages or streams that were sent.
     pub(super) sent: u64,
+    /// Streams that the target reset, where the attack goes on with another.
+    pub(super) resets: u64,
 }
 
 impl Outcome {
@@ -26,6 +28,7 @@ impl Outcome {
             made: true,
             cut,
             sent,
+            resets: 0,
         }
     }
 }
@@ -39,6 +42,7 @@ pub(super) fn summary(outcomes: &[Outcome]) -> Value {
         "made": outcomes.iter().filter(|outcome| outcome.made).count(),
         "cut": cuts.len(),
         "sent": outcomes.iter().map(|outcome| outcome.sent).sum::<u64>(),
+        "resets": outcomes.iter().map(|outcome| outcome.resets).sum::<u64>(),
         "cut_p50_ms": quantile(&cuts, 0.5),
         "cut_max_ms": quantile(&cuts, 1.0),
     })
