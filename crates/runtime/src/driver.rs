@@ -29,7 +29,7 @@ use std::{
     },
 };
 use stream::{Ends, Handle, Outbound};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// Frames, ends of streams and ends of jobs that wait for the machine. Whoever brings one more waits; a stream that waits is
 /// not read.
@@ -78,7 +78,7 @@ pub struct Malformed;
 /// Runs a machine: a service, and one task for each stream and each job.
 ///
 /// A peer is known to speak a protocol when it was identified or opens a stream. The inbox is shared by all streams, which
-/// take turns; a frame waits in the task of its stream until there is room.
+/// take turns, each with 64 KiB of frames at most; a frame waits in the task of its stream until there is room.
 pub struct Driver<M: PeerMachine, S> {
     machine: M,
     shared: Arc<Shared<M, S>>,
@@ -105,6 +105,8 @@ struct Shared<M: PeerMachine, S> {
 struct Arrival<M: PeerMachine> {
     input: InputOf<M>,
     opened: Option<(StreamKey, Handle)>,
+    /// What a frame takes of its stream's share, until the machine has it.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
@@ -185,6 +187,7 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
             self.streams.remove(stream);
         }
         self.input(arrival.input);
+        drop(arrival.place);
     }
 
     fn carry_out(&mut self, context: &ServiceContext) {
@@ -260,13 +263,17 @@ impl<M: PeerMachine, S: Shell<M>> Shared<M, S> {
     }
 
     /// Waits for room in the inbox; an error if the driver has ended.
-    async fn bring(&self, input: InputOf<M>) -> Result<(), Ended> {
-        let arrival = Arrival { input, opened: None };
+    async fn bring(&self, input: InputOf<M>, place: Option<OwnedSemaphorePermit>) -> Result<(), Ended> {
+        let arrival = Arrival {
+            input,
+            opened: None,
+            place,
+        };
         self.feed.send(arrival).await.map_err(|_| Ended)
     }
 
     async fn bring_stream(&self, input: StreamInput<M::Message>) -> Result<(), Ended> {
-        self.bring(Input::Stream(input)).await
+        self.bring(Input::Stream(input), None).await
     }
 
     /// Announces a stream, and gives what its task needs.
@@ -287,7 +294,11 @@ impl<M: PeerMachine, S: Shell<M>> Shared<M, S> {
         });
         let opened = Some((stream, handle));
         self.feed
-            .send(Arrival { input, opened })
+            .send(Arrival {
+                input,
+                opened,
+                place: None,
+            })
             .await
             .map_err(|_| Ended)?;
         Ok(ends)
@@ -328,5 +339,5 @@ async fn run<M: PeerMachine, S: Shell<M>>(shared: Arc<Shared<M, S>>, token: Toke
     }
     let output = output.ok();
     // Nobody is there to hear of it once the driver has ended.
-    let _ = shared.bring(Input::Ran { token, output }).await;
+    let _ = shared.bring(Input::Ran { token, output }, None).await;
 }

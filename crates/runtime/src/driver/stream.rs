@@ -1,6 +1,6 @@
 //! The task of a stream: reads frames of an inbound one, writes those of an outbound one.
 
-use super::{CloseCode, Ended, Failure, Malformed, OpenError, OpenOptions, PeerId, Shared, Shell};
+use super::{CloseCode, Ended, Failure, Input, Malformed, OpenError, OpenOptions, PeerId, Shared, Shell};
 use crate::timeout;
 use bytes::{Bytes, BytesMut};
 use sinew_core::{Host, Stream, code};
@@ -14,13 +14,20 @@ use std::{
     task::{Context, Poll, Waker},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// How long a peer has to take the rest of a stream that ends.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How long a peer has to make room for a frame, as in go-libp2p: who reads nothing is not one to wait for.
 const ROOM: Duration = Duration::from_secs(30);
+
+/// Bytes of frames of one stream that the machine may have before it; a longer frame is there alone. What others say waits
+/// behind them, and a frame takes many times its length in memory and in time.
+const AHEAD: usize = 64 << 10;
+
+/// What the shortest frame counts as.
+const LEAST: usize = 1 << 10;
 
 /// What the task of a stream is told to do.
 enum Order {
@@ -164,6 +171,7 @@ async fn frames<M: PeerMachine, S: Shell<M>>(
     key: StreamKey,
 ) -> Result<(), CloseCode> {
     let frames = Frames::new(shared.shell.max_frame());
+    let ahead = Arc::new(Semaphore::new(AHEAD / LEAST));
     let mut buffer = BytesMut::new();
     while let Ok(Some(chunk)) = stream.read_chunk().await {
         // A chunk that begins a frame is taken as it is, so that what fits into one is not copied.
@@ -176,10 +184,13 @@ async fn frames<M: PeerMachine, S: Shell<M>>(
             let frame = frames.decode(&mut buffer);
             let frame = frame.map_err(|_| code::stream::PROTOCOL_VIOLATION)?;
             let Some(frame) = frame else { break };
+            let cost = u32::try_from(frame.len().clamp(LEAST, AHEAD) / LEAST).unwrap_or(1);
+            // It is never closed.
+            let place = ahead.clone().acquire_many_owned(cost).await.ok();
             let message = shared.shell.decode(frame);
             let message = message.map_err(|Malformed| code::stream::PROTOCOL_VIOLATION)?;
             let input = StreamInput::Message { stream: key, message };
-            let brought = shared.bring_stream(input).await;
+            let brought = shared.bring(Input::Stream(input), place).await;
             brought.map_err(|Ended| code::stream::SHUTDOWN)?;
         }
         if buffer.is_empty() {
