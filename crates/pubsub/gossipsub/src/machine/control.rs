@@ -23,7 +23,7 @@ impl Machine {
             extensions: _,
         } = control;
         self.idontwants(id, idontwant);
-        self.ihaves(now, id, &ihave);
+        self.ihaves(now, id, &ihave, out);
         self.iwants(now, id, &iwant, out);
         for topic in graft {
             self.grafted_by(now, id, &topic, out);
@@ -34,13 +34,14 @@ impl Machine {
     }
 
     /// A peer announces messages: we ask for those that we lack.
-    fn ihaves(&mut self, now: Instant, id: PeerId, ihaves: &[IHave]) {
-        // spec: gossipsub 1.1, Score Thresholds: gossip of a peer below the threshold is ignored
-        if ihaves.is_empty() || self.scores.of(&id) < self.thresholds().gossip {
+    fn ihaves(&mut self, now: Instant, id: PeerId, ihaves: &[IHave], out: &mut Effects) {
+        if ihaves.is_empty() {
             return;
         }
-        let Some(mut room) = self.ihave_room(&id) else {
-            return;
+        // spec: gossipsub 1.1, Score Thresholds: gossip of a peer below the threshold is ignored
+        let is_ignored = self.scores.of(&id) < self.thresholds().gossip;
+        let Some(mut room) = self.ihave_room(&id).filter(|_| !is_ignored) else {
+            return self.charge(now, id, out);
         };
         let mut wanted = BTreeSet::new();
         for ihave in ihaves.iter().filter(|ihave| self.mesh.contains_key(&ihave.topic)) {
@@ -86,12 +87,16 @@ impl Machine {
 
     /// A peer asks for messages.
     fn iwants(&mut self, now: Instant, id: PeerId, wanted: &[MessageId], out: &mut Effects) {
-        if wanted.is_empty() || self.scores.of(&id) < self.thresholds().gossip {
+        if wanted.is_empty() {
             return;
+        }
+        if self.scores.of(&id) < self.thresholds().gossip {
+            return self.charge(now, id, out);
         }
         let Some(peer) = self.links.get_mut(&id) else {
             return;
         };
+        let mut is_in_vain = true;
         for message_id in wanted.iter().filter(|id| !peer.unwanted.contains_key(*id)) {
             let Some((message, times)) = self.cache.take(message_id, id) else {
                 continue;
@@ -100,6 +105,7 @@ impl Machine {
             if times > self.params.gossip_retransmission {
                 continue;
             }
+            is_in_vain = false;
             let expires = now + self.params.forward_expiry;
             let frame = self.pool.frame(message.rpc());
             peer.outbox
@@ -107,6 +113,9 @@ impl Machine {
                 .push(now, message_id.clone(), &frame, expires);
         }
         self.make_room(now, out);
+        if is_in_vain {
+            self.charge(now, id, out);
+        }
     }
 
     /// A peer does not want messages: those that wait for it are dropped.

@@ -28,9 +28,8 @@ impl Machine {
         if rpc == Rpc::default() {
             return self.charge(now, id, out);
         }
-        for subscription in std::mem::take(&mut rpc.subscriptions) {
-            self.subscription(id, subscription, out);
-        }
+        let subscriptions = std::mem::take(&mut rpc.subscriptions);
+        self.subscriptions(now, id, subscriptions, out);
         self.hear_extensions(id, &rpc);
         let is_explicit = self.params.explicit.contains(&id);
         // spec: gossipsub 1.1, Score Thresholds: what a graylisted peer says is ignored

@@ -120,7 +120,7 @@ impl Machine {
         }
         // As gossip of a peer below the threshold is ignored.
         if self.scores.of(&id) < self.thresholds().gossip {
-            return;
+            return self.charge(now, id, out);
         }
         match self.groups.hear(partial, id, &said) {
             Ok(Heard::Judge) => self.await_judgement(id, said, out),

@@ -49,16 +49,41 @@ impl Machine {
         out.push(Effect::Emit(News::Left(topic.clone(), id).into()));
     }
 
-    pub(super) fn subscription(&mut self, id: PeerId, subscription: SubOpts, out: &mut Effects) {
+    /// Takes in what a peer says of its topics. Who leaves pays for it, so that nobody comes and goes without end, and so does who
+    /// says what was known or is too much.
+    pub(super) fn subscriptions(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        subscriptions: Vec<SubOpts>,
+        out: &mut Effects,
+    ) {
+        let (mut left, mut is_in_vain) = (0, false);
+        for subscription in subscriptions {
+            left += usize::from(!subscription.subscribe);
+            is_in_vain |= !self.subscription(id, subscription, out);
+        }
+        for _ in 0..left + usize::from(is_in_vain) {
+            self.charge(now, id, out);
+        }
+    }
+
+    /// A peer joins a topic or leaves it; `false` if that changes nothing.
+    pub(super) fn subscription(&mut self, id: PeerId, subscription: SubOpts, out: &mut Effects) -> bool {
         self.hear_mode(id, &subscription);
         let topic = subscription.topic;
         if !subscription.subscribe {
-            if self.followers.leave(id, &topic) {
+            let did = self.followers.leave(id, &topic);
+            if did {
                 self.left(id, &topic, out);
             }
-        } else if self.followers.join(id, &topic) {
+            return did;
+        }
+        let joins = self.followers.join(id, &topic);
+        if joins {
             out.push(Effect::Emit(News::Joined(topic, id).into()));
         }
+        joins
     }
 }
 

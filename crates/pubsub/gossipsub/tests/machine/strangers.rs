@@ -1,7 +1,7 @@
 //! What the specification asks towards peers that do not keep to it, and towards those that do.
 
 use crate::rig::{Rig, V13, inbound, message, nth_topic, peer, topic};
-use sinew_floodsub::{MAX_TOPICS, Rpc, SubOpts};
+use sinew_floodsub::{Control, MAX_TOPICS, Rpc, SubOpts};
 use sinew_gossipsub::{
     Command, Job, Mesh, Message, MessageId, Output, Params, ScoreParams, SignatureError, SignaturePolicy,
     Validation,
@@ -198,17 +198,34 @@ fn peers_that_come_and_go_do_not_fill_the_memory_with_back_offs() {
 
 #[test]
 fn whoever_says_nothing_too_often_is_not_heard() {
-    let floods: [fn(&mut Rig); 3] = [
+    let floods: [fn(&mut Rig); 7] = [
         |rig| rig.say(1, Rpc::default()),
         |rig| rig.graft_to(1, nth_topic(77)),
         |rig| rig.graft(1),
+        |rig| rig.subscribe(1, true),
+        |rig| {
+            rig.subscribe(1, false);
+            rig.subscribe(1, true);
+        },
+        |rig| rig.announce(1, vec![vec![7].into()]),
+        |rig| {
+            let iwant = vec![vec![7].into()];
+            rig.control(
+                1,
+                Control {
+                    iwant,
+                    ..Control::default()
+                },
+            );
+        },
     ];
     for flood in floods {
         let mut rig = following(Params::default());
         rig.stranger(1, &[]);
         rig.prune(1, [topic()], 60);
         assert!(rig.resets.is_empty());
-        (0..=BUDGET).for_each(|_| flood(&mut rig));
+        // Some announcements are free.
+        (0..=BUDGET + 10).for_each(|_| flood(&mut rig));
         assert_eq!(rig.resets, [inbound(1)]);
     }
 }
