@@ -23,6 +23,7 @@
 
 mod clock;
 mod driver;
+mod flusher;
 mod scope;
 mod timer;
 mod wake;
@@ -30,6 +31,7 @@ mod write_deadline;
 
 pub use clock::{now, wall_now};
 pub use driver::{Caller, Driver, Ended, Malformed, Shell};
+pub use flusher::Flusher;
 pub use scope::TaskScope;
 pub use timer::{Elapsed, Timer, sleep, sleep_until, timeout};
 pub use wake::wake_later;

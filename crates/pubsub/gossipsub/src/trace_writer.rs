@@ -1,9 +1,8 @@
 //! Steps of the protocol as lines of JSON, in a file or wherever bytes can be written.
 
 use crate::{TraceEvent, TraceSink};
-use futures_util::future::BoxFuture;
-use sinew_core::{Host, Registrar, Service, ServiceConfig, ServiceContext, ServiceError};
-use sinew_runtime::sleep;
+use sinew_core::{Host, Registrar, Service, ServiceConfig};
+use sinew_runtime::Flusher;
 use std::{
     fmt,
     io::{self, Write},
@@ -110,41 +109,9 @@ impl ServiceConfig for TraceWriter {
     type Handle = Self;
 
     fn build(self, _: Host, _: &mut Registrar) -> (Self, Box<dyn Service>) {
-        (self.clone(), Box::new(self))
-    }
-}
-
-impl Service for TraceWriter {
-    fn name(&self) -> &'static str {
-        "gossipsub trace"
-    }
-
-    fn run(self: Box<Self>, mut context: ServiceContext) -> BoxFuture<'static, Result<(), ServiceError>> {
-        Box::pin(async move {
-            loop {
-                let ends = tokio::select! {
-                    () = sleep(EVERY) => false,
-                    () = context.shutdown.requested() => true,
-                };
-                if !lock(&self.shared.waiting).is_empty() {
-                    write(&self).await;
-                }
-                if ends {
-                    return Ok(());
-                }
-            }
-        })
-    }
-}
-
-/// Writes on a thread that may block.
-async fn write(writer: &TraceWriter) {
-    let writer = writer.clone();
-    match tokio::task::spawn_blocking(move || writer.flush()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "a trace was not written"),
-        // The runtime is going away; dropping the writer writes once more.
-        Err(_) => {}
+        let writer = self.clone();
+        let flusher = Flusher::new("gossipsub trace", EVERY, move || writer.flush());
+        (self, Box::new(flusher))
     }
 }
 
