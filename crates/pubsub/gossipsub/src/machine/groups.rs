@@ -244,17 +244,17 @@ impl View {
             Some(room) => ours.parts_for(theirs, room)?.filter(|parts| parts.len() <= room),
             None => None,
         };
-        let (mut known, mut more) = (self.told.clone(), false);
+        let mut more = false;
         if let Some(parts) = &parts {
             let sent = ours.metadata_of(parts)?;
             let theirs = Some(merged(ours, self.theirs.as_ref(), &sent)?);
             more = theirs != self.theirs;
             self.theirs = theirs;
-            known = known.map(|known| ours.merge(&known, &sent)).transpose()?;
         }
+        // Also what it could tell from the parts: rust takes no parts of who did not say that it has them.
         let metadata = ours.metadata();
-        let told = merged(ours, known.as_ref(), &metadata)?;
-        let is_known = known.as_ref() == Some(&told);
+        let told = merged(ours, self.told.as_ref(), &metadata)?;
+        let is_known = self.told.as_ref() == Some(&told);
         self.told = Some(told);
         let metadata = Some(metadata).filter(|metadata| !is_known && metadata.len() <= MAX_METADATA);
         if parts.is_none() && metadata.is_none() {

@@ -176,8 +176,11 @@ fn a_peer_is_sent_what_it_lacks_once() {
     rig.share(7, 0b10_1111, &[]);
     assert_eq!(
         rig.words(),
-        [(0, 7, (None, Some(0b10_1111))), (1, 7, (Some(0b10_0000), None))],
-        "parts tell by themselves who has them"
+        [
+            (0, 7, (None, Some(0b10_1111))),
+            (1, 7, (Some(0b10_0000), Some(0b10_1111)))
+        ],
+        "rust takes no parts of who did not say that it has them"
     );
 }
 
@@ -198,7 +201,7 @@ fn parts_are_judged_and_then_told_to_others() {
     rig.judged(Ok(Some(0b11)));
     assert_eq!(
         rig.words(),
-        [(1, 7, (Some(0b11), None)), (2, 7, (None, Some(0b11)))],
+        [(1, 7, (Some(0b11), Some(0b11))), (2, 7, (None, Some(0b11)))],
         "whoever sent them knows"
     );
     assert_eq!(rig.counts().partials, 2);
