@@ -87,6 +87,12 @@ pub(crate) enum Action {
         bytes: usize,
         seed: u8,
     },
+    PublishParts {
+        #[serde(deserialize_with = "parsed")]
+        topic: Topic,
+        group: u64,
+        parts: u8,
+    },
     Peers {
         #[serde(deserialize_with = "parsed")]
         topic: Topic,

@@ -7,6 +7,7 @@ mod echo;
 mod journal;
 mod late_muxer;
 mod node;
+mod parts;
 mod pubsub;
 mod stack;
 

@@ -39,9 +39,9 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node on the stack that the arguments name, and serves echo.
     pub(crate) async fn start(args: &stack::Args) -> Result<Self, Box<dyn Error>> {
-        let (builder, services) = stack::build(args)?;
-        let host = builder.start().await?;
         let journal = Arc::new(Journal::default());
+        let (builder, services) = stack::build(args, &journal)?;
+        let host = builder.start().await?;
         let state = journal.clone();
         let options = match args.default_limits {
             true => HandlerOptions::default(),

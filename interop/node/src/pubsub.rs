@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    future::ready,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use sinew::{
     Direction, Host, HostBuilder, PeerId, StreamEvent,
     floodsub::{self, Event, Floodsub, Received, SignaturePolicy, Subscription, Topic},
-    gossipsub::{self, Gossipsub, Params},
+    gossipsub::{self, Gossipsub, Params, PartialMode, PartialParams, ReceivedPartial},
 };
 use tokio::{
     task::{AbortHandle, JoinSet},
@@ -23,13 +24,14 @@ use crate::{
     control::{Action, Outcome},
     data::{self, Digested},
     journal::Journal,
+    parts::{Groups, Parts},
 };
 
 /// Between two looks for something that there is no event for.
 const POLL: Duration = Duration::from_millis(20);
 
 /// How the node publishes and subscribes.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Choice {
     /// The protocol; without one the node has none.
     #[arg(long, value_enum)]
@@ -37,6 +39,9 @@ pub(crate) struct Choice {
     /// Messages have neither author nor signature.
     #[arg(long)]
     anonymous: bool,
+    /// The topic whose messages come in parts.
+    #[arg(long, value_name = "TOPIC")]
+    partial: Option<Topic>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -58,7 +63,8 @@ pub(crate) enum Word {
 /// Whichever protocol the node has.
 #[derive(Clone)]
 pub(crate) enum Router {
-    Gossipsub(Gossipsub),
+    /// With what there is of the messages that come in parts.
+    Gossipsub(Gossipsub, Arc<Groups>),
     Floodsub(Floodsub),
 }
 
@@ -78,8 +84,12 @@ struct Tasks {
 }
 
 impl Choice {
-    /// Adds what the arguments name to a node.
-    pub(crate) fn add(self, builder: &mut HostBuilder) -> Result<Option<Router>, gossipsub::ParamsError> {
+    /// Adds what the arguments name to a node. What comes in parts is noted in the journal.
+    pub(crate) fn add(
+        &self,
+        builder: &mut HostBuilder,
+        journal: &Arc<Journal>,
+    ) -> Result<Option<Router>, gossipsub::ParamsError> {
         let policy = match self.anonymous {
             true => SignaturePolicy::StrictNoSign,
             false => SignaturePolicy::StrictSign,
@@ -91,34 +101,59 @@ impl Choice {
                 Some(Router::Floodsub(builder.add(config)))
             }
             Some(Protocol::Gossipsub) => {
-                let mut params = Params::default();
-                params.test_extension = true;
-                let config = gossipsub::Config::default().policy(policy).params(params)?;
-                Some(Router::Gossipsub(builder.add(config)))
+                let journal = journal.clone();
+                let groups = Groups::new(move |topic, parts| journal.record("parts", there(topic, parts)));
+                let groups = Arc::new(groups);
+                let taking = groups.clone();
+                let config = gossipsub::Config::default()
+                    .policy(policy)
+                    .partial_handler(move |received: Arc<ReceivedPartial>| ready(taking.take(&received)))
+                    .params(self.params())?;
+                Some(Router::Gossipsub(builder.add(config), groups))
             }
         })
+    }
+
+    fn params(&self) -> Params {
+        let mut params = Params::default();
+        params.test_extension = true;
+        params.partial = self.partial.clone().map(|topic| {
+            let mut partial = PartialParams::default();
+            partial.topics.insert(topic, PartialMode::Request);
+            partial
+        });
+        params
     }
 }
 
 impl Router {
     fn subscribe(&self, topic: &Topic) -> Result<Subscription, floodsub::SubscribeError> {
         match self {
-            Self::Gossipsub(gossipsub) => gossipsub.subscribe(topic),
+            Self::Gossipsub(gossipsub, _) => gossipsub.subscribe(topic),
             Self::Floodsub(floodsub) => floodsub.subscribe(topic),
         }
     }
 
     async fn publish(&self, topic: &Topic, data: Vec<u8>) -> Result<usize, floodsub::PublishError> {
         let published = match self {
-            Self::Gossipsub(gossipsub) => gossipsub.publish(topic, data).await?,
+            Self::Gossipsub(gossipsub, _) => gossipsub.publish(topic, data).await?,
             Self::Floodsub(floodsub) => floodsub.publish(topic, data).await?,
         };
         Ok(published.peers)
     }
 
+    /// Adds parts of a message, and tells peers which there are.
+    async fn publish_parts(&self, topic: Topic, group: u64, parts: u8) -> Outcome {
+        let Self::Gossipsub(gossipsub, groups) = self else {
+            return Err("floodsub has whole messages alone".into());
+        };
+        groups.publish(gossipsub, (topic, group), parts, &[]).await?;
+        Ok(json!({}))
+    }
+
     async fn peers(&self, topic: &Topic) -> Vec<PeerId> {
         match self {
-            Self::Gossipsub(gossipsub) => gossipsub.peers(topic).await,
+            Self::Gossipsub(gossipsub, _) => gossipsub.peers(topic).await,
             Self::Floodsub(floodsub) => floodsub.peers(topic).await,
         }
     }
@@ -126,14 +161,14 @@ impl Router {
     /// Floodsub has no mesh.
     async fn mesh(&self, topic: &Topic) -> Vec<PeerId> {
         match self {
-            Self::Gossipsub(gossipsub) => gossipsub.mesh(topic).await,
+            Self::Gossipsub(gossipsub, _) => gossipsub.mesh(topic).await,
             Self::Floodsub(_) => Vec::new(),
         }
     }
 
     /// Floodsub hears messages and topics alone.
     async fn heard(&self, word: Word) -> u64 {
-        let Self::Gossipsub(gossipsub) = self else {
+        let Self::Gossipsub(gossipsub, _) = self else {
             return 0;
         };
         let counts = gossipsub.counts().await.unwrap_or_default();
@@ -168,6 +203,9 @@ impl Pubsub {
             Action::Subscribe { topic } => self.subscribe(topic),
             Action::Unsubscribe { topic } => self.unsubscribe(&topic),
             Action::Publish { topic, bytes, seed } => self.publish(topic, bytes, seed).await,
+            Action::PublishParts { topic, group, parts } => {
+                self.router.publish_parts(topic, group, parts).await
+            }
             Action::Peers { topic, count } => self.peers(topic, count).await,
             Action::Mesh { topic, count } => self.mesh(topic, count).await,
             Action::Protocol { peer } => self.protocol(peer).await,
@@ -275,6 +313,15 @@ fn message(received: &Received) -> Value {
         "signed": message.signature().is_some(),
         "bytes": message.data().len(),
         "sha256": sha256(message.data()),
+    })
+}
+
+fn there(topic: &Topic, parts: &Parts) -> Value {
+    json!({
+        "topic": topic.as_str(),
+        "group": parts.group,
+        "parts": parts.bits(),
+        "sha256": sha256(&parts.bytes()),
     })
 }
 

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
 };
 
 use clap::ValueEnum;
@@ -22,7 +23,7 @@ use sinew::{
     yamux::Yamux,
 };
 
-use crate::{late_muxer::LateMuxer, pubsub};
+use crate::{journal::Journal, late_muxer::LateMuxer, pubsub};
 
 /// RSA keys have the size that every libp2p stack takes.
 const RSA_BITS: usize = 2048;
@@ -133,7 +134,7 @@ pub(crate) struct Services {
 }
 
 /// A builder of the node that the arguments name, and its services.
-pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Services), Error> {
+pub(crate) fn build(args: &Args, journal: &Arc<Journal>) -> Result<(HostBuilder, Services), Error> {
     let mut builder = builder(&keypair(args.key)?, &args.stack, args.muxing, || {
         let folder = args.tls.as_deref().ok_or("--tls is missing")?;
         let root = CertificateDer::from_pem_file(folder.join("root.pem"))?;
@@ -149,7 +150,7 @@ pub(crate) fn build(args: &Args) -> Result<(HostBuilder, Services), Error> {
     builder.add(identify::Config::default());
     let services = Services {
         ping: builder.add(ping::Config::default()),
-        pubsub: args.pubsub.add(&mut builder)?,
+        pubsub: args.pubsub.add(&mut builder, journal)?,
     };
     Ok((builder, services))
 }

@@ -28,6 +28,7 @@ func main() {
 	flags.BoolVar(&args.defaultLimits, "default-limits", false, "keep the default limits of the library")
 	flags.StringVar(&args.pubsub, "pubsub", "", "gossipsub or floodsub")
 	flags.BoolVar(&args.anonymous, "anonymous", false, "messages have neither author nor signature")
+	flags.StringVar(&args.partial, "partial", "", "the topic whose messages come in parts")
 	flags.Parse(os.Args[2:]) // ends the program at an error
 	switch mode := os.Args[1]; mode {
 	case "control":
@@ -41,8 +42,8 @@ func main() {
 
 // What the node is made of.
 type arguments struct {
-	key, stack, psk, tls, pubsub string
-	defaultLimits, anonymous     bool
+	key, stack, psk, tls, pubsub, partial string
+	defaultLimits, anonymous              bool
 }
 
 func fail(err error) {
@@ -89,6 +90,8 @@ type request struct {
 	Code   uint32 `json:"code"`
 	Topic  string `json:"topic"`
 	Seed   int    `json:"seed"`
+	Group  uint64 `json:"group"`
+	Parts  byte   `json:"parts"`
 	Word   string `json:"word"`
 	Kind   string `json:"kind"`
 }

@@ -52,7 +52,7 @@ func start(args arguments) (*node, error) {
 	})
 	host.SetStreamHandler(echoProtocol, func(stream network.Stream) { serve(stream, node.journal) })
 	if args.pubsub != "" {
-		node.topics, err = newTopics(host, node.journal, args.pubsub, args.anonymous)
+		node.topics, err = newTopics(host, node.journal, args)
 	}
 	return node, err
 }
@@ -65,7 +65,7 @@ func (n *node) act(r request) (any, error) {
 		return n.dial(r.Addr)
 	case "events":
 		return with{"events": n.journal.wait(r.Kind, r.Count, func(with) bool { return true })}, nil
-	case "subscribe", "unsubscribe", "publish", "peers", "mesh":
+	case "subscribe", "unsubscribe", "publish", "publish_parts", "peers", "mesh":
 		return n.topics.act(r)
 	case "protocol":
 		return n.topics.protocol(r.Peer), nil

@@ -28,6 +28,8 @@ type topics struct {
 	self    peer.ID
 	journal *journal
 	tracer  *tracer
+	groups  *groups
+	partial string // the topic whose messages come in parts
 
 	mutex    sync.Mutex
 	joined   map[string]*pubsub.Topic
@@ -35,22 +37,26 @@ type topics struct {
 }
 
 // Adds gossipsub or floodsub to a host.
-func newTopics(host host.Host, journal *journal, protocol string, anonymous bool) (*topics, error) {
-	tracer := newTracer(journal)
+func newTopics(host host.Host, journal *journal, args arguments) (*topics, error) {
+	tracer, groups := newTracer(journal), newGroups(journal)
 	options := []pubsub.Option{pubsub.WithRawTracer(tracer)}
-	if anonymous {
+	if args.anonymous {
 		options = append(options,
 			pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign),
 			pubsub.WithNoAuthor(),
 			pubsub.WithMessageIdFn(contentID),
 		)
 	}
-	made, err := router(host, protocol, options)
+	if args.partial != "" {
+		options = append(options, pubsub.WithPartialMessagesExtension(groups.extension()))
+	}
+	made, err := router(host, args.pubsub, options)
 	if err != nil {
 		return nil, err
 	}
+	groups.pubsub = made
 	return &topics{
-		pubsub: made, self: host.ID(), journal: journal, tracer: tracer,
+		pubsub: made, self: host.ID(), journal: journal, tracer: tracer, groups: groups, partial: args.partial,
 		joined: map[string]*pubsub.Topic{}, followed: map[string]*pubsub.Subscription{},
 	}, nil
 }
@@ -87,6 +93,10 @@ func (t *topics) act(r request) (any, error) {
 	case "publish":
 		data := pattern(byte(r.Seed), 0, r.Bytes)
 		return with{"sha256": digest(data)}, topic.Publish(context.Background(), data)
+	case "publish_parts":
+		group := group{r.Topic, r.Group}
+		t.groups.add(group, r.Parts)
+		return with{}, t.groups.publish(group)
 	case "peers":
 		peers := until(topic.ListPeers, func(peers []peer.ID) bool { return len(peers) == r.Count })
 		return with{"peers": peers}, nil
@@ -103,7 +113,11 @@ func (t *topics) join(name string) (*pubsub.Topic, error) {
 	if topic, is := t.joined[name]; is {
 		return topic, nil
 	}
-	topic, err := t.pubsub.Join(name)
+	var options []pubsub.TopicOpt
+	if name == t.partial {
+		options = append(options, pubsub.RequestPartialMessages())
+	}
+	topic, err := t.pubsub.Join(name, options...)
 	if err == nil {
 		t.joined[name] = topic
 	}

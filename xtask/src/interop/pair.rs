@@ -11,6 +11,7 @@ use super::{
     peers::{Peer, Places},
     rows::Setup,
     stack::Stack,
+    steps::TOPIC,
 };
 
 /// For everything that takes some round trips.
@@ -230,6 +231,9 @@ fn command(case: &Case<'_>, (role, about): (&str, &Peer), places: &Places) -> Co
         command.args(["--pubsub", protocol.name()]);
         if pubsub.anonymous {
             command.arg("--anonymous");
+        }
+        if pubsub.partial {
+            command.args(["--partial", TOPIC]);
         }
     }
     command

@@ -45,6 +45,7 @@ pub(crate) struct Peer {
     #[serde(default)]
     pub(crate) anonymous: Vec<Protocol>,
     pub(crate) test_extension: bool,
+    pub(crate) partial: bool,
     pub(crate) agent: String,
     pub(crate) sends_record: bool,
     pub(crate) reads_record: bool,

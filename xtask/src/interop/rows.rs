@@ -11,8 +11,8 @@ use super::{
     stack::Stack,
     steps::{
         close_code, echo, identify, identify_and_ping, idontwant, leave, leave_topic, limits, many_streams,
-        network, ping, publish, push, reset, reset_code, sizes, slow_reader, streams, test_extension,
-        wrong_peer,
+        network, partial, ping, publish, push, reset, reset_code, sizes, slow_reader, streams,
+        test_extension, wrong_peer,
     },
 };
 
@@ -74,6 +74,8 @@ pub(crate) struct Pubsub {
     pub(crate) listener: Protocol,
     /// Whether messages have neither author nor signature.
     pub(crate) anonymous: bool,
+    /// Whether messages come in parts.
+    pub(crate) partial: bool,
 }
 
 /// A pub/sub protocol.
@@ -133,7 +135,7 @@ pub(crate) enum Run {
 pub(crate) type Steps = fn(&mut Pair<'_>) -> Result<(), StepError>;
 
 /// In the order of the tables.
-pub(crate) static TESTS: [Test; 40] = [
+pub(crate) static TESTS: [Test; 41] = [
     contract("transport", in_public, Kind::Transport),
     contract("transport-legacy", in_public_by_us, Kind::LegacyTransport),
     contract("perf", in_public_with_a_common_dialect, Kind::Perf),
@@ -182,6 +184,7 @@ pub(crate) static TESTS: [Test; 40] = [
     ),
     pubsub("gossipsub-to-floodsub", over_one, GOSSIPSUB_TO_FLOODSUB, publish),
     pubsub("test-extension", with_test_extension, GOSSIPSUB, test_extension),
+    pubsub("partial", with_partial, PARTIAL_GOSSIPSUB, partial),
     IDONTWANT,
     NETWORK,
 ];
@@ -219,6 +222,7 @@ const GOSSIPSUB: Pubsub = Pubsub {
     dialer: Protocol::Gossipsub,
     listener: Protocol::Gossipsub,
     anonymous: false,
+    partial: false,
 };
 
 const ANONYMOUS_GOSSIPSUB: Pubsub = Pubsub {
@@ -226,10 +230,15 @@ const ANONYMOUS_GOSSIPSUB: Pubsub = Pubsub {
     ..GOSSIPSUB
 };
 
+const PARTIAL_GOSSIPSUB: Pubsub = Pubsub {
+    partial: true,
+    ..GOSSIPSUB
+};
+
 const FLOODSUB: Pubsub = Pubsub {
     dialer: Protocol::Floodsub,
     listener: Protocol::Floodsub,
-    anonymous: false,
+    ..GOSSIPSUB
 };
 
 const ANONYMOUS_FLOODSUB: Pubsub = Pubsub {
@@ -413,6 +422,10 @@ fn are_anonymous(protocol: Protocol, dialer: &Peer, listener: &Peer) -> bool {
 
 fn with_test_extension(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
     dialer.test_extension && listener.test_extension && over_one(dialer, listener, stack)
+}
+
+fn with_partial(dialer: &Peer, listener: &Peer, stack: &Stack) -> bool {
+    dialer.partial && listener.partial && over_one(dialer, listener, stack)
 }
 
 /// The gossipsub suite has one stack, and here many nodes of one program.

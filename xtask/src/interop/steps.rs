@@ -13,7 +13,7 @@ use super::{
 };
 
 pub(super) use echoes::{echo, limits, many_streams, sizes, slow_reader, streams};
-pub(super) use pubsub::{idontwant, leave_topic, network, publish, test_extension};
+pub(super) use pubsub::{TOPIC, idontwant, leave_topic, network, partial, publish, test_extension};
 
 /// The protocol that every peer serves.
 const ECHO: &str = "/sinew/test/echo/1.0.0";

@@ -3,7 +3,6 @@
 
 mod arrivals;
 mod log;
-mod partial;
 mod script;
 
 use std::{
@@ -33,10 +32,10 @@ use tokio::{
 
 use self::{
     log::log,
-    partial::Groups,
     script::{Instruction, Script},
 };
 use super::{DIAL, Failure};
+use crate::parts::{Groups, Parts};
 
 /// Where every node listens.
 const PORT: u16 = 9000;
@@ -91,6 +90,13 @@ fn key(number: u64) -> Result<Keypair, Failure> {
     Ok(Keypair::from_pkcs8(&[&BEFORE_SEED[..], &seed].concat())?)
 }
 
+/// Says so once all parts of a message are there.
+fn log_whole(parts: &Parts) {
+    if parts.is_whole() {
+        log("All parts received", &json!({ "group id": parts.group }));
+    }
+}
+
 /// A node that does what its script says.
 struct Node {
     start: Instant,
@@ -103,7 +109,7 @@ struct Node {
 
 impl Node {
     async fn start(start: Instant, key: &Keypair, script: &Script) -> Result<Self, Failure> {
-        let groups = Arc::new(Groups::default());
+        let groups = Arc::new(Groups::new(|_, parts| log_whole(parts)));
         let taking = groups.clone();
         let config = Config::default()
             .policy(SignaturePolicy::StrictNoSign)
@@ -162,7 +168,8 @@ impl Node {
             Instruction::PublishPartial { topic, group, to } => {
                 let peers = to.into_iter().flatten().map(|node| Ok(key(node)?.peer_id()));
                 let peers = peers.collect::<Result<Vec<_>, Failure>>()?;
-                self.publish_partial(topic.parse()?, group, &peers).await?;
+                let key = (topic.parse()?, group);
+                self.groups.publish(&self.gossipsub, key, 0, &peers).await?;
             }
         }
         Ok(())
@@ -205,16 +212,6 @@ impl Node {
         let front = data.first_chunk_mut();
         *front.ok_or("a message is too short for its id")? = id.to_be_bytes();
         self.gossipsub.publish(topic, data).await?;
-        Ok(())
-    }
-
-    /// Tells peers, or those of the mesh, what is there of a message, and has what they lack sent to them.
-    async fn publish_partial(&self, topic: Topic, group: u64, peers: &[PeerId]) -> Result<(), Failure> {
-        let parts = self.groups.snapshot(topic.clone(), group);
-        let group = group.to_be_bytes().to_vec();
-        self.gossipsub
-            .publish_partial(&topic, group, parts, peers)
-            .await?;
         Ok(())
     }
 }

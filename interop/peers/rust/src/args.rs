@@ -26,13 +26,15 @@ pub struct Args {
     pub pubsub: Option<String>,
     /// Messages have neither author nor signature.
     pub anonymous: bool,
+    /// The topic whose messages come in parts.
+    pub partial: Option<String>,
 }
 
 impl Args {
     /// Reads them.
     pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut key_type, mut stack) = ("ed25519".to_owned(), "tcp/noise/yamux".to_owned());
-        let (mut psk, mut tls, mut pubsub, mut anonymous) = (None, None, None, false);
+        let (mut psk, mut tls, mut pubsub, mut anonymous, mut partial) = (None, None, None, false, None);
         while let Some(name) = args.next() {
             if name == "--anonymous" {
                 anonymous = true;
@@ -45,6 +47,7 @@ impl Args {
                 "--psk" => psk = Some(hex(&value).ok_or("--psk takes 64 hex digits")?),
                 "--tls" => tls = Some(PathBuf::from(value)),
                 "--pubsub" => pubsub = Some(value),
+                "--partial" => partial = Some(value),
                 other => return Err(format!("unknown argument {other}")),
             }
         }
@@ -59,6 +62,7 @@ impl Args {
             tls,
             pubsub,
             anonymous,
+            partial,
         })
     }
 }

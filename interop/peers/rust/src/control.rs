@@ -73,6 +73,11 @@ pub enum Action {
         bytes: usize,
         seed: u8,
     },
+    PublishParts {
+        topic: String,
+        group: u64,
+        parts: u8,
+    },
     Peers {
         topic: String,
         count: usize,

@@ -7,6 +7,7 @@ mod data;
 mod echo;
 mod journal;
 mod node;
+mod parts;
 mod perf;
 mod pubsub;
 mod stack;

@@ -149,6 +149,7 @@ impl Node {
             Action::Subscribe { .. }
             | Action::Unsubscribe { .. }
             | Action::Publish { .. }
+            | Action::PublishParts { .. }
             | Action::Peers { .. }
             | Action::Mesh { .. }
             | Action::Protocol { .. }
@@ -217,7 +218,10 @@ impl Node {
                 );
             }
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => self.on_ping(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Pubsub(event)) => self.pubsub.on_event(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Pubsub(event)) => {
+                let behaviour = &mut self.swarm.behaviour_mut().pubsub;
+                self.pubsub.on_event(behaviour, event);
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
                 peer_id,
                 info,

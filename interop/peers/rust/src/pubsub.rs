@@ -4,7 +4,7 @@ use std::{collections::HashSet, error::Error, sync::Arc, time::Duration};
 
 use libp2p::{
     PeerId, floodsub,
-    gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode},
+    gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, TopicHash, ValidationMode},
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 use prometheus_client::{encoding::text::encode, registry::Registry};
@@ -15,6 +15,7 @@ use crate::{
     control::{Action, answer},
     data::{self, Digested},
     journal::Journal,
+    parts::Groups,
 };
 
 /// As large as the other libraries take.
@@ -39,12 +40,15 @@ pub struct Pubsub {
     metrics: Registry,
     /// Who follows which topic of floodsub.
     followers: HashSet<(PeerId, String)>,
+    /// What there is of the messages that come in parts.
+    groups: Groups,
     waiting: Vec<(u64, Action)>,
 }
 
 /// What the arguments ask for.
 pub fn build(args: &Args, journal: Arc<Journal>) -> Result<(Behaviour, Pubsub), Box<dyn Error>> {
     let mut pubsub = Pubsub {
+        groups: Groups::new(journal.clone()),
         journal,
         metrics: Registry::default(),
         followers: HashSet::new(),
@@ -83,7 +87,11 @@ fn build_gossipsub(args: &Args, metrics: &mut Registry) -> Result<gossipsub::Beh
         .heartbeat_initial_delay(FIRST_HEARTBEAT)
         .support_floodsub()
         .build()?;
-    Ok(gossipsub::Behaviour::new(author, config)?.with_metrics(metrics, Default::default()))
+    let mut gossipsub = gossipsub::Behaviour::new(author, config)?.with_metrics(metrics, Default::default());
+    if let Some(topic) = &args.partial {
+        gossipsub.enable_partials_for_topic(IdentTopic::new(topic).hash(), true);
+    }
+    Ok(gossipsub)
 }
 
 /// As the specification has it, and as the other libraries do where there is no author: rust-libp2p has another by default,
@@ -178,7 +186,42 @@ impl Pubsub {
             Action::Subscribe { topic } => answer(id, behaviour.subscribe(topic)),
             Action::Unsubscribe { topic } => answer(id, behaviour.unsubscribe(topic)),
             Action::Publish { topic, bytes, seed } => answer(id, behaviour.publish(topic, *bytes, *seed)),
+            Action::PublishParts { topic, group, parts } => {
+                answer(id, self.publish_parts(behaviour, topic, *group, *parts));
+            }
             _ => self.waiting.push((id, action)),
+        }
+    }
+
+    /// Adds parts of a message, and tells peers which there are.
+    fn publish_parts(
+        &mut self,
+        behaviour: &mut Behaviour,
+        topic: &str,
+        group: u64,
+        parts: u8,
+    ) -> Result<Value, String> {
+        let gossipsub = behaviour.gossipsub.as_mut();
+        let gossipsub = gossipsub.ok_or("floodsub has whole messages alone")?;
+        let parts = self.groups.add(topic, group, parts);
+        let published = gossipsub.publish_partial(IdentTopic::new(topic), parts.clone());
+        published.map_err(|e| e.to_string())?;
+        Ok(json!({}))
+    }
+
+    /// Takes in what a peer says of a message that comes in parts, and tells peers what there is of it now.
+    fn on_partial(
+        &mut self,
+        gossipsub: &mut gossipsub::Behaviour,
+        peer: PeerId,
+        topic: TopicHash,
+        group: &[u8],
+        message: Option<&[u8]>,
+    ) {
+        match self.groups.take(topic.as_str(), group, message) {
+            // Nobody there is to be told: no failure of ours.
+            Ok(parts) => drop(gossipsub.publish_partial(topic, parts.clone())),
+            Err(_) => gossipsub.report_invalid_partial(peer, &topic),
         }
     }
 
@@ -237,8 +280,19 @@ impl Pubsub {
     }
 
     /// Notes what happened.
-    pub fn on_event(&mut self, event: BehaviourEvent) {
+    pub fn on_event(&mut self, behaviour: &mut Behaviour, event: BehaviourEvent) {
         match event {
+            BehaviourEvent::Gossipsub(gossipsub::Event::Partial {
+                topic_hash,
+                peer_id,
+                group_id,
+                message,
+                ..
+            }) => {
+                if let Some(gossipsub) = behaviour.gossipsub.as_mut() {
+                    self.on_partial(gossipsub, peer_id, topic_hash, &group_id, message.as_deref());
+                }
+            }
             BehaviourEvent::Gossipsub(gossipsub::Event::Message { message, .. }) => {
                 let author = message.source.map(|author| author.to_string());
                 self.message(message.topic.as_str(), author, &message.data);
@@ -264,7 +318,7 @@ impl Pubsub {
     }
 }
 
-fn hex(data: &[u8]) -> String {
+pub fn hex(data: &[u8]) -> String {
     let mut digested = Digested::default();
     digested.update(data);
     digested.hex()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sinew_crypto::sha256;
 
 use super::{
     super::{
@@ -15,7 +16,8 @@ use super::{
     both_ways,
 };
 
-const TOPIC: &str = "sinew-interop";
+/// What all follow.
+pub(crate) const TOPIC: &str = "sinew-interop";
 
 /// From a little to what just fits into an RPC of 1 MiB, the limit of most libraries.
 const SIZES: [u64; 4] = [20, 1000, (64 << 10) + 1, (1 << 20) - (1 << 10)];
@@ -31,6 +33,9 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// For the messages of a network to be at all nodes.
 const SPREAD: Duration = Duration::from_secs(30);
+
+/// The first four of the eight parts of a message, and every second of them.
+const PARTS: [u8; 2] = [0b0000_1111, 0b0101_0101];
 
 #[derive(Deserialize)]
 struct Published {
@@ -53,6 +58,14 @@ struct Message {
     author: Option<String>,
     signed: Option<bool>,
     bytes: u64,
+    sha256: String,
+}
+
+/// What a side has of a message that comes in parts.
+#[derive(Deserialize)]
+struct Parts {
+    group: u64,
+    parts: u8,
     sha256: String,
 }
 
@@ -84,6 +97,25 @@ pub(crate) fn test_extension(pair: &mut Pair<'_>) -> Result<(), StepError> {
         let request = json!({ "word": "test_extension", "count": 1 });
         let _: Value = asker.node.ask("heard", request, SOON)?;
         Ok(())
+    })
+}
+
+/// Messages in parts: one of each side comes to the other in two pieces, and of another each has what the other lacks.
+pub(crate) fn partial(pair: &mut Pair<'_>) -> Result<(), StepError> {
+    meet(pair)?;
+    both_ways(pair, |asker, other| {
+        // Two that the other direction has not: each of its messages gave this side more than one event.
+        let group = asker.node.count("parts")? as u64;
+        let [first, mixed] = PARTS;
+        for (piece, there) in [(first, first), (!first, u8::MAX)] {
+            publish_parts(asker, group, piece)?;
+            has_parts(other, group, there)?;
+        }
+        let group = group + 1;
+        publish_parts(asker, group, mixed)?;
+        publish_parts(other, group, !mixed)?;
+        has_parts(asker, group, u8::MAX)?;
+        has_parts(other, group, u8::MAX)
     })
 }
 
@@ -217,6 +249,39 @@ fn publish_one(side: &mut Side<'_>, bytes: u64, seed: usize) -> Result<String, S
     let request = json!({ "topic": TOPIC, "bytes": bytes, "seed": seed });
     let published: Published = side.node.ask("publish", request, SOON)?;
     Ok(published.sha256)
+}
+
+/// Gives a side parts of a message, which it tells others of.
+fn publish_parts(side: &mut Side<'_>, group: u64, parts: u8) -> Result<(), StepError> {
+    let request = json!({ "topic": TOPIC, "group": group, "parts": parts });
+    let _: Value = side.node.ask("publish_parts", request, SOON)?;
+    Ok(())
+}
+
+/// Waits until a side has these parts of a message, as they are to be.
+fn has_parts(side: &mut Side<'_>, group: u64, parts: u8) -> Result<(), StepError> {
+    let mut before = 0;
+    loop {
+        let event = side.node.event_after("parts", before, SOON)?;
+        let text = event.to_string();
+        let Ok(found) = serde_json::from_value::<Parts>(event) else {
+            return Err(side.node.differs("parts", "their fields", text));
+        };
+        if (found.group, found.parts) == (group, parts) {
+            let expected = hash_of_parts(group, parts);
+            return expect_eq(&side.node, "SHA-256 of the parts", &expected, &found.sha256);
+        }
+        before += 1;
+    }
+}
+
+/// Each part is 128 numbers, which count from the group's on.
+fn hash_of_parts(group: u64, parts: u8) -> String {
+    let numbers = (0..8 * 128).filter(|number| parts & (1 << (number / 128)) != 0);
+    let bytes: Vec<_> = numbers
+        .flat_map(|number| u64::to_be_bytes(group + number))
+        .collect();
+    sha256(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A message from one side to the other.

@@ -1,4 +1,4 @@
-//! Partial messages as the suite has them: eight parts of 1 KiB, and a bit for each as metadata.
+//! Partial messages as the gossipsub suite has them: eight parts of 1 KiB, and a bit for each as metadata.
 
 use std::{
     collections::BTreeMap,
@@ -6,10 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde_json::json;
-use sinew::gossipsub::{Handled, InvalidPartial, Partial, ReceivedPartial, Topic};
-
-use super::log::log;
+use sinew::{
+    PeerId,
+    gossipsub::{Gossipsub, Handled, InvalidPartial, Partial, PublishPartialError, ReceivedPartial, Topic},
+};
 
 /// Bytes of a part.
 const PART: usize = 1024;
@@ -20,26 +20,51 @@ const NUMBERS: u64 = 128;
 /// More than any scenario has; peers that name more are not followed there.
 const MAX_GROUPS: usize = 1024;
 
+/// Is told what there is of a message.
+type Told = dyn Fn(&Topic, &Parts) + Send + Sync;
+
 /// What a node has of every message.
-#[derive(Default)]
-pub(super) struct Groups(Mutex<BTreeMap<(Topic, u64), Parts>>);
+pub(crate) struct Groups {
+    groups: Mutex<BTreeMap<(Topic, u64), Parts>>,
+    told: Box<Told>,
+}
 
 impl Groups {
-    /// Adds parts of a message, filled as the suite asks for.
-    pub(super) fn add(&self, topic: Topic, group: u64, bits: u8) {
-        let mut groups = self.lock();
-        let parts = groups.entry((topic, group)).or_insert_with(|| Parts::new(group));
-        parts.fill(bits);
+    /// Nothing yet; `told` is told whenever there are more parts of a message.
+    pub(crate) fn new(told: impl Fn(&Topic, &Parts) + Send + Sync + 'static) -> Self {
+        Self {
+            groups: Mutex::default(),
+            told: Box::new(told),
+        }
     }
 
-    /// What is there of a message.
-    pub(super) fn snapshot(&self, topic: Topic, group: u64) -> Arc<dyn Partial> {
-        let parts = self.lock().get(&(topic, group)).cloned();
-        Arc::new(parts.unwrap_or_else(|| Parts::new(group)))
+    /// Adds parts of a message, filled as the suite asks for, and gives what there is of it.
+    pub(crate) fn add(&self, topic: Topic, group: u64, bits: u8) -> Parts {
+        let mut groups = self.lock();
+        let key = (topic, group);
+        let parts = groups.entry(key.clone()).or_insert_with(|| Parts::new(group));
+        if parts.fill(bits) {
+            (self.told)(&key.0, parts);
+        }
+        parts.clone()
+    }
+
+    /// Adds parts, tells peers, or those of the mesh, what there is now, and has what they lack sent to them.
+    pub(crate) async fn publish(
+        &self,
+        gossipsub: &Gossipsub,
+        (topic, group): (Topic, u64),
+        bits: u8,
+        peers: &[PeerId],
+    ) -> Result<(), PublishPartialError> {
+        let parts = Arc::new(self.add(topic.clone(), group, bits));
+        let group = group.to_be_bytes().to_vec();
+        gossipsub.publish_partial(&topic, group, parts, peers).await?;
+        Ok(())
     }
 
     /// Takes in what a peer has sent.
-    pub(super) fn take(&self, received: &ReceivedPartial) -> Handled {
+    pub(crate) fn take(&self, received: &ReceivedPartial) -> Handled {
         let partial = &received.partial;
         let group = partial.group[..].try_into().map_err(|_| InvalidPartial)?;
         let key = (partial.topic.clone(), u64::from_be_bytes(group));
@@ -50,21 +75,24 @@ impl Groups {
         let parts = groups
             .entry(key)
             .or_insert_with_key(|(_, group)| Parts::new(*group));
-        if let Some(message) = &partial.message {
-            parts.take(message)?;
+        if let Some(message) = &partial.message
+            && parts.take(message)?
+        {
+            (self.told)(&partial.topic, parts);
         }
         Ok(Some(Arc::new(parts.clone())))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(Topic, u64), Parts>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Some of the parts of one message.
 #[derive(Clone, Debug)]
-struct Parts {
-    group: u64,
+pub(crate) struct Parts {
+    /// Which message.
+    pub(crate) group: u64,
     parts: [Option<Bytes>; 8],
 }
 
@@ -77,13 +105,23 @@ impl Parts {
     }
 
     /// Which parts are there, the first in the lowest bit.
-    fn bits(&self) -> u8 {
+    pub(crate) fn bits(&self) -> u8 {
         let bit = |(number, part): (usize, &Option<Bytes>)| u8::from(part.is_some()) << number;
         self.parts.iter().enumerate().map(bit).sum()
     }
 
-    /// Fills parts with numbers that count from the group's on, each of eight bytes.
-    fn fill(&mut self, bits: u8) {
+    /// Whether all are there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.bits() == 0xff
+    }
+
+    /// The bytes of those that are there, in order.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.parts.iter().flatten().flatten().copied().collect()
+    }
+
+    /// Fills parts with numbers that count from the group's on, each of eight bytes; whether there are more now.
+    fn fill(&mut self, bits: u8) -> bool {
         let before = self.bits();
         for (number, part) in (0..8).zip(&mut self.parts) {
             if bits & (1 << number) != 0 {
@@ -92,19 +130,18 @@ impl Parts {
                 *part = Some(numbers.flat_map(u64::to_be_bytes).collect());
             }
         }
-        self.tell(before);
+        self.bits() != before
     }
 
-    /// Takes in encoded parts.
-    fn take(&mut self, message: &[u8]) -> Result<(), InvalidPartial> {
+    /// Takes in encoded parts; whether there are more now.
+    fn take(&mut self, message: &[u8]) -> Result<bool, InvalidPartial> {
         let (bits, parts) = self.decoded(message)?;
         let before = self.bits();
         let there = (0..self.parts.len()).filter(|number| bits & (1 << number) != 0);
         for (number, part) in there.zip(parts.chunks(PART)) {
             self.parts[number].get_or_insert_with(|| Bytes::copy_from_slice(part));
         }
-        self.tell(before);
-        Ok(())
+        Ok(self.bits() != before)
     }
 
     /// Which parts are encoded, and their bytes.
@@ -115,13 +152,6 @@ impl Parts {
         match *group == self.group.to_be_bytes() && is_whole {
             true => Ok((*bits, parts)),
             false => Err(InvalidPartial),
-        }
-    }
-
-    /// Says so once all parts are there.
-    fn tell(&self, before: u8) {
-        if before != 0xff && self.bits() == 0xff {
-            log("All parts received", &json!({ "group id": self.group }));
         }
     }
 }
@@ -170,6 +200,8 @@ impl Partial for Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sinew::gossipsub::PartialMessage;
+    use std::sync::mpsc;
 
     #[test]
     fn parts_are_filled_with_numbers_that_count() {
@@ -223,5 +255,32 @@ mod tests {
             assert_eq!(parts.take(wrong), Err(InvalidPartial), "{}", wrong.len());
         }
         assert!(parts.merge(&[], &[1]).is_err() && parts.parts_for(Some(&[1, 2]), 1 << 20).is_err());
+    }
+
+    #[test]
+    fn who_keeps_them_is_told_of_more_parts_alone() {
+        let (tell, told) = mpsc::channel();
+        let groups = Groups::new(move |topic, parts| {
+            tell.send((topic.clone(), parts.group, parts.bits())).unwrap();
+        });
+        let topic: Topic = "t".parse().unwrap();
+        let mut theirs = Parts::new(7);
+        theirs.fill(0b0110);
+        let partial = PartialMessage {
+            topic: topic.clone(),
+            group: 7u64.to_be_bytes().to_vec().into(),
+            message: theirs.parts_for(Some(&[0]), 1 << 20).unwrap(),
+            metadata: None,
+        };
+        let peer = PeerId::random();
+        let received = ReceivedPartial { peer, partial };
+        groups.add(topic.clone(), 7, 0b0010);
+        for _ in 0..2 {
+            let taken = groups.take(&received).unwrap().unwrap();
+            assert_eq!(taken.metadata()[..], [0b0110]);
+        }
+        assert_eq!(groups.add(topic.clone(), 7, 0).bytes().len(), 2 * PART);
+        let told: Vec<_> = told.try_iter().collect();
+        assert_eq!(told, [(topic.clone(), 7, 0b0010), (topic, 7, 0b0110)]);
     }
 }
