@@ -8,7 +8,6 @@ mod figures;
 mod machine;
 mod pair;
 mod plot;
-mod proc;
 mod program;
 mod programs;
 mod report;

@@ -3,11 +3,13 @@
 
 mod attack;
 mod bench;
+mod causes;
 mod child;
 mod codegen;
 mod dialogue;
 mod fuzz;
 mod interop;
+mod proc;
 mod sim;
 mod test;
 mod tidy;
@@ -65,12 +67,8 @@ fn main() -> ExitCode {
 }
 
 /// Prints an error with everything that caused it.
-fn report(error: &dyn Error) -> ExitCode {
+fn report(error: &(dyn Error + 'static)) -> ExitCode {
     eprintln!("error: {error}");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        eprintln!("  because: {inner}");
-        cause = inner.source();
-    }
+    causes::causes(error).for_each(|cause| eprintln!("  because: {cause}"));
     ExitCode::FAILURE
 }

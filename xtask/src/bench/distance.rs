@@ -21,6 +21,7 @@ use super::{
     run::{self, Versions},
     show,
 };
+use crate::causes::chain;
 use network::{Carried, Network};
 use paths::{Path, Runner, Verdict};
 
@@ -126,7 +127,7 @@ fn measure(path: &Path, runners: &[Runner], report: &mut Report) {
                     carried.push(of_link);
                     run::note(&mut report.versions, runner.subject, &ready);
                 }
-                Err(error) => *failed = Some(run::chain(&error)),
+                Err(error) => *failed = Some(chain(&error)),
             }
         }
     }

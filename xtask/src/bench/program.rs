@@ -7,8 +7,7 @@ use std::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::proc;
-use crate::dialogue::Dialogue;
+use crate::{dialogue::Dialogue, proc};
 
 /// How long a program may take to end after its stdin has ended; what is still there then is killed.
 const STOP: Duration = Duration::from_secs(2);

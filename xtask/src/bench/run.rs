@@ -1,6 +1,6 @@
 //! Lets the programs take turns.
 
-use std::{collections::BTreeMap, error::Error, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use super::{
     BenchError, alone,
@@ -12,6 +12,7 @@ use super::{
     report::{Cell, Line, Report},
     rows::{Case, Row, Subject},
 };
+use crate::causes::chain;
 
 /// How the comparison is made.
 pub(crate) struct Settings {
@@ -135,15 +136,4 @@ pub(crate) fn note(versions: &mut Versions, subject: Subject, ready: &Ready) {
 pub(crate) fn logs(row: &Row, subject: Subject) -> PathBuf {
     let name = format!("{} {} {subject}", row.case_name(), row.stack.replace('/', "-"));
     programs::folder().join("logs").join(name)
-}
-
-/// An error with everything that caused it, on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

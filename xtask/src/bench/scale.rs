@@ -22,6 +22,7 @@ use super::{
     run::{self, Versions},
     show,
 };
+use crate::causes::chain;
 
 /// What the command takes.
 #[derive(Debug, clap::Args)]
@@ -137,7 +138,7 @@ fn take_turns(
                     }
                 }
                 // A run that failed is no result, however the others went.
-                Err(error) => *node = Err(run::chain(&error)),
+                Err(error) => *node = Err(chain(&error)),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Ends a fuzzer once it has used its processor time: libFuzzer itself counts by the clock only.
 
+#[cfg(target_os = "linux")]
+use crate::proc;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     thread,
@@ -26,17 +28,11 @@ pub(super) fn watch(fuzzer: Pid, time: Duration) -> Duration {
     }
 }
 
-/// User and system time of a process that has not been reaped, from the fields 14 and 15 of its `stat` (proc(5)).
+/// User and system time of a process that has not been reaped.
 #[cfg(target_os = "linux")]
 fn processor_time(pid: Pid, _: Instant) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    // The second field is a name in brackets, which may hold anything.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-    let ticks = ticks.sum::<Result<u64, _>>().ok()?;
-    Some(Duration::from_millis(
-        ticks * 1000 / rustix::param::clock_ticks_per_second(),
-    ))
+    let seconds = proc::cpu(pid.as_raw_nonzero().get().unsigned_abs()).ok()?;
+    Some(Duration::from_secs_f64(seconds))
 }
 
 /// Elsewhere the time by the clock stands for it.

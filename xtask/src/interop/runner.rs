@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    error::Error,
     fs,
     num::NonZero,
     path::{Path, PathBuf},
@@ -23,6 +22,7 @@ use super::{
     rows::{Run, Steps},
     setup::Absent,
 };
+use crate::causes::chain;
 
 /// How one test ended.
 #[derive(Debug)]
@@ -151,17 +151,6 @@ pub(super) fn reason_to_skip(case: &Case<'_>, absent: &Absent) -> Option<String>
     let reason = |id: &str| absent.get(id).map(|error| format!("{id}: {}", chain(error)));
     let of_peers = case.peers().find_map(|peer| reason(&peer.id));
     of_peers.or_else(|| case.test.lacks())
-}
-
-/// An error with everything that caused it, on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 /// The next waiting test; a function of its own, so that the lock is not held while the test runs.
