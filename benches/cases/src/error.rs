@@ -1,6 +1,6 @@
 //! Why a measurement could not be made.
 
-use std::{error::Error, io};
+use std::{error::Error, io, iter::successors, process::ExitCode};
 
 /// Why a measurement could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -49,4 +49,15 @@ impl BenchError {
             source: source.into(),
         }
     }
+}
+
+/// How a program ends that did this; an error is told on stderr, with all that caused it.
+pub fn ended(done: Result<(), BenchError>) -> ExitCode {
+    let Err(error) = done else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error}");
+    let causes = successors(error.source(), |&cause| cause.source());
+    causes.for_each(|cause| eprintln!("  because: {cause}"));
+    ExitCode::FAILURE
 }

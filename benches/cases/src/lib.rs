@@ -20,7 +20,7 @@ mod server;
 
 pub use args::{Args, Case, PubsubArgs, Side};
 pub use buffered::Buffered;
-pub use error::BenchError;
+pub use error::{BenchError, ended};
 pub use node::{Connection, Node, Served, Service, Stream};
 pub use pubsub::{Inbox, PubsubNode, TOPIC};
 pub use server::serve;

@@ -7,24 +7,20 @@ mod sinew_pubsub;
 
 use plain_quinn::PlainQuinn;
 use plain_tcp::PlainTcp;
-use sinew_bench_cases::{Args, BenchError, Side, run, run_pubsub};
+use sinew_bench_cases::{Args, BenchError, Side, ended, run, run_pubsub};
 use sinew_node::SinewNode;
 use sinew_pubsub::SinewPubsub;
-use std::{error::Error, process::ExitCode};
+use std::process::ExitCode;
 
 /// The allocator of the command; that of the rust-libp2p program too.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let done = match Args::read() {
+    ended(match Args::read() {
         Args::Side(side) => run_side(&side),
         Args::Pubsub(args) => run_pubsub::<SinewPubsub>(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure(&error),
-    }
+    })
 }
 
 fn run_side(side: &Side) -> Result<(), BenchError> {
@@ -33,14 +29,4 @@ fn run_side(side: &Side) -> Result<(), BenchError> {
         "plain-quinn" | "plain-quinn-high" | "plain-quinn-own" => run::<PlainQuinn>(side),
         _ => run::<SinewNode>(side),
     }
-}
-
-fn failure(error: &BenchError) -> ExitCode {
-    eprintln!("error: {error}");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        eprintln!("  because: {inner}");
-        cause = inner.source();
-    }
-    ExitCode::FAILURE
 }
