@@ -179,3 +179,59 @@ impl World<Actor> for Books {
         self.tally.honest_cut += u64::from(honest && is_blame);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{forged, message, peer};
+    use sinew_floodsub::{Message, MessageId, Received, Topic};
+    use sinew_machine::Rng;
+    use std::sync::Arc;
+
+    /// Two that are honest and one that is not, of which the first has published a message.
+    fn books() -> (Books, Message) {
+        let behaviours = vec![Behaviour::Gossipsub, Behaviour::Gossipsub, Behaviour::Spam];
+        let mut books = Books::new(behaviours, Duration::ZERO);
+        let at = Instant::ZERO;
+        books.publish(Published { at, author: 0 });
+        let topic: Topic = "t".parse().expect("a topic");
+        (books, message(&peer(&mut Rng::new(1), 0), 0, &topic, 100))
+    }
+
+    fn accept(books: &mut Books, at: u64, message: Message) {
+        let peer = peer(&mut Rng::new(1), 0);
+        let received = Arc::new(Received {
+            peer,
+            id: MessageId::of(&message),
+            message,
+        });
+        books.emit(Instant(at), 1, Notice::News(News::Message(received)));
+    }
+
+    #[test]
+    fn who_forwards_an_invalid_message_is_found() {
+        let (mut books, message) = books();
+        let mut sent = |from, message: &Message| {
+            let decoded = books.decode(Instant(1), (from, 1), &message.rpc());
+            assert!(decoded.is_some());
+            books.tally.forged_sent
+        };
+        let twin = forged(&message);
+        assert_eq!([sent(0, &message), sent(2, &twin), sent(1, &twin)], [0, 0, 1]);
+    }
+
+    #[test]
+    fn who_accepts_what_is_forged_or_known_is_found() {
+        let (mut books, message) = books();
+        accept(&mut books, 1_000, message.clone());
+        assert_eq!((books.heard(0, 1).hops, books.tally.accepted_twice), (1, 0));
+        accept(&mut books, 2_000, message.clone());
+        assert_eq!((books.tally.forged_accepted, books.tally.accepted_twice), (0, 1));
+        accept(&mut books, 3_000, forged(&message));
+        assert_eq!(books.tally.forged_accepted, 1);
+        // Who starts again knows nothing.
+        books.start(Instant(5_000_000), 1);
+        accept(&mut books, 6_000_000, message);
+        assert_eq!(books.tally.accepted_twice, 1);
+    }
+}

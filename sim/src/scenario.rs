@@ -250,9 +250,13 @@ impl Scenario {
     fn contradiction(&self) -> Option<&'static str> {
         let groups = self.group.iter().map(|group| group.share);
         let taken: f64 = groups.chain(self.churn.iter().map(|churn| churn.share)).sum();
+        let worse: f64 = self.region.iter().map(|region| region.share).sum();
+        let apart = self.partition.as_ref().map_or(0.0, |partition| partition.share);
         let sound = [
             (self.nodes >= 2, "fewer than two nodes"),
             (taken < 1.0, "nobody honest stays"),
+            (worse <= 1.0, "more nodes are connected worse than there are"),
+            (apart <= 1.0, "more nodes are cut off than there are"),
             (
                 self.network.latency_ms[0] <= self.network.latency_ms[1],
                 "the least latency exceeds the greatest",
@@ -283,4 +287,40 @@ impl Scenario {
 /// How often attackers act unless told: with each heartbeat of the others.
 fn a_second() -> u64 {
     1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scenario, ScenarioError};
+
+    const SMALL: &str = include_str!("../tests/small.toml");
+
+    #[test]
+    fn numbers_that_contradict_each_other_are_refused() {
+        assert!(Scenario::parse("small", SMALL).is_ok());
+        let partition = "[partition]\nfrom_ms = 1\nto_ms = 2\nshare = 1.1\n[publish]";
+        let region = "[[region]]\nlatency_ms = 1\nuplink_kbit = 1\nshare = 1.1\n[publish]";
+        let changes = [
+            ("nodes = 40", "nodes = 1"),
+            ("share = 0.3", "share = 1.0"),
+            ("latency_ms = [10, 100]", "latency_ms = [100, 10]"),
+            ("uplink_kbit = 50_000", "uplink_kbit = 0"),
+            ("messages = 10", "messages = 0"),
+            ("[publish]", partition),
+            ("[publish]", region),
+        ];
+        for (from, to) in changes {
+            let found = Scenario::parse("small", &SMALL.replacen(from, to, 1));
+            assert!(
+                matches!(found, Err(ScenarioError::Numbers(..))),
+                "{to}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_word_that_nobody_knows_is_refused() {
+        let found = Scenario::parse("small", &SMALL.replace("rest_ms", "rest_s"));
+        assert!(matches!(found, Err(ScenarioError::Parse(..))), "{found:?}");
+    }
 }

@@ -112,3 +112,27 @@ fn text(svg: &mut String, (x, y): (f64, f64), text: &str) {
 fn put(svg: &mut String, line: &str) {
     writeln!(svg, "{line}").expect("a string takes what is written");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::svg;
+    use sinew_sim::{Scenario, run};
+
+    #[test]
+    fn each_run_is_three_charts() {
+        let scenario = Scenario::parse("small", include_str!("../tests/small.toml")).expect("a scenario");
+        let report = run(&scenario, 1, |_| {});
+        let bars = report.shapes.hops.len() + report.shapes.degrees.len();
+        let drawn = svg(&[("one".to_owned(), report.clone()), ("two".to_owned(), report)]);
+        assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));
+        assert!(drawn.contains("two, 40 nodes: deliveries"), "{drawn}");
+        // The line of the deliveries, and the axes of all three.
+        assert_eq!(drawn.matches("<path ").count(), 2 * 4);
+        assert_eq!(
+            drawn.matches("<rect ").count(),
+            1 + 2 * bars,
+            "one is what all lies on"
+        );
+        assert!(!drawn.contains("NaN") && !drawn.contains("inf"));
+    }
+}
