@@ -8,7 +8,9 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sinew_sim::{Figures, Report, Scenario, ScenarioError, run};
 use std::{
+    error::Error as _,
     fs, io,
+    iter::successors,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -56,11 +58,8 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error}");
-            let mut cause = std::error::Error::source(&error);
-            while let Some(inner) = cause {
-                eprintln!("  because: {inner}");
-                cause = inner.source();
-            }
+            let causes = successors(error.source(), |&cause| cause.source());
+            causes.for_each(|cause| eprintln!("  because: {cause}"));
             ExitCode::FAILURE
         }
     }
