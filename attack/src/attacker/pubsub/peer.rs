@@ -38,7 +38,7 @@ pub(super) struct Peer {
     /// The newest messages that it was sent; none if it does not read.
     pub(super) heard: Heard,
     kind: Kind,
-    /// Whether the target has a stream of its own.
+    /// Whether it heard the target over a stream of that.
     met: watch::Receiver<bool>,
     connection: Arc<dyn MuxedConnection>,
     _tasks: JoinSet<()>,
@@ -88,7 +88,7 @@ impl Peer {
         })
     }
 
-    /// Opens a stream that the target reads, and waits a while for one that it writes: into a mesh come only those that have it.
+    /// Opens a stream that the target reads, and waits a while until it has written one: into a mesh come only those to whom it does.
     pub(super) async fn open(&self) -> io::Result<Box<dyn MuxedStream>> {
         let stream = self.connection.open().await.map_err(io::Error::other)?;
         let options = OpenOptions::default().eager();
@@ -110,9 +110,8 @@ async fn serve(mut incoming: Box<dyn AcceptStreams>, kind: Kind, heard: Heard, m
             if agreed.is_err() {
                 return;
             }
-            meets.send_replace(true);
             match kind {
-                Kind::Gossipsub => drop(listen(stream, &heard).await),
+                Kind::Gossipsub => drop(listen(stream, &heard, &meets).await),
                 Kind::Unread | Kind::UnreadFloodsub => pending().await,
             }
         });
@@ -121,9 +120,14 @@ async fn serve(mut incoming: Box<dyn AcceptStreams>, kind: Kind, heard: Heard, m
 }
 
 /// Reads what the target says, and remembers its messages.
-async fn listen(mut stream: Box<dyn MuxedStream>, heard: &Heard) -> io::Result<()> {
+async fn listen(
+    mut stream: Box<dyn MuxedStream>,
+    heard: &Heard,
+    meets: &watch::Sender<bool>,
+) -> io::Result<()> {
     let (mut buffer, frames) = (BytesMut::new(), Frames::new(MAX_RPC));
     while stream.read_buf(&mut buffer).await? > 0 {
+        meets.send_replace(true);
         while let Some(frame) = frames.decode(&mut buffer).map_err(io::Error::other)? {
             let rpc = Rpc::decode(&frame).map_err(io::Error::other)?;
             let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
