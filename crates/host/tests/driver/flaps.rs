@@ -3,7 +3,7 @@
 use crate::toy::{FRAMES, Happened, Node};
 use bytes::Bytes;
 use sinew_core::PeerId;
-use sinew_machine::{Input, Rng, StreamInput, StreamKey, Token};
+use sinew_machine::{Input, Instant, Rng, StreamInput, StreamKey, Token};
 use sinew_runtime::sleep;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,6 +15,7 @@ use std::{
 struct Known {
     peer: PeerId,
     inbound: bool,
+    opened: Instant,
     messages: u32,
     is_over: bool,
 }
@@ -28,22 +29,23 @@ struct Story {
 }
 
 impl Story {
-    fn of(happened: &[Happened]) -> Self {
+    fn of(node: &Node) -> Self {
         let mut story = Self::default();
-        happened.iter().for_each(|input| story.tell(input));
+        let log = node.log.lock().expect("nobody panics");
+        log.iter().for_each(|(at, input)| story.tell(*at, input));
         story
     }
 
-    fn tell(&mut self, input: &Happened) {
+    fn tell(&mut self, at: Instant, input: &Happened) {
         match input {
             Input::Peer(state) if state.connected => drop(self.connected.insert(state.peer)),
             Input::Peer(state) => drop(self.connected.remove(&state.peer)),
-            Input::Stream(input) => self.stream(input),
+            Input::Stream(input) => self.stream(at, input),
             _ => {}
         }
     }
 
-    fn stream(&mut self, input: &StreamInput<Bytes>) {
+    fn stream(&mut self, at: Instant, input: &StreamInput<Bytes>) {
         match input {
             StreamInput::Opened {
                 stream, peer, token, ..
@@ -51,6 +53,7 @@ impl Story {
                 let known = Known {
                     peer: *peer,
                     inbound: token.is_none(),
+                    opened: at,
                     messages: 0,
                     is_over: false,
                 };
@@ -61,6 +64,7 @@ impl Story {
             StreamInput::Message { stream, message } => {
                 let known = self.open(*stream);
                 assert!(known.inbound);
+                assert_eq!(at, known.opened, "everybody writes and reads at once");
                 assert_eq!(
                     message[..],
                     known.messages.to_be_bytes(),
@@ -71,6 +75,7 @@ impl Story {
             StreamInput::Writable { stream } => {
                 let known = self.open(*stream);
                 assert!(!known.inbound);
+                assert_eq!(at, known.opened, "there is room at once");
                 known.messages += 1;
             }
             StreamInput::Closed { stream } => self.open(*stream).is_over = true,
@@ -121,7 +126,7 @@ async fn flap(seed: u64) {
     }
     sleep(Duration::from_secs(30)).await;
     for node in &nodes {
-        let story = Story::of(&node.happened());
+        let story = Story::of(node);
         let connected: BTreeSet<_> = node.host.peers().into_iter().collect();
         assert_eq!(
             story.connected, connected,
@@ -142,7 +147,7 @@ async fn flap(seed: u64) {
         node.host.shutdown(Duration::from_secs(5)).await;
     }
     for node in &nodes {
-        let story = Story::of(&node.happened());
+        let story = Story::of(node);
         assert!(
             story.streams.len() < 500,
             "seed {seed}: nobody tries without a pause"

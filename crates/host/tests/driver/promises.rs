@@ -1,9 +1,9 @@
 //! One promise each.
 
-use crate::toy::{Job, MAX_FRAME, Node, PROTOCOL, frame, settled, stranger};
+use crate::toy::{Command, Job, MAX_FRAME, Node, PROTOCOL, frame, settled, stranger};
 use sinew_core::{Host, Stream, code};
 use sinew_machine::{Effect, Failure, Input, StreamInput, StreamKey, Token};
-use sinew_runtime::{sleep, timeout};
+use sinew_runtime::{now, sleep, timeout};
 use std::{future::pending, time::Duration};
 
 #[tokio::test(start_paused = true)]
@@ -12,9 +12,11 @@ async fn a_frame_arrives_and_makes_room_for_the_next() {
     a.connect(&b).await;
     let stream = a.open(b.peer()).await.expect("opens");
     for n in 1..4 {
+        let (at, before) = (now(), b.happened().len());
         let frame = frame(b"hello");
         a.order(vec![Effect::Send { stream, frame }]).await;
         assert_eq!(a.count(&StreamInput::Writable { stream }), n);
+        b.is_prompt(before, at);
     }
     assert_eq!(b.messages(), ["hello"; 3]);
     assert_eq!(b.messages().len() + 1, b.streams().len(), "one stream was opened");
@@ -152,7 +154,7 @@ async fn calls_are_answered_though_frames_never_end() {
     let calls = async {
         let mut before = 0;
         for _ in 0..20 {
-            let after = node.caller.call(Vec::new()).await.expect("runs");
+            let after = node.caller.call(Command::Do(Vec::new())).await.expect("runs");
             assert!(
                 after - before < FRAMES,
                 "{after} after {before}: not when all is over"
@@ -169,10 +171,10 @@ async fn calls_are_answered_though_frames_never_end() {
 async fn who_stops_waiting_for_an_answer_leaves_nothing_behind() {
     let node = Node::new().await;
     for _ in 0..300 {
-        let call = node.caller.call(Vec::new());
+        let call = node.caller.call(Command::Do(Vec::new()));
         assert!(timeout(Duration::ZERO, call).await.is_err());
     }
-    assert!(node.caller.call(Vec::new()).await.is_ok());
+    assert!(node.caller.call(Command::Do(Vec::new())).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +189,7 @@ async fn an_end_in_the_middle_of_everything_leaves_no_task() {
     tokio::join!(a.host.shutdown(within), b.host.shutdown(within));
     host.shutdown(within).await;
     drop(stream);
-    assert!(a.caller.call(Vec::new()).await.is_err());
+    assert!(a.caller.call(Command::Do(Vec::new())).await.is_err());
     let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     assert_eq!(tasks, 0);
 }

@@ -11,7 +11,7 @@ use sinew_machine::{
 };
 use sinew_memory::MemoryTransport;
 use sinew_plaintext::InsecurePlaintext;
-use sinew_runtime::{Caller, Driver, Malformed, Shell, sleep};
+use sinew_runtime::{Caller, Driver, Malformed, Shell, now, sleep};
 use sinew_yamux::Yamux;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,17 +32,30 @@ pub(crate) const FRAMES: u32 = 20;
 const AGAIN: Duration = Duration::from_millis(500);
 
 pub(crate) type Order = Effect<&'static str, usize, Job>;
-pub(crate) type Happened = Input<Vec<Order>, Bytes, &'static str>;
+pub(crate) type Happened = Input<Command, Bytes, &'static str>;
+
+/// What the machine is told to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Command {
+    Do(Vec<Order>),
+    /// To have this deadline from now on.
+    Due(Option<Instant>),
+}
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Job {
+    /// Done right away.
+    Short,
     Answer,
     Panic,
     Never,
 }
 
-/// What happened to a machine, in order.
-pub(crate) type Log = Arc<Mutex<Vec<Happened>>>;
+/// What happened to a machine, in order, and when.
+pub(crate) type Log = Arc<Mutex<Vec<(Instant, Happened)>>>;
+
+/// The news that were told, in order, each with the number of inputs before it.
+pub(crate) type News = Arc<Mutex<Vec<(&'static str, usize)>>>;
 
 #[derive(Default)]
 pub(crate) struct Toy {
@@ -58,7 +71,7 @@ pub(crate) struct Toy {
 }
 
 impl PeerMachine for Toy {
-    type Command = Vec<Order>;
+    type Command = Command;
     type Reply = usize;
     type Message = Bytes;
     type Event = &'static str;
@@ -67,12 +80,15 @@ impl PeerMachine for Toy {
 
     fn handle(&mut self, now: Instant, input: InputOf<Self>, out: &mut EffectsOf<Self>) {
         let mut log = self.log.lock().expect("nobody panics");
-        log.push(input.clone());
+        log.push((now, input.clone()));
         let count = log.len();
         drop(log);
         match input {
             Input::Call { call, command } => {
-                out.extend(command);
+                match command {
+                    Command::Do(orders) => out.extend(orders),
+                    Command::Due(at) => self.due = at,
+                }
                 out.push(Effect::Return { call, reply: count });
             }
             Input::Peer(state) if state.connected => drop(self.connected.insert(state.peer)),
@@ -148,7 +164,10 @@ impl Toy {
     }
 }
 
-struct Works;
+struct Works {
+    log: Log,
+    news: News,
+}
 
 impl Shell<Toy> for Works {
     fn name(&self) -> &'static str {
@@ -172,27 +191,35 @@ impl Shell<Toy> for Works {
     }
 
     fn at_once(&self, job: Job) -> Result<&'static str, Job> {
-        Err(job)
+        if job == Job::Short { Ok("short") } else { Err(job) }
     }
 
     fn run(&self, job: Job) -> BoxFuture<'static, &'static str> {
         match job {
+            Job::Short => panic!("done at once"),
             Job::Answer => async { "answer" }.boxed(),
             Job::Panic => panic!("wanted by a test"),
             Job::Never => pending().boxed(),
         }
     }
 
-    fn emit(&self, _: &'static str) {}
+    fn emit(&self, news: &'static str) {
+        let count = self.log.lock().expect("nobody panics").len();
+        self.news.lock().expect("nobody panics").push((news, count));
+    }
 }
 
-struct Config(Toy);
+struct Config(Toy, News);
 
 impl ServiceConfig for Config {
     type Handle = Caller<Toy>;
 
     fn build(self, _: Host, register: &mut Registrar) -> (Caller<Toy>, Box<dyn Service>) {
-        let (caller, driver) = Driver::new(self.0, Works, register);
+        let works = Works {
+            log: self.0.log.clone(),
+            news: self.1,
+        };
+        let (caller, driver) = Driver::new(self.0, works, register);
         (caller, Box::new(driver))
     }
 }
@@ -203,6 +230,7 @@ pub(crate) struct Node {
     pub(crate) addr: Multiaddr,
     pub(crate) caller: Caller<Toy>,
     pub(crate) log: Log,
+    pub(crate) news: News,
 }
 
 impl Node {
@@ -221,15 +249,16 @@ impl Node {
     }
 
     async fn with(toy: Toy) -> Self {
-        let log = toy.log.clone();
+        let (log, news) = (toy.log.clone(), News::default());
         let mut builder = builder();
-        let caller = builder.add(Config(toy));
+        let caller = builder.add(Config(toy, news.clone()));
         let (host, addr) = start(builder).await;
         Self {
             host,
             addr,
             caller,
             log,
+            news,
         }
     }
 
@@ -242,10 +271,20 @@ impl Node {
         settled().await;
     }
 
-    /// Has the machine do something, and waits until all that follows from it has happened.
+    /// Has the machine do something, and waits until all that follows from it has happened, which is at once: what comes later
+    /// was not woken, and found its way only when something else moved.
     pub(crate) async fn order(&self, orders: Vec<Order>) {
-        self.caller.call(orders).await.expect("runs");
+        let (at, before) = (now(), self.happened().len());
+        self.caller.call(Command::Do(orders)).await.expect("runs");
         settled().await;
+        self.is_prompt(before, at);
+    }
+
+    /// Checks that nothing after the first inputs came later than that.
+    pub(crate) fn is_prompt(&self, before: usize, at: Instant) {
+        let log = self.log.lock().expect("nobody panics");
+        let late = log[before..].iter().find(|(when, _)| *when > at);
+        assert_eq!(late, None, "later than {at:?}");
     }
 
     /// Opens a stream to a peer.
@@ -265,7 +304,8 @@ impl Node {
     }
 
     pub(crate) fn happened(&self) -> Vec<Happened> {
-        self.log.lock().expect("nobody panics").clone()
+        let log = self.log.lock().expect("nobody panics");
+        log.iter().map(|(_, input)| input.clone()).collect()
     }
 
     pub(crate) fn streams(&self) -> Vec<StreamInput<Bytes>> {
