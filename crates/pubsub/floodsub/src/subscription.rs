@@ -34,8 +34,8 @@ impl Subscription {
         &self.topic
     }
 
-    /// Waits for the next event. `Ok(None)` when the node has ended, or was dropped before it began. Of peers that join and leave the newest 256 are told of; the
-    /// handle says who follows the topic now.
+    /// Waits for the next event. `Ok(None)` when the node has ended, or was dropped before it began. Of peers that join and
+    /// leave the newest 256 are told of; the handle says who follows the topic now.
     ///
     /// # Errors
     /// The number of messages that were lost because they were not fetched in time (256 are kept); the next call goes on after

@@ -13,26 +13,16 @@ const PLACE: usize = 128;
 #[derive(Clone, Default, Debug)]
 pub struct Pool(Arc<AtomicUsize>);
 
-/// A frame that several peers are to be sent.
+/// A frame that several peers are to be sent. Its bytes count until it is dropped.
 #[derive(Debug)]
 pub struct Frame {
     bytes: Bytes,
-    charge: Charge,
-}
-
-/// A frame that waits for one peer.
-#[derive(Debug)]
-pub struct Waiting {
-    frame: Arc<Frame>,
-    _place: Charge,
-}
-
-/// Bytes that are counted until it is dropped.
-#[derive(Debug)]
-struct Charge {
     pool: Pool,
-    bytes: usize,
 }
+
+/// A frame that waits for one peer. Its place counts until it is dropped.
+#[derive(Debug)]
+pub struct Waiting(Arc<Frame>);
 
 impl Pool {
     /// Bytes that wait now.
@@ -44,14 +34,9 @@ impl Pool {
     /// A frame that may wait from now on.
     #[must_use]
     pub fn frame(&self, bytes: Bytes) -> Arc<Frame> {
-        let charge = self.charge(bytes.len());
-        Arc::new(Frame { bytes, charge })
-    }
-
-    fn charge(&self, bytes: usize) -> Charge {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.0.fetch_add(bytes.len(), Ordering::Relaxed);
         let pool = self.clone();
-        Charge { pool, bytes }
+        Arc::new(Frame { bytes, pool })
     }
 }
 
@@ -59,10 +44,8 @@ impl Frame {
     /// Has it wait for a peer.
     #[must_use]
     pub fn wait(self: &Arc<Self>) -> Waiting {
-        Waiting {
-            frame: self.clone(),
-            _place: self.charge.pool.charge(PLACE),
-        }
+        self.pool.0.fetch_add(PLACE, Ordering::Relaxed);
+        Waiting(self.clone())
     }
 }
 
@@ -70,7 +53,7 @@ impl Waiting {
     /// The frame.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
-        &self.frame.bytes
+        &self.0.bytes
     }
 
     /// What it costs by itself.
@@ -80,9 +63,15 @@ impl Waiting {
     }
 }
 
-impl Drop for Charge {
+impl Drop for Frame {
     fn drop(&mut self) {
-        self.pool.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.pool.0.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.pool.0.fetch_sub(PLACE, Ordering::Relaxed);
     }
 }
 
