@@ -74,7 +74,8 @@ impl Figures {
         let punished = self.punished();
         check(punished > 0, format!("{punished} honest peers punished"));
         let (made, ended) = (&self.attack["made"], &self.attack["cut"]);
-        check(made == 0, "the attack did not begin".to_owned());
+        let is_mute = !group.is_null() && self.attack["sent"] == 0;
+        check(made == 0 || is_mute, "the attack did not begin".to_owned());
         let kept = made
             .as_u64()
             .unwrap_or(0)
@@ -169,7 +170,7 @@ pub(crate) mod tests {
     #[test]
     fn counts_are_judged() {
         assert_eq!(figures().faults(Cut::All), Vec::<String>::new());
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 10] = [
             (|figures| figures.alive = false, "died"),
             (|figures| figures.honest["visits_lost"] = json!(1), "visits_lost"),
             (|figures| figures.attack["cut"] = json!(2), "cut 2 of 3"),
@@ -177,6 +178,7 @@ pub(crate) mod tests {
                 |figures| figures.attack = json!({ "made": 0, "cut": 0 }),
                 "did not begin",
             ),
+            (|figures| figures.attack["sent"] = json!(0), "did not begin"),
             (
                 |figures| figures.honest["pubsub"]["delivered"] = json!(6),
                 "6 of 7 messages delivered",
