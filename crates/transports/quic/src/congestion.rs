@@ -1,9 +1,12 @@
-//! Congestion control that keeps no acknowledgement back.
+//! Congestion control that keeps no acknowledgement back, and no queue.
 //!
 //! Acknowledgements are free of congestion control (RFC 9002, section 7), but quinn sends none while data waits for room in
 //! the window. Two sides that send at once then wait for each other: each has filled its window, and holds the
 //! acknowledgement that would empty the other's, until a probe is due, 25 ms and more after the round trip. So a reader that
 //! finds the sender held up lends it room for the packet that the acknowledgement leaves with.
+//!
+//! And CUBIC grows its window until something is lost. Between processes of one machine and over short wires nothing is, so all
+//! that flow control lets would be on its way, and requests would wait behind it. So the window ends where it fills the path.
 
 use std::{
     any::Any,
@@ -11,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use quinn::{
@@ -22,6 +25,12 @@ use quinn_proto::RttEstimator;
 
 /// Datagrams that may be in flight beyond the window. quinn wants room for more than one to send one.
 const LENT: u64 = 2;
+
+/// Bytes a second, twice what one connection of quinn moves on fast hardware.
+const FASTEST: u128 = 2_500_000_000;
+
+/// Bytes that are moved while one of the ends waits for the processor, about a millisecond.
+pub(crate) const AWAKE: u64 = 1024 * 1024;
 
 /// Something has been sent since the window was last looked at.
 const SENT: u8 = 0;
@@ -103,6 +112,12 @@ impl ControllerFactory for Factory {
     }
 }
 
+/// Bytes on the way that fill a path with this round trip. What is sent beyond waits in queues, and all streams behind it.
+fn fills(rtt: Duration) -> u64 {
+    let bytes = rtt.as_nanos() * FASTEST / Duration::from_secs(1).as_nanos();
+    u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(AWAKE)
+}
+
 /// A controller whose window is larger while room is lent.
 struct Lending {
     inner: Box<dyn Controller>,
@@ -119,6 +134,7 @@ impl Controller for Lending {
     }
 
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+        let app_limited = app_limited || self.inner.window() >= fills(rtt.min());
         self.inner.on_ack(now, sent, bytes, app_limited, rtt);
     }
 

@@ -8,7 +8,7 @@ use sinew_identity::Keypair;
 use sinew_tls::Verifier;
 
 use super::net::Network;
-use crate::{Certificate, endpoint::Net, runtime::Tasks};
+use crate::{Certificate, Config, endpoint::Net, runtime::Tasks};
 
 /// Any port where diallers are.
 pub(super) const HERE: ([u8; 4], u16) = ([192, 0, 2, 1], 0);
@@ -55,7 +55,8 @@ impl Bare {
     pub(super) fn dial_with(&self, there: &Multiaddr, crypto: rustls::ClientConfig) -> quinn::Connecting {
         let config = QuicClientConfig::try_from(crypto).expect("with the suite of first packets");
         let there = sinew_socket::quic_addr(there).expect("an address of QUIC");
-        let config = quinn::ClientConfig::new(Arc::new(config));
+        let mut config = quinn::ClientConfig::new(Arc::new(config));
+        config.transport_config(Config::high_throughput().transport());
         self.endpoint
             .connect_with(config, there, "libp2p")
             .expect("begun")

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use sinew_core::{CloseReason, code};
-use sinew_runtime::{now, sleep, timeout};
+use sinew_runtime::{TaskScope, now, sleep, timeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::rig::{Pair, Stream};
-use crate::Config;
+use super::{
+    bare::{Bare, HERE},
+    net::Network,
+    rig::{Pair, Stream, listening, serve},
+};
+use crate::{Config, congestion::AWAKE};
 
 const LATENCY: Duration = Duration::from_millis(1);
 
@@ -17,8 +21,12 @@ const DELAY: Duration = Duration::from_millis(25);
 /// More than the windows of some round trips take.
 const LENGTH: usize = 512 * 1024;
 
-async fn send(stream: &mut (impl AsyncWriteExt + Unpin)) {
+async fn send_block(stream: &mut (impl AsyncWriteExt + Unpin)) {
     stream.write_all(&[7; LENGTH]).await.expect("written");
+}
+
+async fn send(stream: &mut (impl AsyncWriteExt + Unpin)) {
+    send_block(stream).await;
     stream.shutdown().await.expect("finished");
 }
 
@@ -60,4 +68,33 @@ async fn a_goodbye_leaves_in_the_middle_of_a_transfer() {
         "{reason}"
     );
     assert!(now() - begun < 3 * LATENCY);
+}
+
+/// The congestion window after much was sent and came back, over a path without loss.
+async fn window_after_much(latency: Duration) -> u64 {
+    let network = Network::new(latency);
+    let node = network.node(Config::high_throughput());
+    let (listener, addr) = listening(&node).await;
+    let tasks = TaskScope::new("test");
+    serve(listener, &tasks);
+    let bare = Bare::new(&network, HERE);
+    let connection = bare.dial(&addr).await.expect("connects");
+    let (mut write, mut read) = connection.open_bi().await.expect("opens");
+    let sending = async {
+        for _ in 0..32 {
+            send_block(&mut write).await;
+        }
+        write.finish().expect("finished");
+    };
+    let receiving = async { while read.read_chunk(LENGTH, true).await.expect("read").is_some() {} };
+    tokio::join!(sending, receiving);
+    connection.stats().path.cwnd
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_window_ends_where_it_fills_the_path() {
+    let short = window_after_much(Duration::ZERO).await;
+    assert!((AWAKE..2 * AWAKE).contains(&short), "{short}");
+    let long = window_after_much(Duration::from_millis(20)).await;
+    assert!(long > 4 * AWAKE, "{long}");
 }
