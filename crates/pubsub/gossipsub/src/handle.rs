@@ -1,6 +1,9 @@
 //! The handle: following topics, publishing, and looking at peers.
 
-use crate::{Command, Counts, MAX_GROUP, Machine, Params, Partial, PublishPartialError, Reply, ScoreReport};
+use crate::{
+    Command, Counts, MAX_GROUP, Machine, Params, Partial, PublishPartialError, Reply, ScoreReport,
+    TopicHandle,
+};
 use bytes::Bytes;
 use sinew_core::PeerId;
 use sinew_floodsub::{
@@ -29,6 +32,12 @@ impl Gossipsub {
         }
     }
 
+    /// One topic, for the part of an application that has to do with no other.
+    #[must_use]
+    pub fn topic(&self, topic: Topic) -> TopicHandle {
+        TopicHandle::new(self.clone(), topic)
+    }
+
     /// Follows a topic from now on, also before the node runs. Several subscriptions to one topic have the same events, each
     /// from its own beginning.
     ///
@@ -55,6 +64,24 @@ impl Gossipsub {
             Reply::Published(Some(peers)) => Ok(Published::new(id, peers)),
             _ => Err(PublishError::Duplicate(id)),
         }
+    }
+
+    /// Waits until at least `peers` connected peers follow the topic, and publishes then.
+    ///
+    /// # Errors
+    /// [`PublishError`]; [`PublishError::Ended`] also when the node ends meanwhile.
+    ///
+    /// # Cancel safety
+    /// Dropping the future while it waits publishes nothing; after that it may or may not undo it.
+    pub async fn publish_when(
+        &self,
+        peers: usize,
+        topic: &Topic,
+        data: impl Into<Bytes> + Send,
+    ) -> Result<Published, PublishError> {
+        let waited = self.wait_for_peers(topic, peers).await;
+        waited.map_err(|_| PublishError::Ended)?;
+        self.publish(topic, data).await
     }
 
     /// Publishes messages at once, so that all of them are soon with somebody who hands them on: each goes to one peer before any

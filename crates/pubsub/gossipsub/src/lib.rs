@@ -79,6 +79,8 @@ mod partial_handler;
 #[cfg(feature = "service")]
 mod service;
 #[cfg(feature = "service")]
+mod topic_handle;
+#[cfg(feature = "service")]
 mod trace;
 #[cfg(feature = "service")]
 mod trace_writer;
@@ -103,6 +105,7 @@ pub use {
     measures::METRICS,
     partial_handler::{Handled, PartialHandler, PublishPartialError},
     sinew_floodsub::{Event, PublishError, Published, SubscribeError, Subscription, Validator},
+    topic_handle::TopicHandle,
     trace::{TraceEvent, TraceSink},
     trace_writer::{MAX_TRACE, TraceWriter},
 };

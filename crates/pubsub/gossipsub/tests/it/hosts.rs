@@ -7,7 +7,7 @@ use sinew_gossipsub::{
     Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic, TopicParams,
     Validation,
 };
-use sinew_runtime::{now, sleep};
+use sinew_runtime::{now, sleep, timeout};
 use std::{sync::Arc, time::Duration};
 
 /// A mesh of two, so that a few nodes are enough for gossip; with so much room that none of six neighbours is left out.
@@ -199,6 +199,47 @@ async fn a_publisher_that_follows_nothing_waits_for_those_that_do() {
     };
     let (waited, ()) = tokio::join!(author.pubsub.wait_for_peers(&topic, 2), ending);
     assert_eq!(waited, Err(SubscribeError::Ended));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handle_of_a_topic_publishes_when_enough_peers_follow_it() {
+    let nodes = [Node::new().await, Node::new().await, Node::new().await];
+    nodes[0].connect(&nodes[1]).await;
+    nodes[0].connect(&nodes[2]).await;
+    let [author, first, second] = nodes.each_ref().map(|node| node.pubsub.topic(topic()));
+    assert_eq!(author.topic(), &topic());
+    let mut at_first = first.subscribe().expect("not too many");
+    author.wait_for_peers(1).await.expect("the node runs");
+    let early = timeout(Duration::from_secs(60), author.publish_when(2, "early")).await;
+    assert!(early.is_err(), "one peer alone follows it");
+    let publishing = author.publish_when(2, "hello");
+    let reading = async {
+        sleep(Duration::from_secs(10)).await;
+        let mut at_second = second.subscribe().expect("not too many");
+        message(&mut at_second).await
+    };
+    let (published, received) = tokio::join!(publishing, reading);
+    assert_eq!(published.expect("publishes").peers, 2);
+    assert_eq!(received.message.data(), b"hello");
+    let heard = message(&mut at_first).await;
+    assert_eq!(heard.message.data(), b"hello", "nothing was published before");
+    let here = author.subscribe().expect("not too many");
+    first.wait_for_peers(1).await.expect("the node runs");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(
+        (first.peers().await, first.mesh().await),
+        (vec![nodes[0].peer()], vec![nodes[0].peer()])
+    );
+    first.set_validator(|_| async { Validation::Reject });
+    author.publish("rejected").await.expect("publishes");
+    sleep(Duration::from_secs(1)).await;
+    assert!(first.remove_validator() && !first.remove_validator());
+    author.publish("taken").await.expect("publishes");
+    assert_eq!(message(&mut at_first).await.message.data(), b"taken");
+    drop(here);
+    let ending = nodes[0].host.shutdown(Duration::from_secs(5));
+    let (waited, _) = tokio::join!(author.publish_when(3, "late"), ending);
+    assert!(matches!(waited, Err(PublishError::Ended)));
 }
 
 #[tokio::test(start_paused = true)]
