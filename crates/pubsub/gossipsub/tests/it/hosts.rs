@@ -4,8 +4,8 @@ use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::Lifetime;
 use sinew_floodsub::Floodsub;
 use sinew_gossipsub::{
-    Config, Mesh, Params, PublishError, Received, SubscribeError, SubscriptionFilter, Topic, TopicParams,
-    Validation,
+    Config, Mesh, MessageId, Params, PublishError, Received, SignaturePolicy, SubscribeError,
+    SubscriptionFilter, Topic, TopicParams, Validation,
 };
 use sinew_runtime::{now, sleep, timeout};
 use std::{sync::Arc, time::Duration};
@@ -240,6 +240,33 @@ async fn the_handle_of_a_topic_publishes_when_enough_peers_follow_it() {
     let ending = nodes[0].host.shutdown(Duration::from_secs(5));
     let (waited, _) = tokio::join!(author.publish_when(3, "late"), ending);
     assert!(matches!(waited, Err(PublishError::Ended)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_differ_by_topic_if_their_function_does() {
+    let by_topic = |message: &sinew_gossipsub::Message| match message.topic() {
+        "topic" => message.data()[..2].into(),
+        _ => MessageId::by_content(message),
+    };
+    let config = || {
+        let config = Config::default().policy(SignaturePolicy::StrictNoSign);
+        config.message_id(by_topic)
+    };
+    let (a, b) = (Node::with(config()).await, Node::with(config()).await);
+    a.connect(&b).await;
+    let other: Topic = "other".parse().expect("a topic");
+    let (mut there, mut elsewhere) = (b.subscribe(), b.pubsub.subscribe(&other).expect("not too many"));
+    a.pubsub.wait_for_peers(&other, 1).await.expect("the node runs");
+    a.neighbours(1).await;
+    a.publish(b"ab 1").await;
+    let again = a.pubsub.publish(&topic(), "ab 2").await;
+    assert!(matches!(again, Err(PublishError::Duplicate(id)) if id == b"ab"[..].into()));
+    assert_eq!(message(&mut there).await.id, b"ab"[..].into());
+    for data in ["ab 1", "ab 2"] {
+        a.pubsub.publish(&other, data).await.expect("publishes");
+        let received = message(&mut elsewhere).await;
+        assert_eq!(received.id, MessageId::by_content(&received.message));
+    }
 }
 
 #[tokio::test(start_paused = true)]

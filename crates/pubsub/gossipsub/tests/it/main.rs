@@ -1,6 +1,7 @@
 //! Gossipsub on hosts over the memory transport, with a paused clock.
 
 mod eight;
+mod exchange;
 mod hosts;
 mod insight;
 mod partials;

@@ -21,16 +21,26 @@ pub(crate) fn topic() -> Topic {
     "topic".parse().expect("a topic")
 }
 
+fn builder() -> HostBuilder {
+    let key = Keypair::generate();
+    let plaintext = InsecurePlaintext::new(key.public());
+    let mut builder = HostBuilder::new(Arc::new(key))
+        .transport(MemoryTransport::new())
+        .security(plaintext)
+        .muxer(Yamux::default())
+        .listen("/memory/0".parse().expect("an address"));
+    builder.add(sinew_identify::Config::default());
+    builder
+}
+
+/// A host without any of it, which says what a test wants.
+pub(crate) async fn stranger() -> Host {
+    builder().start().await.expect("starts")
+}
+
 impl<H> Node<H> {
     pub(crate) async fn with<C: ServiceConfig<Handle = H>>(config: C) -> Self {
-        let key = Keypair::generate();
-        let plaintext = InsecurePlaintext::new(key.public());
-        let mut builder = HostBuilder::new(Arc::new(key))
-            .transport(MemoryTransport::new())
-            .security(plaintext)
-            .muxer(Yamux::default())
-            .listen("/memory/0".parse().expect("an address"));
-        builder.add(sinew_identify::Config::default());
+        let mut builder = builder();
         let pubsub = builder.add(config);
         let host = builder.start().await.expect("starts");
         let addr = host.listen_addrs().remove(0);

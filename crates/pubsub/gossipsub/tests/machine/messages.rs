@@ -179,6 +179,37 @@ fn invalid_messages_lower_the_score_of_all_who_sent_them() {
 }
 
 #[test]
+fn a_copy_counts_for_its_bringer_if_it_comes_nearly_as_soon_as_the_first() {
+    let mut params = judged();
+    let (mut scored, mut score) = (TopicParams::default(), TopicScore::default());
+    score.weight = 1.0;
+    score.mesh_message_deliveries_weight = -1.0;
+    score.mesh_message_deliveries_threshold = 3.0;
+    score.mesh_message_deliveries_activation = Duration::from_secs(1);
+    scored.score = Some(score);
+    params.topics.insert(topic(), scored);
+    let mut rig = Rig::among(5, params);
+    rig.wait(3);
+    let message = message("hello");
+    rig.message(0, &message);
+    rig.message(1, &message);
+    rig.accept();
+    rig.now = rig.now + score.mesh_message_deliveries_window;
+    rig.message(2, &message);
+    rig.message(2, &message);
+    rig.message(0, &message);
+    rig.now = rig.now + Duration::from_nanos(1);
+    rig.message(3, &message);
+    let Reply::ScoreReports(reports) = rig.call(Command::ScoreReports) else {
+        panic!("there are some")
+    };
+    let missing = reports
+        .iter()
+        .map(|(_, report)| report.by_topic[&topic()].mesh_deliveries);
+    assert_eq!(missing.collect::<Vec<_>>(), [-4.0, -4.0, -4.0, -9.0, -9.0]);
+}
+
+#[test]
 fn messages_have_a_bound_for_each_topic() {
     let mut params = Params::default();
     let mut bounded = TopicParams::default();
