@@ -7,7 +7,10 @@ use crate::{
     output::{Output, time},
 };
 use serde_json::{Value, json};
-use sinew::{Attempt, Culpable, DialError, DialOptions, DialReport, DialTarget, Multiaddr, PeerId, addr};
+use sinew::{
+    Attempt, ConnectionInfo, Culpable, DialError, DialOptions, DialReport, DialTarget, Multiaddr, PeerId,
+    addr,
+};
 use std::{path::Path, time::Duration};
 
 /// Whom to dial, as it is typed.
@@ -129,16 +132,21 @@ fn tell_outcome(report: &DialReport, output: &Output) -> Result<(), CliError> {
                 .hint("--explain shows each address; is the node running?"));
         }
     };
-    let info = connection.info();
     let took = report
         .winner()
         .map(|winner| winner.started.unwrap_or_default() + winner.took);
+    tell_connected(connection.info(), took, output);
+    Ok(())
+}
+
+/// To whom there is a connection, and what it is made of.
+pub(crate) fn tell_connected(info: &ConnectionInfo, took: Option<Duration>, output: &Output) {
     let (security, muxer) = (
         info.security.as_ref().map(ToString::to_string),
         info.muxer.as_ref().map(ToString::to_string),
     );
     let text = format!(
-        "connected to {} at {} over {} in {}",
+        "connected to {} at {} over {}{}",
         info.peer,
         info.remote,
         [Some(info.transport.to_owned()), security.clone(), muxer.clone()]
@@ -146,12 +154,11 @@ fn tell_outcome(report: &DialReport, output: &Output) -> Result<(), CliError> {
             .flatten()
             .collect::<Vec<_>>()
             .join(" "),
-        time(took.unwrap_or_default()),
+        took.map_or_else(String::new, |took| format!(" in {}", time(took))),
     );
     let object = json!({
         "event": "connected", "peer": info.peer.to_string(), "addr": info.remote.to_string(), "transport": info.transport,
         "security": security, "muxer": muxer, "took_us": took.map(|took| took.as_micros()),
     });
     output.say(&text, &object);
-    Ok(())
 }

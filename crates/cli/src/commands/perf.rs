@@ -1,10 +1,13 @@
-//! `sinew perf`: throughput and latency between two of your own machines.
+//! `sinew perf`: throughput and latency between two of your own machines, by the definitions of `benches/README.md`.
+
+mod latency;
 
 use crate::{
     args::{KeyArgs, Listening, PerfCommand},
+    commands::dial,
     error::{CliError, Kind},
     local,
-    output::{Output, bytes, micros, rate, time},
+    output::{Output, bytes, rate, time},
 };
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -12,12 +15,8 @@ use sinew::{
     Connection, Multiaddr,
     perf::{Amount, Config, Live, Perf, PerfError, Report, Request, Transfer},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinSet;
-
-/// Latency is that of so many exchanges, or of those that this time allows.
-const EXCHANGES: usize = 100;
-const LATENCY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(command: PerfCommand, output: &Output) -> Result<(), CliError> {
     match command {
@@ -56,6 +55,7 @@ async fn measure(
     output: &Output,
 ) -> Result<(), CliError> {
     local::visit(local::dialler(key)?, addr, async |host, connection| {
+        dial::tell_connected(connection.info(), None, output);
         let to = (&Perf::new(host.clone()), connection);
         let upload = Request::default().upload(amount);
         let moved = side_by_side(to, upload, streams, output.bar(total(amount, streams), "upload")).await?;
@@ -69,7 +69,8 @@ async fn measure(
         )
         .await?;
         summary("download", moved.iter().map(|report| report.download), output);
-        latency(to, output).await
+        latency::of_exchanges(to, output).await?;
+        latency::of_connections((to.0, host), addr, output).await
     })
     .await
 }
@@ -137,26 +138,4 @@ fn summary(direction: &str, transfers: impl Iterator<Item = Transfer>, output: &
         "direction": direction, "bytes": all.bytes, "seconds": seconds, "gbit_per_s": gigabits, "streams": streams,
     });
     output.say(&text, &object);
-}
-
-/// A stream a time: opened, a byte there, a byte back, ended.
-async fn latency((perf, connection): (&Perf, &Connection), output: &Output) -> Result<(), CliError> {
-    let byte = Amount::Bytes(1);
-    let (request, started) = (Request::default().upload(byte).download(byte), Instant::now());
-    let mut times = Vec::new();
-    while times.is_empty() || times.len() < EXCHANGES && started.elapsed() < LATENCY {
-        let report = perf.run_over(connection, request, |_| ()).await;
-        times.push(report.map_err(failed)?.total);
-    }
-    times.sort_unstable();
-    let count = times.len();
-    let (half, most) = (times[count / 2], times[count * 99 / 100]);
-    let text = format!(
-        "latency   {} for half of {count} exchanges, {} for 99 %",
-        time(half),
-        time(most)
-    );
-    let object = json!({ "exchanges": count, "p50_us": micros(half), "p99_us": micros(most) });
-    output.say(&text, &object);
-    Ok(())
 }

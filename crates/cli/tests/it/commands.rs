@@ -533,15 +533,20 @@ fn throughput_is_measured_in_both_directions_and_latency() {
         here,
         &["perf", "run", &server.addr, "--bytes", "100000", "--streams", "3"],
     );
-    assert_eq!((code, done.len()), (0, 3), "{done:?}");
-    for (line, direction) in done.iter().zip(["upload", "download"]) {
+    assert_eq!((code, done.len()), (0, 5), "{done:?}");
+    assert!(["quic", "tcp"].contains(&text(&done[0], "transport")), "{done:?}");
+    for (line, direction) in done[1..].iter().zip(["upload", "download"]) {
         assert_eq!(text(line, "direction"), direction);
         assert_eq!((&line["bytes"], &line["streams"]), (&300_000.into(), &3.into()));
     }
+    let number = |line: usize, name: &str| done[line][name].as_u64().expect("a number");
+    assert!(number(3, "exchanges") > 0 && number(3, "p50_us") > 0, "{done:?}");
     assert!(
-        done[2]["exchanges"].as_u64() > Some(0) && done[2]["p50_us"].as_u64() > Some(0),
+        number(4, "connections") > 0 && number(4, "p50_us") > 0,
         "{done:?}"
     );
+    let (first, last) = (number(4, "first_byte_p50_us"), number(4, "first_byte_p99_us"));
+    assert!(number(4, "p50_us") < first && first <= last, "{done:?}");
     assert_eq!(server.signal(Signal::TERM), 0);
 }
 
