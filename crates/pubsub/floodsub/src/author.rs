@@ -1,6 +1,6 @@
 //! Making our own messages.
 
-use crate::{Message, MessageId, MessageIdFn, PublishError, Sequence, SignaturePolicy, Topic};
+use crate::{Message, MessageId, MessageIdFn, PublishError, Sequence, SignaturePolicies, Topic};
 use bytes::Bytes;
 use sinew_core::Host;
 use sinew_runtime::wall_now;
@@ -12,7 +12,7 @@ use std::{
 /// Makes our own messages, by a policy.
 pub struct Author {
     host: Host,
-    policy: SignaturePolicy,
+    policy: SignaturePolicies,
     message_id: MessageIdFn,
     max_rpc: usize,
     sequence: Mutex<Sequence>,
@@ -21,7 +21,7 @@ pub struct Author {
 impl Author {
     /// Makes messages of `host`, whose RPCs have at most `max_rpc` bytes.
     #[must_use]
-    pub fn new(host: Host, policy: SignaturePolicy, message_id: MessageIdFn, max_rpc: usize) -> Self {
+    pub fn new(host: Host, policy: SignaturePolicies, message_id: MessageIdFn, max_rpc: usize) -> Self {
         Self {
             host,
             policy,
@@ -36,7 +36,7 @@ impl Author {
     /// # Errors
     /// [`PublishError`] when the node's key cannot sign, or the message is too long.
     pub fn message(&self, topic: &Topic, data: Bytes) -> Result<(MessageId, Message), PublishError> {
-        let message = if self.policy.signs() {
+        let message = if self.policy.of(topic.as_str()).signs() {
             Message::signed(&**self.host.signer(), self.seqno(), topic, data)?
         } else {
             Message::anonymous(topic, data)

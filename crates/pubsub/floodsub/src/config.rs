@@ -1,8 +1,8 @@
 //! How floodsub is added to a node.
 
 use crate::{
-    Author, Command, Floodsub, Following, MAX_RPC, Machine, Message, MessageId, MessageIdFn, SignaturePolicy,
-    SubscriptionFilter, Topics, service::Works,
+    Author, Command, Floodsub, Following, MAX_RPC, Machine, Message, MessageId, MessageIdFn,
+    SignaturePolicies, SubscriptionFilter, Topics, service::Works,
 };
 use sinew_core::{Host, Registrar, Service, ServiceConfig};
 use sinew_runtime::Driver;
@@ -12,8 +12,8 @@ use std::{fmt, sync::Arc, time::Duration};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Whether messages are signed, and have to be. [`SignaturePolicy::StrictSign`] unless told.
-    pub policy: SignaturePolicy,
+    /// Whether messages are signed, and have to be; it may differ by topic. [`StrictSign`](crate::SignaturePolicy::StrictSign) unless told.
+    pub policy: SignaturePolicies,
     /// By what messages are known again; it may look at their topic. [`MessageId::of`] unless told.
     pub message_id: MessageIdFn,
     /// Which topics are followed, here and by peers. All unless told, 1,024 of each peer.
@@ -27,7 +27,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            policy: SignaturePolicy::default(),
+            policy: SignaturePolicies::default(),
             message_id: Arc::new(MessageId::of),
             filter: SubscriptionFilter::default(),
             max_rpc: MAX_RPC,
@@ -39,8 +39,8 @@ impl Default for Config {
 impl Config {
     /// Sets [`Config::policy`].
     #[must_use]
-    pub fn policy(mut self, policy: SignaturePolicy) -> Self {
-        self.policy = policy;
+    pub fn policy(mut self, policy: impl Into<SignaturePolicies>) -> Self {
+        self.policy = policy.into();
         self
     }
 
@@ -78,7 +78,7 @@ impl ServiceConfig for Config {
 
     fn build(self, host: Host, register: &mut Registrar) -> (Floodsub, Box<dyn Service>) {
         let topics = Arc::new(Topics::new(self.filter.clone()));
-        let machine = Machine::new(host.peer_id(), self.policy, self.message_id.clone())
+        let machine = Machine::new(host.peer_id(), self.policy.clone(), self.message_id.clone())
             .with_filter(self.filter.clone());
         let works = Works {
             topics: topics.clone(),

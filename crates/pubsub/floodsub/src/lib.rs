@@ -36,6 +36,7 @@ mod generated;
 mod machine;
 mod message;
 mod message_id;
+mod policies;
 mod rpc;
 mod sequence;
 mod signature;
@@ -72,6 +73,7 @@ pub use machine::{
 };
 pub use message::{Message, MessageError};
 pub use message_id::{MAX_MESSAGE_ID, MessageId, MessageIdFn};
+pub use policies::SignaturePolicies;
 pub use rpc::{
     MAX_GROUP, MAX_MESSAGES, MAX_METADATA, MAX_RPC, MAX_SUBSCRIPTIONS, PartialMessage, Rpc, RpcError, SubOpts,
 };

@@ -21,7 +21,8 @@ pub use seen::{MAX_SEEN, SEEN_FOR, Seen};
 pub use told::Told;
 
 use crate::{
-    Message, MessageId, MessageIdFn, Rpc, SignatureError, SignaturePolicy, SubOpts, SubscriptionFilter, Topic,
+    Message, MessageId, MessageIdFn, Rpc, SignatureError, SignaturePolicies, SubOpts, SubscriptionFilter,
+    Topic,
 };
 use outbox::{MAX_QUEUED_IN_ALL, Outbox};
 use sinew_identity::PeerId;
@@ -31,7 +32,7 @@ use std::{cmp::Reverse, collections::BTreeSet, fmt, sync::Arc};
 /// The machine of floodsub.
 pub struct Machine {
     local: PeerId,
-    policy: SignaturePolicy,
+    policy: SignaturePolicies,
     message_id: MessageIdFn,
     topics: BTreeSet<Topic>,
     links: Links<Peer>,
@@ -196,10 +197,10 @@ impl PeerMachine for Machine {
 impl Machine {
     /// The machine of `local`, which no peer knows yet.
     #[must_use]
-    pub fn new(local: PeerId, policy: SignaturePolicy, message_id: MessageIdFn) -> Self {
+    pub fn new(local: PeerId, policy: impl Into<SignaturePolicies>, message_id: MessageIdFn) -> Self {
         Self {
             local,
-            policy,
+            policy: policy.into(),
             message_id,
             topics: BTreeSet::new(),
             links: Links::default(),
@@ -376,7 +377,8 @@ impl Machine {
     }
 
     fn message(&mut self, now: Instant, peer: PeerId, message: Message, out: &mut Effects) {
-        if !self.topics.contains(message.topic()) || self.policy.admit(&message).is_err() {
+        if !self.topics.contains(message.topic()) || self.policy.of(message.topic()).admit(&message).is_err()
+        {
             self.counts.unwanted += 1;
             return self.charge(now, peer, out);
         }

@@ -42,12 +42,9 @@ impl Shell<Machine> for Works {
     }
 
     fn run(&self, Job(received): Job) -> BoxFuture<'static, Result<Validation, SignatureError>> {
-        let Config {
-            policy,
-            validation_timeout,
-            ..
-        } = self.config;
-        self.topics.judge(received, policy, validation_timeout)
+        let policy = self.config.policy.of(received.message.topic());
+        self.topics
+            .judge(received, policy, self.config.validation_timeout)
     }
 
     fn emit(&self, news: News) {

@@ -6,7 +6,8 @@ use crate::{
 };
 use sinew_core::{Host, Measures, Registrar, Service, ServiceConfig};
 use sinew_floodsub::{
-    Author, Following, MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicy, SubscriptionFilter, Topics,
+    Author, Following, MAX_RPC, Message, MessageId, MessageIdFn, SignaturePolicies, SubscriptionFilter,
+    Topics,
 };
 use sinew_runtime::Driver;
 use std::{fmt, sync::Arc, time::Duration};
@@ -17,8 +18,8 @@ use std::{fmt, sync::Arc, time::Duration};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Whether messages are signed, and have to be. [`SignaturePolicy::StrictSign`] unless told.
-    pub policy: SignaturePolicy,
+    /// Whether messages are signed, and have to be; it may differ by topic. [`StrictSign`](crate::SignaturePolicy::StrictSign) unless told.
+    pub policy: SignaturePolicies,
     /// By what messages are known again; it may look at their topic. [`MessageId::of`] unless told.
     pub message_id: MessageIdFn,
     /// Which topics are followed, here and by peers. All unless told, 1,024 of each peer.
@@ -36,7 +37,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            policy: SignaturePolicy::default(),
+            policy: SignaturePolicies::default(),
             message_id: Arc::new(MessageId::of),
             filter: SubscriptionFilter::default(),
             max_rpc: MAX_RPC,
@@ -51,8 +52,8 @@ impl Default for Config {
 impl Config {
     /// Sets [`Config::policy`].
     #[must_use]
-    pub fn policy(mut self, policy: SignaturePolicy) -> Self {
-        self.policy = policy;
+    pub fn policy(mut self, policy: impl Into<SignaturePolicies>) -> Self {
+        self.policy = policy.into();
         self
     }
 
@@ -119,7 +120,7 @@ impl ServiceConfig for Config {
         sinew_crypto::random(&mut seed);
         let mut machine = Machine::new(
             host.peer_id(),
-            self.policy,
+            self.policy.clone(),
             self.message_id.clone(),
             self.params.clone(),
             u64::from_ne_bytes(seed),

@@ -95,7 +95,7 @@ pub use partial::{InvalidPartial, Partial, PartialMode, PartialParams, ReceivedP
 pub use score_params::{ScoreParams, Thresholds, TopicScore};
 pub use sinew_floodsub::{
     MAX_GROUP, MAX_METADATA, Message, MessageId, MessageIdFn, News, PartialMessage, Received, SignatureError,
-    SignaturePolicy, SubscriptionFilter, Topic, TopicError, Validation,
+    SignaturePolicies, SignaturePolicy, SubscriptionFilter, Topic, TopicError, Validation,
 };
 
 #[cfg(feature = "service")]

@@ -43,7 +43,7 @@ use roles::Roles;
 use score::Scores;
 use sinew_floodsub::{
     Checks, Followers, LinkEvent, Links, Message, MessageIdFn, OtherPeer, Pool, Received, Rpc, Seen,
-    SignatureError, SignaturePolicy, SubscriptionFilter, Topic, Validation,
+    SignatureError, SignaturePolicies, SubscriptionFilter, Topic, Validation,
 };
 use sinew_identity::PeerId;
 use sinew_machine::{
@@ -60,7 +60,7 @@ use trace::Tracer;
 /// The machine of gossipsub.
 pub struct Machine {
     local: PeerId,
-    policy: SignaturePolicy,
+    policy: SignaturePolicies,
     message_id: MessageIdFn,
     params: Arc<Params>,
     rng: Rng,
@@ -245,7 +245,7 @@ impl Machine {
     #[must_use]
     pub fn new(
         local: PeerId,
-        policy: SignaturePolicy,
+        policy: impl Into<SignaturePolicies>,
         message_id: MessageIdFn,
         params: Params,
         seed: u64,
@@ -256,7 +256,7 @@ impl Machine {
         let params = Arc::new(params);
         Self {
             local,
-            policy,
+            policy: policy.into(),
             tracer: Tracer::new(message_id.clone()),
             message_id,
             rng: Rng::new(seed),

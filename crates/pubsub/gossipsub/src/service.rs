@@ -52,7 +52,8 @@ impl Shell<Machine> for Works {
         let (host, within) = (self.host.clone(), self.config.validation_timeout);
         match job {
             Job::Check(received) => {
-                let judged = self.topics.judge(received, self.config.policy, within);
+                let policy = self.config.policy.of(received.message.topic());
+                let judged = self.topics.judge(received, policy, within);
                 judged.map(Output::Checked).boxed()
             }
             Job::Partial(received) => {

@@ -2,7 +2,10 @@
 
 use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::{Lagged, PeerId};
-use sinew_floodsub::{Config, Event, MAX_TOPICS, MessageId, PublishError, SignaturePolicy, SubscribeError};
+use sinew_floodsub::{
+    Config, Event, MAX_TOPICS, MessageId, PublishError, SignaturePolicies, SignaturePolicy, SubscribeError,
+    Topic,
+};
 use sinew_identity::Keypair;
 use sinew_runtime::{now, sleep, timeout};
 use std::time::Duration;
@@ -123,6 +126,33 @@ async fn policies_do_not_mix() {
     for node in [&signed, &anonymous] {
         assert_eq!(node.floodsub.counts().await.expect("runs").unwanted, 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_may_be_of_one_topic() {
+    let other: Topic = "unsigned".parse().expect("a topic");
+    let policies = SignaturePolicies::from(SignaturePolicy::StrictSign);
+    let policies = policies.with(other.clone(), SignaturePolicy::StrictNoSign);
+    let mixed = Node::with(Config::default().policy(policies)).await;
+    let anonymous = Node::with(Config::default().policy(SignaturePolicy::StrictNoSign)).await;
+    mixed.connect(&anonymous).await;
+    let mut here = mixed.subscribe();
+    let mut there = anonymous.floodsub.subscribe(&other).expect("not too many");
+    let mut both_here = mixed.floodsub.subscribe(&other).expect("not too many");
+    mixed.floodsub.wait_for_peers(&other, 1).await.expect("runs");
+    anonymous.neighbours(1).await;
+    anonymous.floodsub.wait_for_peers(&other, 1).await.expect("runs");
+    mixed.floodsub.publish(&other, "a").await.expect("publishes");
+    assert_eq!(message(&mut there).await.message.data(), b"a");
+    anonymous.floodsub.publish(&other, "b").await.expect("publishes");
+    assert_eq!(message(&mut both_here).await.message.data(), b"b");
+    assert_eq!(anonymous.publish(b"c").await, 1);
+    assert!(is_silent(&mut here).await, "it has to be signed there");
+    let signed = Node::new().await;
+    signed.connect(&mixed).await;
+    signed.neighbours(1).await;
+    assert_eq!(signed.publish(b"d").await, 1);
+    assert_eq!(message(&mut here).await.message.data(), b"d");
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,7 @@ impl Machine {
         };
         let topic = topic.clone();
         let max = self.params.topics.get(&topic).and_then(|topic| topic.max_data);
-        let refused = match self.policy.admit(&message) {
+        let refused = match self.policy.of(message.topic()).admit(&message) {
             Err(error) => Some(RejectReason::of(&error)),
             Ok(()) => max
                 .is_some_and(|max| message.data().len() > max)

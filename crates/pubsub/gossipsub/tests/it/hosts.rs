@@ -4,8 +4,8 @@ use crate::rig::{Node, is_silent, message, topic};
 use sinew_core::Lifetime;
 use sinew_floodsub::Floodsub;
 use sinew_gossipsub::{
-    Config, Mesh, MessageId, Params, PublishError, Received, SignaturePolicy, SubscribeError,
-    SubscriptionFilter, Topic, TopicParams, Validation,
+    Config, Mesh, MessageId, Params, PublishError, Received, SignaturePolicies, SignaturePolicy,
+    SubscribeError, SubscriptionFilter, Topic, TopicParams, Validation,
 };
 use sinew_runtime::{now, sleep, timeout};
 use std::{sync::Arc, time::Duration};
@@ -266,6 +266,25 @@ async fn ids_differ_by_topic_if_their_function_does() {
         a.pubsub.publish(&other, data).await.expect("publishes");
         let received = message(&mut elsewhere).await;
         assert_eq!(received.id, MessageId::by_content(&received.message));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_may_be_of_one_topic() {
+    let other: Topic = "unsigned".parse().expect("a topic");
+    let policies = SignaturePolicies::from(SignaturePolicy::StrictSign);
+    let config = Config::default().policy(policies.with(other.clone(), SignaturePolicy::StrictNoSign));
+    let (a, b) = (Node::with(config.clone()).await, Node::with(config).await);
+    a.connect(&b).await;
+    let mut there = [b.subscribe(), b.pubsub.subscribe(&other).expect("not too many")];
+    // Of an unsigned message nothing but this is looked at.
+    b.pubsub.set_validator(&other, |_| async { Validation::Accept });
+    a.pubsub.wait_for_peers(&other, 1).await.expect("the node runs");
+    a.neighbours(1).await;
+    for (topic, subscription) in [topic(), other].into_iter().zip(&mut there) {
+        a.pubsub.publish(&topic, "hello").await.expect("publishes");
+        let received = message(subscription).await;
+        assert_eq!(received.message.signature().is_some(), topic.as_str() == "topic");
     }
 }
 

@@ -1,10 +1,10 @@
 //! To whom messages go, and from whom they are taken.
 
-use crate::rig::{Rig, V11, inbound, judged, message, peer, peers, topic};
+use crate::rig::{Rig, V11, inbound, judged, message, nth_topic, peer, peers, topic};
 use sinew_floodsub::{Control, IHave};
 use sinew_gossipsub::{
-    Command, Message, MessageId, Output, Params, Reply, SignaturePolicy, Thresholds, TopicParams, TopicScore,
-    Validation,
+    Command, Message, MessageId, Output, Params, Reply, SignaturePolicies, SignaturePolicy, Thresholds,
+    TopicParams, TopicScore, Validation,
 };
 use sinew_identity::{Keypair, PeerId};
 use std::{collections::BTreeSet, time::Duration};
@@ -207,6 +207,21 @@ fn a_copy_counts_for_its_bringer_if_it_comes_nearly_as_soon_as_the_first() {
         .iter()
         .map(|(_, report)| report.by_topic[&topic()].mesh_deliveries);
     assert_eq!(missing.collect::<Vec<_>>(), [-4.0, -4.0, -4.0, -9.0, -9.0]);
+}
+
+#[test]
+fn a_policy_may_be_of_one_topic() {
+    let policies = SignaturePolicies::from(SignaturePolicy::StrictSign);
+    let mut rig = Rig::with(
+        Params::default(),
+        policies.with(nth_topic(1), SignaturePolicy::StrictNoSign),
+    );
+    rig.call(Command::Follow([topic(), nth_topic(1)].into()));
+    rig.connect(0, V11, true);
+    rig.message(0, &message("not signed"));
+    assert!(rig.jobs.is_empty());
+    rig.message(0, &Message::anonymous(&nth_topic(1), "nor this"));
+    assert_eq!((rig.jobs.len(), rig.counts().unwanted), (1, 1));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use sinew_floodsub::{Control, IHave, Prune, Rpc, SubOpts};
 use sinew_gossipsub::{
     Command, Counts, Job, Machine, Message, MessageId, Notice, Output, Params, Reply, ScoreParams,
-    SignaturePolicy, Topic, TopicParams, TopicScore, Trace, Validation,
+    SignaturePolicies, SignaturePolicy, Topic, TopicParams, TopicScore, Trace, Validation,
 };
 use sinew_identity::PeerId;
 use sinew_machine::{
@@ -66,7 +66,7 @@ impl Rig {
         Self::with(params, SignaturePolicy::StrictNoSign)
     }
 
-    pub(crate) fn with(params: Params, policy: SignaturePolicy) -> Self {
+    pub(crate) fn with(params: Params, policy: impl Into<SignaturePolicies>) -> Self {
         let machine = Machine::new(peer(255), policy, Arc::new(MessageId::of), params, 7);
         Self {
             machine,
