@@ -244,6 +244,10 @@ pub enum CloseReason {
     /// The remote broke a rule of the muxer and was cut.
     #[error("the remote broke a rule of the muxer: {0}")]
     Violation(&'static str),
+    /// Too many of the remote's streams ended for what it sent over them, and it was cut. The protocol is that of the last;
+    /// multistream's where none was agreed on.
+    #[error("the remote was cut for what it sent over streams, at last of {0}")]
+    Abuse(ProtocolId),
     /// Nothing moved for too long: an unanswered keep-alive, or a socket that took no bytes.
     #[error("connection timed out: {0}")]
     TimedOut(&'static str),
@@ -262,13 +266,13 @@ impl Culpable for CloseReason {
         match self {
             Self::Local(code) if *code == code::connection::RESOURCE_LIMIT => Blame::Limit,
             Self::Local(_) => Blame::Local,
-            Self::Remote(_) | Self::Violation(_) => Blame::Peer,
+            Self::Remote(_) | Self::Violation(_) | Self::Abuse(_) => Blame::Peer,
             Self::Lost(_) | Self::TimedOut(_) => Blame::Network,
         }
     }
 
     fn is_retryable(&self) -> bool {
-        !matches!(self, Self::Violation(_))
+        !matches!(self, Self::Violation(_) | Self::Abuse(_))
     }
 }
 

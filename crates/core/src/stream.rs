@@ -3,9 +3,8 @@
 use crate::{ConnectionInfo, MuxedStream, Traffic};
 use bytes::{Bytes, BytesMut};
 use sinew_identity::PeerId;
-use sinew_machine::{CloseCode, ProtocolId, StreamId};
+use sinew_machine::{CloseCode, ProtocolId, StreamId, code::stream::PROTOCOL_VIOLATION};
 use std::{
-    any::Any,
     fmt,
     future::poll_fn,
     io,
@@ -15,8 +14,11 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a stream holds while it lives: its places in limits, its entry in counters.
-pub type StreamLease = Box<dyn Any + Send + Sync>;
+/// What a stream holds while it lives, and gives back when it is dropped: its places in limits, its entry in counters.
+pub trait StreamLease: Send + Sync {
+    /// The stream is reset because the peer broke a rule of the protocol.
+    fn violated(&self);
+}
 
 /// Bytes asked for in one zero-copy read of the convenience methods.
 const CHUNK: usize = 64 * 1024;
@@ -30,7 +32,9 @@ pub struct Stream {
     protocol: ProtocolId,
     connection: Arc<ConnectionInfo>,
     traffic: Option<Arc<Traffic>>,
-    _lease: StreamLease,
+    /// Reading or writing failed: it is over, and nobody's fault that could be known.
+    failed: bool,
+    lease: Box<dyn StreamLease>,
 }
 
 impl Stream {
@@ -40,14 +44,15 @@ impl Stream {
         io: Box<dyn MuxedStream>,
         protocol: ProtocolId,
         connection: Arc<ConnectionInfo>,
-        lease: StreamLease,
+        lease: Box<dyn StreamLease>,
     ) -> Self {
         Self {
             io,
             protocol,
             connection,
             traffic: None,
-            _lease: lease,
+            failed: false,
+            lease,
         }
     }
 
@@ -170,7 +175,7 @@ impl Stream {
     /// protocol is still being offered optimistically, the end is queued when the peer has agreed, unless
     /// [`OpenOptions::finish_early`](crate::OpenOptions::finish_early) is set.
     pub async fn finish(&mut self) -> io::Result<()> {
-        poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await
+        poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await
     }
 
     /// Hands what was written to the network without waiting for more.
@@ -181,12 +186,18 @@ impl Stream {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| Pin::new(&mut self.io).poll_flush(cx)).await
+        poll_fn(|cx| Pin::new(&mut *self).poll_flush(cx)).await
     }
 
     /// Aborts both directions and tells the peer why.
+    ///
+    /// [`PROTOCOL_VIOLATION`](sinew_machine::code::stream::PROTOCOL_VIOLATION) blames the peer: if it opened the stream, its
+    /// connection pays, and is cut when it goes on. Not on a stream that has failed before, as one does that the peer cancels.
     pub fn reset(mut self, code: CloseCode) {
         self.io.reset(code);
+        if code == PROTOCOL_VIOLATION && !self.failed {
+            self.lease.violated();
+        }
     }
 
     /// Refuses further input; writing goes on.
@@ -212,7 +223,7 @@ impl Stream {
         if let (Some(traffic), Poll::Ready(Ok(Some(chunk)))) = (&self.traffic, &polled) {
             traffic.add_read(chunk.len());
         }
-        polled
+        self.noted(polled)
     }
 
     /// Writes without copying: takes what fits off the front of `chunk`.
@@ -223,6 +234,12 @@ impl Stream {
         let before = chunk.len();
         let polled = self.io.poll_write_chunk(cx, chunk);
         self.wrote(before - chunk.len());
+        self.noted(polled)
+    }
+
+    /// Remembers a failure.
+    fn noted<T>(&mut self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.failed |= matches!(polled, Poll::Ready(Err(_)));
         polled
     }
 
@@ -244,7 +261,7 @@ impl AsyncRead for Stream {
         if let Some(traffic) = self.traffic.as_ref().filter(|_| polled.is_ready()) {
             traffic.add_read(buf.filled().len() - before);
         }
-        polled
+        self.noted(polled)
     }
 }
 
@@ -254,7 +271,7 @@ impl AsyncWrite for Stream {
         if let Poll::Ready(Ok(bytes)) = polled {
             self.wrote(bytes);
         }
-        polled
+        self.noted(polled)
     }
 
     fn poll_write_vectored(
@@ -266,7 +283,7 @@ impl AsyncWrite for Stream {
         if let Poll::Ready(Ok(bytes)) = polled {
             self.wrote(bytes);
         }
-        polled
+        self.noted(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -274,11 +291,13 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let polled = Pin::new(&mut self.io).poll_flush(cx);
+        self.noted(polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.noted(polled)
     }
 }
 

@@ -134,7 +134,8 @@ impl Task {
     }
 
     async fn run(mut self) {
-        self.leave.reason = Some(poll_fn(|cx| self.poll(cx)).await);
+        let told = poll_fn(|cx| self.poll(cx)).await;
+        self.leave.reason = Some(self.leave.entry.reason(told));
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {

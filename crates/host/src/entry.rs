@@ -1,15 +1,14 @@
 //! An established connection: who uses it, and the handle that is given out.
 
-use crate::{limits::Place, machine::waste, shared::Shared, streams};
+use crate::{limits::Place, shared::Shared, streams};
 use futures_util::future::BoxFuture;
 use sinew_core::{
-    CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, NegotiationError, OpenError,
-    OpenOptions, Stream,
+    CloseReason, ConnectionBackend, ConnectionInfo, MuxedConnection, OpenError, OpenOptions, Stream,
 };
 use sinew_machine::{Budget, CloseCode, Instant, ProtocolId, code};
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -47,8 +46,10 @@ pub(crate) struct Entry {
     pub(crate) place: Place,
     /// Something that was tried on it came to nothing, and nothing has worked since.
     doubtful: AtomicBool,
-    /// What the remote may waste on negotiations.
-    negotiations: Mutex<Budget>,
+    /// What the remote may waste on streams that come to nothing.
+    waste: Mutex<Budget>,
+    /// The protocol for which it was cut.
+    abused: OnceLock<ProtocolId>,
 }
 
 impl Entry {
@@ -71,7 +72,8 @@ impl Entry {
             spent: AtomicBool::new(false),
             place,
             doubtful: AtomicBool::new(false),
-            negotiations: Mutex::new(Budget::new(now)),
+            waste: Mutex::new(Budget::new(now)),
+            abused: OnceLock::new(),
         })
     }
 
@@ -133,17 +135,17 @@ impl Entry {
         self.place.vacate();
     }
 
-    /// Counts an inbound negotiation that reached no handler, with what was answered in it, and cuts a remote that does
-    /// nothing else.
-    pub(crate) fn charge_negotiation(&self, answered: u64, error: &NegotiationError) {
-        let mut budget = self.negotiations.lock().unwrap_or_else(PoisonError::into_inner);
-        if budget
-            .charge(sinew_runtime::now(), waste::cost(answered, error))
-            .is_err()
-        {
-            tracing::debug!(connection = %self.info.id, peer = %self.info.peer, "cut: negotiations that reach no handler");
+    /// Has the remote pay for an inbound stream that came to nothing, and cuts one that goes on with such.
+    pub(crate) fn charge(&self, tokens: u64, protocol: &ProtocolId) {
+        let mut waste = self.waste.lock().unwrap_or_else(PoisonError::into_inner);
+        if waste.charge(sinew_runtime::now(), tokens).is_err() && self.abused.set(protocol.clone()).is_ok() {
             self.close(code::connection::PROTOCOL_VIOLATION);
         }
+    }
+
+    /// Why it ended, if its muxer says so.
+    pub(crate) fn reason(&self, told: CloseReason) -> CloseReason {
+        self.abused.get().cloned().map_or(told, CloseReason::Abuse)
     }
 
     /// Keeps anybody from using it from now on, unless somebody does.
@@ -226,7 +228,8 @@ impl ConnectionBackend for Handle {
     }
 
     fn closed(&self) -> BoxFuture<'static, CloseReason> {
-        self.used.entry.muxed.closed()
+        let entry = self.used.entry.clone();
+        Box::pin(async move { entry.reason(entry.muxed.closed().await) })
     }
 
     fn rtt(&self) -> Option<Duration> {

@@ -3,12 +3,14 @@
 use crate::{
     entry::{Entry, Use, Worth},
     limits::StreamPlace,
+    machine::waste,
     registry,
     shared::Shared,
 };
 use futures_util::FutureExt;
 use sinew_core::{
     ConnectionInfo, MuxError, MuxedStream, NegotiationError, OpenError, OpenOptions, Stream, StreamEvent,
+    StreamLease,
 };
 use sinew_machine::{Direction, ProtocolId, StreamId, code};
 use sinew_runtime::timeout;
@@ -20,6 +22,9 @@ use std::{
     },
     time::Duration,
 };
+
+/// What is told where a stream came to nothing before it had a protocol.
+const NEGOTIATION: ProtocolId = ProtocolId::from_static(sinew_multistream::machine::HEADER);
 
 /// Opens a stream on one connection.
 pub(crate) async fn open(
@@ -109,7 +114,8 @@ impl Inbound {
             Err(error) => {
                 tracing::debug!(connection = %info.id, peer = %info.peer, %error, "inbound stream");
                 let answered = offer.answered.into_inner();
-                return self.lease.used.entry.charge_negotiation(answered, &error);
+                let cost = waste::cost(answered, &error);
+                return self.lease.used.entry.charge(cost, &NEGOTIATION);
             }
         };
         // The handler may have been removed since the protocol was agreed on.
@@ -214,6 +220,15 @@ impl Lease {
         let traffic = meter.stream_opened(&connection, direction, name);
         self.counted = Some(name.clone());
         Stream::new(io, protocol, connection, Box::new(self)).metered(traffic)
+    }
+}
+
+impl StreamLease for Lease {
+    /// Our own streams come as often as we want them: what is answered over them is no flood.
+    fn violated(&self) {
+        if let (Direction::Inbound, Some(protocol)) = (self.direction, &self.counted) {
+            self.used.entry.charge(waste::VIOLATION, protocol);
+        }
     }
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn reason(reason: &CloseReason) -> &'static str {
         CloseReason::Remote(_) => "remote",
         CloseReason::Lost(_) => "lost",
         CloseReason::Violation(_) => "violation",
+        CloseReason::Abuse(_) => "abuse",
         CloseReason::TimedOut(_) => "timed out",
         _ => "other",
     }

@@ -58,7 +58,7 @@ pub trait Shell<M: PeerMachine>: Send + Sync + 'static {
     /// Reads a frame, on the task of its stream.
     ///
     /// # Errors
-    /// [`Malformed`] when it is none: the stream is reset.
+    /// [`Malformed`] when it is none: the stream is reset, and its peer is to blame.
     fn decode(&self, frame: Bytes) -> Result<M::Message, Malformed>;
 
     /// Does a job right away, between two inputs of the machine; gives it back if it takes longer than a task costs.

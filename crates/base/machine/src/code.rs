@@ -30,12 +30,15 @@ pub mod stream {
     pub const RESOURCE_LIMIT: CloseCode = CloseCode(0x1002);
     /// Too many requests in too short a time.
     pub const RATE_LIMITED: CloseCode = CloseCode(0x1003);
-    /// The peer broke a rule of the protocol spoken on the stream.
+    /// The peer broke a rule of the protocol spoken on the stream, or sends what is in vain without end. It is at fault, and
+    /// its connection pays for it.
     pub const PROTOCOL_VIOLATION: CloseCode = CloseCode(0x1004);
     /// The stream was given up to free resources.
     pub const GARBAGE_COLLECTED: CloseCode = CloseCode(0x1006);
     /// The node is shutting down.
     pub const SHUTDOWN: CloseCode = CloseCode(0x1007);
+    /// The node wants nothing of the peer.
+    pub const GATED: CloseCode = CloseCode(0x1008);
 }
 
 /// Codes of a closed connection.

@@ -148,7 +148,8 @@ pub enum Effect<E, R, J> {
     Reset {
         /// The stream.
         stream: StreamKey,
-        /// What the peer is told.
+        /// What the peer is told. [`PROTOCOL_VIOLATION`](crate::code::stream::PROTOCOL_VIOLATION) blames it for what came over
+        /// its stream, and its connection pays for that.
         code: CloseCode,
     },
     /// Do some work beside. Ends in one [`Input::Ran`].

@@ -1,4 +1,5 @@
-//! What a negotiation costs that reaches no handler, in tokens of its connection's budget.
+//! What streams cost that come to nothing, in tokens of their connection's budget: those that reach no handler, and those
+//! that are reset for what came over them.
 
 use sinew_core::NegotiationError;
 
@@ -8,6 +9,10 @@ const LONGEST: u64 = 64;
 /// The least, however soon it ended: the header and a proposal. Who cancels a stream before its handler has it pays no
 /// more, and may do so 25 times a second for ever.
 const SHORT: u64 = 2;
+
+/// What a stream costs that is reset because the remote broke a rule of its protocol, after all that was done for it: a hundred
+/// at once, and five a second for ever. Whoever has only a fault comes again later than that.
+pub(crate) const VIOLATION: u64 = 10;
 
 /// What a negotiation costs in which `answered` proposals and lists were answered: a token a message.
 pub(crate) fn cost(answered: u64, error: &NegotiationError) -> u64 {
@@ -19,7 +24,7 @@ pub(crate) fn cost(answered: u64, error: &NegotiationError) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::cost;
+    use super::{VIOLATION, cost};
     use sinew_core::NegotiationError;
     use sinew_machine::{Budget, Instant};
     use std::time::Duration;
@@ -49,6 +54,16 @@ mod tests {
         for second in 0..600 {
             let now = Instant::ZERO + Duration::from_secs(second);
             let paid = (0..20).all(|_| honest.charge(now, cost(1, &unsupported)).is_ok());
+            assert!(paid, "second {second}");
+        }
+    }
+
+    #[test]
+    fn nor_does_a_fault_now_and_then() {
+        let mut faulty = Budget::new(Instant::ZERO);
+        for second in 0..600 {
+            let now = Instant::ZERO + Duration::from_secs(second);
+            let paid = (0..5).all(|_| faulty.charge(now, VIOLATION).is_ok());
             assert!(paid, "second {second}");
         }
     }

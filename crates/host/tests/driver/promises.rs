@@ -1,7 +1,8 @@
 //! One promise each.
 
 use crate::toy::{Command, Job, MAX_FRAME, Node, PROTOCOL, frame, settled, stranger};
-use sinew_core::{Host, Stream, code};
+use bytes::Bytes;
+use sinew_core::{CloseCode, Host, Stream, code};
 use sinew_machine::{Effect, Failure, Input, StreamInput, StreamKey, Token};
 use sinew_runtime::{now, sleep, timeout};
 use std::{future::pending, time::Duration};
@@ -97,6 +98,46 @@ async fn a_malformed_frame_ends_its_stream_and_nothing_else() {
         panic!("{streams:?}")
     };
     assert_eq!((stream, &message[..]), (closed, &b"first"[..]));
+}
+
+/// Says something over more than five streams a second, as each is reset with that code; whether the connection is cut at last.
+async fn is_cut_for(say: &[u8], code: CloseCode, react: impl AsyncFn(&Node, StreamKey)) -> bool {
+    let node = Node::new().await;
+    let (host, mut stream) = stranger(&node).await;
+    for _ in 0..250 {
+        // It fails where the stream is reset before all of it was read.
+        let _ = stream.write_chunk(Bytes::copy_from_slice(say)).await;
+        let _ = stream.flush().await;
+        sleep(Duration::from_millis(10)).await;
+        if let Some(StreamInput::Message { stream, .. }) = node.streams().pop() {
+            react(&node, stream).await;
+        }
+        if node.host.connections().is_empty() {
+            return true;
+        }
+        assert_eq!(stream.reset_by_peer().await, code);
+        stream = host.new_stream(&node.peer(), [PROTOCOL]).await.expect("opens");
+    }
+    false
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_sends_what_is_no_frame_without_end_is_cut() {
+    let code = code::stream::PROTOCOL_VIOLATION;
+    let nothing = async |_: &Node, _| {};
+    assert!(is_cut_for(&frame(b"malformed"), code, nothing).await);
+    assert!(is_cut_for(&[0xff; 16], code, nothing).await, "longer than any");
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_is_who_is_to_blame_by_the_machine_and_no_other() {
+    for (code, is_cut) in [
+        (code::stream::PROTOCOL_VIOLATION, true),
+        (code::stream::GARBAGE_COLLECTED, false),
+    ] {
+        let reset = async |node: &Node, stream| node.order(vec![Effect::Reset { stream, code }]).await;
+        assert_eq!(is_cut_for(&frame(b"x"), code, reset).await, is_cut, "{code}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

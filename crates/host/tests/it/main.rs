@@ -19,3 +19,4 @@ mod spans;
 mod streams;
 mod trimming;
 mod validation;
+mod violations;

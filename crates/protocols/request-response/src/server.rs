@@ -22,7 +22,8 @@ pub struct Context {
     pub connection: Arc<ConnectionInfo>,
 }
 
-/// Refuses a request: its stream is reset with this code, and the asker has an error.
+/// Refuses a request: its stream is reset with this code, and the asker has an error. One that blames the asker
+/// ([`Stream::reset`]) is for what no honest asker sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refuse(pub CloseCode);
 
