@@ -504,7 +504,7 @@ fn a_flood_of_nonsense_is_cut() {
     }
     let reset = Effect::Reset {
         stream: inbound(0),
-        code: code::stream::RATE_LIMITED,
+        code: code::stream::PROTOCOL_VIOLATION,
     };
     let left = Effect::Emit(News::Left(topic("a"), peer(0)));
     assert_eq!(rig.rpc(0, publishing(&[&nonsense])), [reset, left]);

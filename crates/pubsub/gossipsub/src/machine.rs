@@ -466,7 +466,9 @@ impl Machine {
         let Some(peer) = self.links.get_mut(&id) else {
             return;
         };
-        if peer.budget.charge(now, 1).is_err() && self.links.silence(&id, code::stream::RATE_LIMITED, out) {
+        if peer.budget.charge(now, 1).is_err()
+            && self.links.silence(&id, code::stream::PROTOCOL_VIOLATION, out)
+        {
             self.counts.floods += 1;
             self.void(id, out);
         }

@@ -99,7 +99,7 @@ async fn a_flood_is_cut_and_goes_nowhere() {
     }
     let _ = stranger.stream.flush().await;
     let code = reset_code(&mut stranger.stream).await;
-    assert_eq!(code, Some(code::stream::RATE_LIMITED.0));
+    assert_eq!(code, Some(code::stream::PROTOCOL_VIOLATION.0));
     they_talk(&nodes, &mut subscriptions).await;
     assert!(is_silent(&mut subscriptions[0]).await);
     assert!(nodes[1].floodsub.counts().await.expect("runs").floods >= 1);

@@ -13,7 +13,7 @@ impl Machine {
             return self.unblock(peer, out);
         }
         self.blocked.insert(peer, now + wait);
-        self.links.silence(&peer, code::stream::PROTOCOL_VIOLATION, out);
+        self.links.silence(&peer, code::stream::GATED, out);
         self.void(peer, out);
     }
 
