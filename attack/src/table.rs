@@ -12,7 +12,7 @@ const COLUMNS: &str = "| attack | MiB over start (10 s after) | visits lost | vi
 
 /// Those of publish and subscribe.
 const PUBSUB: &str = "| attack | MiB over start (10 s after) | delivered | delivery p50, p99 ms | visits lost \
-                      | visit, ping p99 ms | streams reset | first after ms, median, last | lowest score, graylisted \
+                      | visit, ping p99 ms | streams reset | cut | cut after ms, median, last | lowest score, graylisted \
                       | CPU % | goal |";
 
 /// The tables of a run: the second begins where the rows are of publish and subscribe.
@@ -64,7 +64,7 @@ fn of_pubsub(row: &Row, figures: &Figures) -> String {
     } = figures;
     let group = &honest["pubsub"];
     format!(
-        "| `{}` | {} | {} of {} | {} | {} | {} | {} of {} peers, {} | {} | {}, {} | {} | {} |",
+        "| `{}` | {} | {} of {} | {} | {} | {} | {} | {} of {} | {} | {}, {} | {} | {} |",
         row.name,
         memory(figures),
         group["delivered"],
@@ -72,9 +72,9 @@ fn of_pubsub(row: &Row, figures: &Figures) -> String {
         both(group, "p50_ms", "p99_ms"),
         visits_lost(honest),
         both(honest, "visit_p99_ms", "ping_p99_ms"),
+        attack["resets"],
         attack["cut"],
         attack["made"],
-        attack["resets"],
         both(attack, "cut_p50_ms", "cut_max_ms"),
         short(&judged["lowest"]),
         judged["graylisted"],

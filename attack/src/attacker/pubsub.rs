@@ -1,4 +1,5 @@
-//! Peers that misuse gossipsub: each says what it says again and again, and opens another stream when the target resets one.
+//! Peers that misuse gossipsub: each says what it says again and again, and opens another stream when the target resets one, until
+//! its connection is cut.
 
 mod peer;
 mod rpcs;
@@ -154,7 +155,7 @@ impl Attacker {
     }
 }
 
-/// Attacks until the time is over. It is cut when a stream of it is reset for the first time.
+/// Attacks until the time is over, or the target closes the connection.
 async fn attack(aim: Aim, number: usize, attacker: Attacker) -> Outcome {
     let Ok(peer) = Peer::connect(&aim, number, attacker.kind).await else {
         return Outcome::default();
@@ -169,11 +170,15 @@ async fn attack(aim: Aim, number: usize, attacker: Attacker) -> Outcome {
             // It fails when the target resets the stream, and never ends otherwise.
             let _ = attacker.say(&peer, stream, &mut outcome.sent).await;
             outcome.resets += 1;
-            outcome.cut.get_or_insert(from.elapsed());
         }
     };
-    // Nothing else ends it.
-    let _: Result<(), _> = timeout(aim.lasting, attacking).await;
+    let cut = timeout(aim.lasting, async {
+        tokio::select! {
+            () = attacking => {}
+            () = peer.closed() => {}
+        }
+    });
+    outcome.cut = cut.await.is_ok().then(|| from.elapsed());
     rest(from, aim.lasting).await;
     outcome
 }

@@ -88,6 +88,11 @@ impl Peer {
         })
     }
 
+    /// Waits until the target ends the connection.
+    pub(super) async fn closed(&self) {
+        self.connection.closed().await;
+    }
+
     /// Opens a stream that the target reads, and waits a while until it has written one: into a mesh come only those to whom it does.
     pub(super) async fn open(&self) -> io::Result<Box<dyn MuxedStream>> {
         let stream = self.connection.open().await.map_err(io::Error::other)?;
