@@ -2,7 +2,7 @@
 
 use crate::rig::{Node, stranger, topic};
 use bytes::Bytes;
-use sinew_core::{Host, Stream};
+use sinew_core::{Host, PeerId, Stream};
 use sinew_floodsub::{Control, OtherPeer, Prune, Rpc};
 use sinew_gossipsub::{Config, Mesh, PROTOCOLS, Params};
 use sinew_identity::Keypair;
@@ -40,7 +40,9 @@ async fn who_finds_no_room_meets_the_others_if_that_is_wanted() {
 }
 
 /// Says that there is another peer, instead of a place in the mesh.
-async fn tell(stream: &mut Stream, other: OtherPeer) {
+async fn tell(stream: &mut Stream, peer: PeerId, record: Bytes) {
+    let record = Some(record);
+    let other = OtherPeer { peer, record };
     let prune = vec![Prune {
         topic: topic(),
         peers: vec![other],
@@ -83,25 +85,9 @@ async fn a_record_is_believed_of_the_peer_that_signed_it_alone() {
     let mut changed = real.to_vec();
     *changed.last_mut().expect("not empty") ^= 1;
     for forged in [by_somebody, changed, b"no record".to_vec()] {
-        let record = Some(forged.into());
-        tell(
-            &mut stream,
-            OtherPeer {
-                peer: other.peer(),
-                record,
-            },
-        )
-        .await;
+        tell(&mut stream, other.peer(), forged.into()).await;
         assert_eq!(node.host.peers(), [liar.peer_id()]);
     }
-    let record = Some(real);
-    tell(
-        &mut stream,
-        OtherPeer {
-            peer: other.peer(),
-            record,
-        },
-    )
-    .await;
+    tell(&mut stream, other.peer(), real).await;
     assert!(node.host.peers().contains(&other.peer()));
 }
