@@ -347,12 +347,13 @@ fn the_wrong_peer_and_the_wrong_words_have_exit_codes() {
     let (code, error) = run(here, &["ping", &wrong, "--count", "1"]);
     assert_eq!(code, 1);
     assert!(text(&error[0], "error").contains("expected peer"), "{error:?}");
-    let (code, error) = run(here, &["perf", "run", &node.addr, "--bytes", "1"]);
+    let (code, lines) = run(here, &["perf", "run", &node.addr, "--bytes", "1"]);
     assert_eq!(
-        (code, error.len()),
-        (1, 1),
-        "a node serves no measurements: {error:?}"
+        (code, lines.len()),
+        (1, 2),
+        "a node serves no measurements: {lines:?}"
     );
+    assert!(text(&lines[1], "error").contains("does not serve"), "{lines:?}");
     for args in [&["ping", "no address"][..], &["ping"], &["no command"]] {
         assert_eq!(run(here, args), (2, Vec::new()), "{args:?}");
     }
