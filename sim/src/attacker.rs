@@ -116,6 +116,8 @@ impl Attacker {
                 self.links.forget(peer);
             }
             LinkEvent::Message(_, rpc) => self.hear(&rpc, out),
+            // Nobody is judged here.
+            LinkEvent::Malformed(_) => {}
         }
     }
 

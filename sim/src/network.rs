@@ -360,6 +360,7 @@ fn kind<C, M, O>(input: &Input<C, M, O>) -> u64 {
         Input::Stream(StreamInput::Message { .. }) => 8,
         Input::Stream(StreamInput::Writable { .. }) => 9,
         Input::Stream(StreamInput::Closed { .. }) => 10,
+        Input::Stream(StreamInput::Malformed { .. }) => 11,
     }
 }
 

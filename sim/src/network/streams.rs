@@ -141,14 +141,16 @@ impl<M: PeerMachine, W: World<M>> Network<M, W> {
         self.trace.word(stream as u64);
         self.trace.bytes(frame);
         let between = (writer.node, reader.node);
-        let Some(message) = self.world.decode(self.now, between, frame) else {
+        let message = self.world.decode(self.now, between, frame);
+        let stream = Self::key(stream);
+        let Some(message) = message else {
+            self.stream_input(reader.node, StreamInput::Malformed { stream });
             return self.reset(
                 reader.node,
-                Self::key(stream),
+                stream,
                 sinew_machine::code::stream::PROTOCOL_VIOLATION,
             );
         };
-        let stream = Self::key(stream);
         self.stream_input(reader.node, StreamInput::Message { stream, message });
     }
 

@@ -60,6 +60,7 @@ impl PeerMachine for Noter {
                 "writable"
             }
             Input::Stream(StreamInput::Closed { .. }) => "closed",
+            Input::Stream(StreamInput::Malformed { .. }) => "malformed",
         };
         self.notes.push(((now - Instant::ZERO).as_millis() as u64, note));
     }

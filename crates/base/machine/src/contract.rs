@@ -106,6 +106,12 @@ pub enum StreamInput<M> {
         /// What it says.
         message: M,
     },
+    /// What came over an inbound stream is no frame, or says nothing: it is being reset, and its peer is to blame. `Closed`
+    /// still comes.
+    Malformed {
+        /// The stream.
+        stream: StreamKey,
+    },
     /// A frame left: there is room for one more.
     Writable {
         /// The stream.

@@ -78,6 +78,7 @@ impl Story {
                 assert_eq!(at, known.opened, "there is room at once");
                 known.messages += 1;
             }
+            StreamInput::Malformed { stream } => panic!("what came over {stream:?} was a frame"),
             StreamInput::Closed { stream } => self.open(*stream).is_over = true,
         }
     }

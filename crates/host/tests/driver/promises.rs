@@ -92,12 +92,13 @@ async fn a_malformed_frame_ends_its_stream_and_nothing_else() {
     let [
         StreamInput::Opened { stream, .. },
         StreamInput::Message { message, .. },
+        StreamInput::Malformed { stream: malformed },
         StreamInput::Closed { stream: closed },
     ] = &streams[..]
     else {
         panic!("{streams:?}")
     };
-    assert_eq!((stream, &message[..]), (closed, &b"first"[..]));
+    assert_eq!((stream, stream, &message[..]), (malformed, closed, &b"first"[..]));
 }
 
 /// Says something over more than five streams a second, as each is reset with that code; whether the connection is cut at last.

@@ -148,6 +148,8 @@ pub struct Counts {
     pub dropped: u64,
     /// Frames that were not sent because too much waits for a peer.
     pub unsent: u64,
+    /// Streams that were reset because what came was no RPC.
+    pub malformed: u64,
     /// Streams that were reset because their peer sent too much in vain.
     pub floods: u64,
 }
@@ -339,6 +341,7 @@ impl Machine {
                 self.links.forget(id);
             }
             LinkEvent::Message(id, rpc) => self.rpc(now, id, rpc, out),
+            LinkEvent::Malformed(_) => self.counts.malformed += 1,
         }
     }
 

@@ -399,6 +399,10 @@ impl Machine {
                 self.meet(now, id);
             }
             LinkEvent::Message(id, rpc) => self.rpc(now, id, rpc, out),
+            LinkEvent::Malformed(id) => {
+                self.counts.malformed += 1;
+                self.scores.penalise(&id, 1);
+            }
         }
     }
 
@@ -470,6 +474,7 @@ impl Machine {
             && self.links.silence(&id, code::stream::PROTOCOL_VIOLATION, out)
         {
             self.counts.floods += 1;
+            self.scores.penalise(&id, 1);
             self.void(id, out);
         }
     }

@@ -127,10 +127,14 @@ fn counted(counts: &Counts) -> Vec<Measure> {
         by(
             Measure::counter(
                 "gossipsub_refused_rpcs",
-                "RPCs that were not read, and streams reset for floods",
+                "RPCs that were not read, and streams reset for what came",
             ),
             "reason",
-            &[("graylisted", counts.graylisted), ("flood", counts.floods)],
+            &[
+                ("graylisted", counts.graylisted),
+                ("malformed", counts.malformed),
+                ("flood", counts.floods),
+            ],
         ),
     ]
 }

@@ -1,6 +1,6 @@
 //! The task of a stream: reads frames of an inbound one, writes those of an outbound one.
 
-use super::{CloseCode, Ended, Failure, Input, Malformed, OpenError, OpenOptions, PeerId, Shared, Shell};
+use super::{CloseCode, Ended, Failure, Input, OpenError, OpenOptions, PeerId, Shared, Shell};
 use crate::timeout;
 use bytes::{Bytes, BytesMut};
 use sinew_core::{Host, Stream, code};
@@ -181,14 +181,16 @@ async fn frames<M: PeerMachine, S: Shell<M>>(
             buffer.extend_from_slice(&chunk);
         }
         loop {
-            let frame = frames.decode(&mut buffer);
-            let frame = frame.map_err(|_| code::stream::PROTOCOL_VIOLATION)?;
+            let Ok(frame) = frames.decode(&mut buffer) else {
+                return Err(malformed(shared, key).await);
+            };
             let Some(frame) = frame else { break };
             let cost = u32::try_from(frame.len().clamp(LEAST, AHEAD) / LEAST).unwrap_or(1);
             // It is never closed.
             let place = ahead.clone().acquire_many_owned(cost).await.ok();
-            let message = shared.shell.decode(frame);
-            let message = message.map_err(|Malformed| code::stream::PROTOCOL_VIOLATION)?;
+            let Ok(message) = shared.shell.decode(frame) else {
+                return Err(malformed(shared, key).await);
+            };
             let input = StreamInput::Message { stream: key, message };
             let brought = shared.bring(Input::Stream(input), place).await;
             brought.map_err(|Ended| code::stream::SHUTDOWN)?;
@@ -199,6 +201,13 @@ async fn frames<M: PeerMachine, S: Shell<M>>(
         }
     }
     Ok(())
+}
+
+/// Tells the machine of a peer that sends what is no frame; the code that the peer is told.
+async fn malformed<M: PeerMachine, S: Shell<M>>(shared: &Shared<M, S>, stream: StreamKey) -> CloseCode {
+    // Nobody is there to hear of it once the driver has ended.
+    let _ = shared.bring_stream(StreamInput::Malformed { stream }).await;
+    code::stream::PROTOCOL_VIOLATION
 }
 
 /// Ends our direction, if the peer takes that within a while.

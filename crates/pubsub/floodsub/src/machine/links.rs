@@ -48,6 +48,8 @@ pub enum LinkEvent<M> {
     Void(PeerId),
     /// It says something.
     Message(PeerId, M),
+    /// What it sent is nothing that could be read.
+    Malformed(PeerId),
 }
 
 #[derive(Debug)]
@@ -224,6 +226,7 @@ impl<T> Links<T> {
                 let is_newest = self.peers.get(&id)?.inbound == Some(stream);
                 is_newest.then_some(LinkEvent::Message(id, message))
             }
+            StreamInput::Malformed { stream } => self.streams.get(&stream).copied().map(LinkEvent::Malformed),
             StreamInput::Writable { stream } => self.writable(stream),
             StreamInput::Closed { stream } => self.closed(now, stream),
         }

@@ -42,6 +42,7 @@ async fn malformed_and_oversized_frames_end_their_stream() {
         assert_eq!(code, Some(code::stream::PROTOCOL_VIOLATION.0), "{bytes:?}");
         stranger = Stranger::on(stranger.host, &nodes[1]).await;
     }
+    assert_eq!(nodes[1].floodsub.counts().await.expect("runs").malformed, 3);
     they_talk(&nodes, &mut subscriptions).await;
 }
 

@@ -32,6 +32,8 @@ pub struct Counts {
     pub withdrawn: u64,
     /// RPCs of peers with too bad a score.
     pub graylisted: u64,
+    /// Streams that were reset because what came was no RPC.
+    pub malformed: u64,
     /// Streams that were reset because their peer sent too much in vain.
     pub floods: u64,
     /// Peers that came into a mesh, by our wish or by theirs.

@@ -7,7 +7,7 @@ use sinew_gossipsub::{
     Validation,
 };
 use sinew_identity::Keypair;
-use sinew_machine::BUDGET;
+use sinew_machine::{BUDGET, Input, StreamInput};
 use std::{collections::BTreeSet, net::IpAddr};
 
 fn following(params: Params) -> Rig {
@@ -228,6 +228,19 @@ fn whoever_says_nothing_too_often_is_not_heard() {
         (0..=BUDGET + 10).for_each(|_| flood(&mut rig));
         assert_eq!(rig.resets, [inbound(1)]);
     }
+}
+
+#[test]
+fn whoever_has_a_stream_reset_for_what_it_says_misbehaves() {
+    let mut rig = Rig::judging(|_| {});
+    rig.stranger(1, &[]);
+    let stream = inbound(1);
+    rig.feed(Input::Stream(StreamInput::Malformed { stream }));
+    rig.closed(stream);
+    assert_eq!((rig.score(1), rig.counts().malformed), (-10.0, 1));
+    rig.opened(1, V13, None);
+    (0..=BUDGET).for_each(|_| rig.say(1, Rpc::default()));
+    assert_eq!((rig.score(1), rig.counts().floods), (-40.0, 1), "two, squared");
 }
 
 #[test]
