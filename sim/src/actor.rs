@@ -97,7 +97,7 @@ fn from_floodsub(effect: Effect<News, floodsub::Reply, floodsub::Job>) -> Effect
                 floodsub::Reply::Followed => Reply::Done,
                 floodsub::Reply::Published(to) => Reply::Published(to),
                 floodsub::Reply::Followers(peers) => Reply::Peers(peers),
-                floodsub::Reply::Counts(counts) => Reply::Counts(counted(counts)),
+                floodsub::Reply::Counts(counts) => Reply::Counts(Box::new(counted(counts))),
             };
             Effect::Return { call, reply }
         }

@@ -152,7 +152,7 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
                     None => return,
                 },
                 Some(call) = self.calls.recv() => self.call(call),
-                Some(arrival) = self.inbox.recv() => self.arrivals(arrival),
+                Some(arrival) = self.inbox.recv() => self.arrivals(&context, arrival),
                 () = poll_fn(|cx| timer.poll(cx, due)) => self.input(Input::Timeout),
             }
             self.carry_out(&context);
@@ -173,9 +173,11 @@ impl<M: PeerMachine, S: Shell<M>> Driver<M, S> {
         });
     }
 
-    fn arrivals(&mut self, first: Arrival<M>) {
+    /// What follows from each is done before the next: an RPC may be worth a thousand effects.
+    fn arrivals(&mut self, context: &ServiceContext, first: Arrival<M>) {
         self.arrival(first);
         for _ in 1..BATCH {
+            self.carry_out(context);
             let Ok(next) = self.inbox.try_recv() else { return };
             self.arrival(next);
         }

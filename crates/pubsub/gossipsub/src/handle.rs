@@ -254,7 +254,7 @@ impl Gossipsub {
     /// Dropping the future loses nothing.
     pub async fn counts(&self) -> Option<Counts> {
         match self.caller.call(Command::Counts).await {
-            Ok(Reply::Counts(counts)) => Some(counts),
+            Ok(Reply::Counts(counts)) => Some(*counts),
             _ => None,
         }
     }

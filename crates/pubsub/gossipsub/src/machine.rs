@@ -160,8 +160,8 @@ pub enum Reply {
     Scores(Vec<(PeerId, f64)>),
     /// To [`Command::ScoreReports`]: of those that are judged.
     ScoreReports(Vec<(PeerId, ScoreReport)>),
-    /// To [`Command::Counts`].
-    Counts(Counts),
+    /// To [`Command::Counts`]. Apart, since every effect has the size of the largest, and an RPC may have thousands.
+    Counts(Box<Counts>),
 }
 
 /// Work for the machine.
@@ -355,7 +355,7 @@ impl Machine {
                 self.block(now, peer, wait, out);
                 Reply::Done
             }
-            Command::Counts => Reply::Counts(self.counts),
+            Command::Counts => Reply::Counts(Box::new(self.counts)),
         };
         out.push(Effect::Return { call, reply });
     }

@@ -306,7 +306,7 @@ impl Rig {
 
     pub(crate) fn counts(&mut self) -> Counts {
         match self.call(Command::Counts) {
-            Reply::Counts(counts) => counts,
+            Reply::Counts(counts) => *counts,
             other => panic!("{other:?}"),
         }
     }

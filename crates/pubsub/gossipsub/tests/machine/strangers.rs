@@ -3,11 +3,11 @@
 use crate::rig::{Rig, V13, inbound, message, nth_topic, peer, topic};
 use sinew_floodsub::{Control, MAX_TOPICS, Rpc, SubOpts};
 use sinew_gossipsub::{
-    Command, Job, Mesh, Message, MessageId, Output, Params, ScoreParams, SignatureError, SignaturePolicy,
-    Validation,
+    Command, Job, Mesh, Message, MessageId, Notice, Output, Params, Reply, ScoreParams, SignatureError,
+    SignaturePolicy, Validation,
 };
 use sinew_identity::Keypair;
-use sinew_machine::{BUDGET, Input, StreamInput};
+use sinew_machine::{BUDGET, Effect, Input, StreamInput};
 use std::{collections::BTreeSet, net::IpAddr};
 
 fn following(params: Params) -> Rig {
@@ -228,6 +228,13 @@ fn whoever_says_nothing_too_often_is_not_heard() {
         (0..=BUDGET + 10).for_each(|_| flood(&mut rig));
         assert_eq!(rig.resets, [inbound(1)]);
     }
+}
+
+/// One for each topic that an RPC joins or leaves.
+#[test]
+fn an_effect_takes_little_room() {
+    let bytes = size_of::<Effect<Notice, Reply, Job>>();
+    assert!(bytes <= 112, "{bytes}");
 }
 
 #[test]
