@@ -6,11 +6,12 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use sinew_identity::{Keypair, MAX_PEER_ID, PeerId, PeerIdError};
 
-/// Any id: a digest, or up to 42 inlined bytes.
+/// Any id: a digest, up to 42 inlined bytes, or one that begins as others do.
 fn ids() -> impl Strategy<Value = PeerId> {
     let inlined = vec(any::<u8>(), 0..=42).prop_map(|bytes| [&[0, bytes.len() as u8], &bytes[..]].concat());
     let hashed = any::<[u8; 32]>().prop_map(|digest| [&[0x12, 32], &digest[..]].concat());
-    prop_oneof![inlined, hashed].prop_map(|bytes| PeerId::from_bytes(&bytes).unwrap())
+    let alike = any::<[u8; 30]>().prop_map(|rest| [&[0, 36, 8, 1, 0x12, 32, 7, 7], &rest[..]].concat());
+    prop_oneof![inlined, hashed, alike].prop_map(|bytes| PeerId::from_bytes(&bytes).unwrap())
 }
 
 #[test]
