@@ -41,6 +41,12 @@ impl Pool {
 }
 
 impl Frame {
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
     /// Has it wait for a peer.
     #[must_use]
     pub fn wait(self: &Arc<Self>) -> Waiting {

@@ -26,6 +26,12 @@ impl Told {
         self.untold.insert(topic.clone());
     }
 
+    /// Whether nothing is left to be told.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.untold.is_empty()
+    }
+
     /// What is to be told now, as `now` says it is; what one RPC does not hold is left for the next.
     pub fn next(&mut self, now: impl Fn(&Topic) -> SubOpts) -> Vec<SubOpts> {
         let (mut news, mut len) = (Vec::new(), 0);

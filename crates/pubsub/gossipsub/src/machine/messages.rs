@@ -4,7 +4,8 @@ use super::{
     Effects, Machine, Output, RejectReason, Trace, Version,
     publish::{Origin, Outgoing},
 };
-use sinew_floodsub::{Candidate, Message, MessageId, News, Received, Rpc, Topic, Validation};
+use bytes::Bytes;
+use sinew_floodsub::{Candidate, Control, Message, MessageId, News, Received, Rpc, Topic, Validation};
 use sinew_identity::PeerId;
 use sinew_machine::{Effect, Instant, Token};
 
@@ -300,25 +301,43 @@ impl Machine {
         if message.data().len() < self.params.idontwant_threshold {
             return;
         }
-        let peers: Vec<_> = self
-            .mesh
-            .get(message.topic())
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
-        for to in peers.iter().filter(|peer| !except.contains(peer)) {
+        let topic = message.topic();
+        let mesh = self.mesh.get(topic).into_iter().flatten();
+        let peers: Vec<_> = mesh.filter(|peer| !except.contains(peer)).copied().collect();
+        let frame = dont_want(id);
+        for to in &peers {
             // Who sends parts sends no whole message: as in go
-            if self.gives_parts(to, message.topic()) {
+            if self.gives_parts(to, topic) {
                 continue;
             }
-            if let Some(peer) = self.links.get_mut(to)
-                && peer.version >= Some(Version::V12)
+            let is_writable = self.links.is_writable(to);
+            match self
+                .links
+                .get_mut(to)
+                .filter(|peer| peer.version >= Some(Version::V12))
             {
-                peer.outbox.idontwant(id.clone());
-                self.counts.idontwant_sent += 1;
-                self.write(now, to, out);
+                Some(peer) if is_writable && peer.outbox.is_silent() => {
+                    self.write_frame(to, frame.clone(), out);
+                }
+                Some(peer) => {
+                    peer.outbox.idontwant(id.clone());
+                    self.write(now, to, out);
+                }
+                None => continue,
             }
+            self.counts.idontwant_sent += 1;
         }
     }
+}
+
+fn dont_want(id: &MessageId) -> Bytes {
+    let control = Control {
+        idontwant: vec![id.clone()],
+        ..Control::default()
+    };
+    let rpc = Rpc {
+        control,
+        ..Rpc::default()
+    };
+    rpc.encode()
 }

@@ -136,8 +136,25 @@ impl Outbox {
         lost
     }
 
+    /// Whether no control waits.
+    pub(super) fn is_silent(&self) -> bool {
+        self.extensions.is_none()
+            && self.told.is_done()
+            && self.links.is_empty()
+            && self.idontwant.is_empty()
+            && !self.test_extension
+    }
+
+    /// Whether nothing waits that goes before a message.
+    pub(super) fn is_clear(&self) -> bool {
+        self.is_silent() && self.groups.is_empty() && self.own.is_empty() && self.forwarded.is_empty()
+    }
+
     /// The next frame of control; `sub_opts` is how a topic is told.
     pub(super) fn control(&mut self, sub_opts: impl Fn(&Topic) -> SubOpts) -> Option<Bytes> {
+        if self.is_silent() {
+            return None;
+        }
         let subscriptions = self.told.next(sub_opts);
         let told = subscriptions.iter().map(|sub| sub.topic.as_str().len() + 8);
         let mut room = MAX_RPC.saturating_sub(told.sum());

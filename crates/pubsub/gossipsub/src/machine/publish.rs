@@ -113,7 +113,7 @@ impl Machine {
         if is_author || self.gets_parts(to, message.topic()) {
             return false;
         }
-        let is_reachable = self.links.is_reachable(to);
+        let (is_reachable, is_writable) = (self.links.is_reachable(to), self.links.is_writable(to));
         let Some(peer) = self.links.get_mut(to).filter(|_| is_reachable) else {
             self.counts.unsent += 1;
             return false;
@@ -121,6 +121,10 @@ impl Machine {
         // spec: gossipsub 1.2, IDONTWANT: the message is not relayed to who does not want it
         if peer.unwanted.contains_key(id) {
             return false;
+        }
+        if is_writable && peer.outbox.is_clear() {
+            self.write_frame(to, frame.bytes().clone(), out);
+            return true;
         }
         let (lane, wait) = match origin {
             Origin::Own => (&mut peer.outbox.own, self.params.publish_expiry),

@@ -16,8 +16,7 @@ impl Machine {
         if self.links.is_writable(id)
             && let Some(frame) = self.next_frame(now, id, out)
         {
-            self.tracer.sent(*id, &frame);
-            self.links.send(id, frame, out);
+            self.write_frame(id, frame, out);
         }
         let lost = self.links.get_mut(id).map(|peer| peer.outbox.take_lost(now));
         let lost = lost.unwrap_or_default();
@@ -26,6 +25,12 @@ impl Machine {
             self.scores.was_slow(id, lost.len());
         }
         lost.iter().for_each(|frame| self.tracer.dropped(*id, frame));
+    }
+
+    /// Writes a frame for which nothing has to wait: what many peers are told at once takes no place in their queues.
+    pub(super) fn write_frame(&mut self, id: &PeerId, frame: Bytes, out: &mut Effects) {
+        self.tracer.sent(*id, &frame);
+        self.links.send(id, frame, out);
     }
 
     fn next_frame(&mut self, now: Instant, id: &PeerId, out: &mut Effects) -> Option<Bytes> {

@@ -97,7 +97,6 @@ impl Lane {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.by_id.is_empty() && self.bytes == 0
     }
