@@ -66,6 +66,8 @@ pub struct Machine {
     rng: Rng,
     links: Links<Peer>,
     followers: Followers,
+    /// Those with a stream who can be in no mesh: they speak floodsub, or take no frames yet.
+    meshless: BTreeSet<PeerId>,
     /// The topics that we follow, each with its mesh.
     mesh: BTreeMap<Topic, BTreeSet<PeerId>>,
     /// The topics that we publish to and do not follow.
@@ -262,6 +264,7 @@ impl Machine {
             rng: Rng::new(seed),
             links: Links::default(),
             followers: Followers::default(),
+            meshless: BTreeSet::new(),
             mesh: BTreeMap::new(),
             fanout: BTreeMap::new(),
             backoff: BTreeMap::new(),
@@ -383,6 +386,9 @@ impl Machine {
     fn link(&mut self, now: Instant, event: LinkEvent<Rpc>, out: &mut Effects) {
         match event {
             LinkEvent::Opened(id, protocol) => {
+                if let Some(peer) = self.links.get_mut(&id) {
+                    peer.version = Some(Version::of(protocol));
+                }
                 self.meet(now, id);
                 self.opened(now, id, protocol, out);
             }
@@ -412,8 +418,14 @@ impl Machine {
             Some(peer) if self.links.has_stream(&id) => {
                 self.scores.connected(now, id, &peer.ips);
                 self.gater.connected(id, &peer.ips);
+                if peer.has_mesh() {
+                    self.meshless.remove(&id);
+                } else {
+                    self.meshless.insert(id);
+                }
             }
             _ => {
+                self.meshless.remove(&id);
                 self.scores.disconnected(now, id);
                 self.gater.disconnected(now, &id);
             }
@@ -429,11 +441,9 @@ impl Machine {
         let Some(peer) = self.links.get_mut(&id) else {
             return;
         };
-        let version = Version::of(protocol);
-        peer.version = Some(version);
         peer.outbox.told.begin(self.mesh.keys().cloned());
         // spec: gossipsub 1.3: who can nothing beyond the protocol need not say so
-        if version >= Version::V13 && ours != sinew_floodsub::Extensions::default() {
+        if peer.version >= Some(Version::V13) && ours != sinew_floodsub::Extensions::default() {
             peer.outbox.extensions = Some(ours);
         }
         self.roles.connected(id, self.params.explicit.contains(&id));

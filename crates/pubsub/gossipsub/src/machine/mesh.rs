@@ -144,19 +144,21 @@ impl Machine {
         self.forward_to(topic)
     }
 
-    /// Who is sent a message: the mesh or the fanout, explicit peers, and those who have no mesh.
+    /// Who is sent a message: the mesh or the fanout, explicit peers, and those who have no mesh. Asked for every message: peers that
+    /// merely follow the topic are not looked at.
     pub(super) fn forward_to(&self, topic: &Topic) -> Vec<PeerId> {
         let threshold = self.thresholds().publish;
         let fanout = self.fanout.get(topic).map(|fanout| &fanout.peers);
+        let meshless = self.meshless.iter();
+        let others = meshless
+            .filter(|peer| self.scores.of(peer) >= threshold)
+            .chain(&self.params.explicit)
+            .filter(|peer| self.followers.contains(topic.as_str(), peer));
         let close = self.mesh.get(topic).or(fanout);
-        let followers = self.followers.of(topic.as_str());
-        let others = followers.filter(|peer| {
-            let is_close = close.is_some_and(|close| close.contains(peer));
-            is_close
-                || self.params.explicit.contains(peer)
-                || (!self.has_mesh(peer) && self.scores.of(peer) >= threshold)
-        });
-        others.collect()
+        let mut peers: Vec<_> = close.into_iter().flatten().chain(others).copied().collect();
+        peers.sort_unstable();
+        peers.dedup();
+        peers
     }
 
     pub(super) fn fill_fanout(&mut self, now: Instant, topic: &Topic) {
