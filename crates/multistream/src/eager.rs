@@ -3,7 +3,7 @@
 //! Not one byte behind the negotiation is read, so the caller goes on with the same io and nothing is put around it.
 
 use crate::machine::{Choice, Dialer, ListQuery, Listener, Negotiation, Offer};
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BytesMut};
 use sinew_core::NegotiationError;
 use sinew_machine::ProtocolId;
 use std::{
@@ -100,7 +100,7 @@ struct Drive<'a, I: ?Sized, N: Negotiation> {
     io: &'a mut I,
     machine: &'a mut N,
     outcome: Option<N::Outcome>,
-    output: Bytes,
+    output: BytesMut,
     flushed: bool,
 }
 
@@ -176,14 +176,28 @@ where
     I: AsyncRead + Unpin + ?Sized,
     N: Negotiation,
 {
-    let mut space = [0; 128];
-    let wanted = machine.wanted().min(space.len());
-    let mut buffer = ReadBuf::new(&mut space[..wanted]);
-    ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
-    if buffer.filled().is_empty() {
+    let mut space = [0; SPACE];
+    let input = ready!(poll_input(io, machine.wanted(), &mut space, cx))?;
+    if input.is_empty() {
         return Poll::Ready(Err(NegotiationError::Ended));
     }
-    let (taken, outcome) = machine.receive(buffer.filled())?;
-    debug_assert_eq!(taken, buffer.filled().len(), "no more was read than wanted");
+    let (taken, outcome) = machine.receive(input)?;
+    debug_assert_eq!(taken, input.len(), "no more was read than wanted");
     Poll::Ready(Ok(outcome))
+}
+
+/// What is read at once at most.
+pub(crate) const SPACE: usize = 128;
+
+/// Reads at most `wanted` bytes; none are the end.
+pub(crate) fn poll_input<'a, I: AsyncRead + Unpin + ?Sized>(
+    io: &mut I,
+    wanted: usize,
+    space: &'a mut [u8; SPACE],
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<&'a [u8]>> {
+    let mut buffer = ReadBuf::new(&mut space[..wanted.min(SPACE)]);
+    ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
+    let read = buffer.filled().len();
+    Poll::Ready(Ok(&space[..read]))
 }

@@ -10,6 +10,7 @@
 mod poll;
 
 use crate::{
+    eager::{SPACE, poll_input},
     error::{into_io, stream_code},
     machine::{Choice, Dialer, Negotiation, Violation},
     waker::{Side, Wakers},
@@ -65,7 +66,7 @@ enum Failure {
 struct Negotiating {
     dialer: Dialer,
     /// What of the header and the proposal has not left yet.
-    unsent: Bytes,
+    unsent: BytesMut,
     flushed: bool,
     timeout: Duration,
     /// Set when the proposal has left.
@@ -87,7 +88,11 @@ impl LazyStream {
         protocol: ProtocolId,
         timeout: Duration,
     ) -> Result<Self, NegotiationError> {
-        let mut dialer = Dialer::new(vec![protocol])?;
+        Ok(Self::with(stream, Dialer::new(vec![protocol])?, timeout))
+    }
+
+    /// As [`LazyStream::new`], with a dialler of one protocol.
+    pub(crate) fn with(stream: Box<dyn MuxedStream>, mut dialer: Dialer, timeout: Duration) -> Self {
         let negotiating = Negotiating {
             unsent: dialer.transmit(),
             flushed: false,
@@ -99,10 +104,10 @@ impl LazyStream {
             finish_early: false,
             stopped: false,
         };
-        Ok(Self {
+        Self {
             stream,
             phase: Phase::Negotiating(Box::new(negotiating)),
-        })
+        }
     }
 
     /// Sends what is left of the proposal, with as much of `data` as joins it. Returns how much of `data` left.
@@ -115,9 +120,9 @@ impl LazyStream {
         let Phase::Negotiating(negotiating) = &mut self.phase else {
             return Poll::Ready(Ok(0));
         };
-        let waker = negotiating.wakers.register(side, cx);
-        let cx = &mut Context::from_waker(&waker);
         while !negotiating.unsent.is_empty() {
+            let waker = negotiating.wakers.register(side, cx);
+            let cx = &mut Context::from_waker(&waker);
             // spec: multistream-select, Protocol Selection: header and proposal in one packet; the data joins them
             let mut flight = join(&negotiating.unsent, data);
             let before = flight.len();
@@ -154,9 +159,10 @@ impl LazyStream {
             if !negotiating.flushed && Pin::new(&mut self.stream).poll_flush(cx)?.is_ready() {
                 negotiating.flushed = true;
             }
-            match self.stream.poll_chunk(cx, negotiating.dialer.wanted()) {
-                Poll::Ready(Ok(Some(chunk))) => self.answered(&chunk),
-                Poll::Ready(Ok(None)) => self.failed(Failure::Ended),
+            let mut space = [0; SPACE];
+            match poll_input(&mut self.stream, negotiating.dialer.wanted(), &mut space, cx) {
+                Poll::Ready(Ok([])) => self.failed(Failure::Ended),
+                Poll::Ready(Ok(input)) => self.answered(input),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.explain(error))),
                 Poll::Pending => {
                     ready!(negotiating.timer.poll(cx, negotiating.deadline));
@@ -167,11 +173,11 @@ impl LazyStream {
         }
     }
 
-    fn answered(&mut self, chunk: &[u8]) {
+    fn answered(&mut self, input: &[u8]) {
         let Phase::Negotiating(negotiating) = &mut self.phase else {
             return;
         };
-        match negotiating.dialer.receive(chunk) {
+        match negotiating.dialer.receive(input) {
             Ok((_, None)) => {}
             Ok((_, Some(Choice::Accepted(_)))) => self.opened(),
             Ok((_, Some(Choice::Refused))) => {
@@ -264,12 +270,11 @@ impl fmt::Debug for LazyStream {
 }
 
 /// The proposal with the first of the data behind it.
-pub(crate) fn join(proposal: &Bytes, data: &[IoSlice<'_>]) -> Bytes {
-    if data.iter().all(|slice| slice.is_empty()) {
-        return proposal.clone();
-    }
-    let mut flight = BytesMut::from(&proposal[..]);
-    let end = flight.len() + FIRST_FLIGHT;
+pub(crate) fn join(proposal: &[u8], data: &[IoSlice<'_>]) -> Bytes {
+    let joining: usize = data.iter().map(|slice| slice.len()).sum();
+    let end = proposal.len() + joining.min(FIRST_FLIGHT);
+    let mut flight = BytesMut::with_capacity(end);
+    flight.extend_from_slice(proposal);
     for slice in data {
         let room = end - flight.len();
         flight.extend_from_slice(&slice[..slice.len().min(room)]);

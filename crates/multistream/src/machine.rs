@@ -15,7 +15,7 @@ pub use listener::{Listener, Offer};
 pub use message::{HEADER, MAX_BYTES, MAX_LIST, MAX_MESSAGE, MAX_MESSAGES};
 pub use violation::{Unsendable, Violation};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 
 /// One side of one negotiation.
 pub trait Negotiation {
@@ -24,7 +24,7 @@ pub trait Negotiation {
 
     /// Takes what is to be sent. Empty when there is nothing. What was queued before the outcome still has to leave
     /// after it.
-    fn transmit(&mut self) -> Bytes;
+    fn transmit(&mut self) -> BytesMut;
 
     /// How many bytes can be asked for such that none lies behind the end of the negotiation. Zero once it is over.
     fn wanted(&self) -> usize;

@@ -13,7 +13,7 @@ use crate::{
     lazy::join,
     machine::{Choice, Dialer, Negotiation},
 };
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BytesMut};
 use sinew_core::{BoxedIo, NegotiationError};
 use sinew_machine::{Instant, ProtocolId};
 use sinew_runtime::{Timer, now};
@@ -65,7 +65,7 @@ enum Phase {
 struct Negotiating {
     dialer: Dialer,
     /// What is left of the proposal.
-    unsent: Bytes,
+    unsent: BytesMut,
     flushed: bool,
     timeout: Duration,
     /// Set once the proposal has left.

@@ -3,7 +3,7 @@
 use crate::{
     LazyStream, eager,
     error::stream_code,
-    machine::{Listener, Offer},
+    machine::{Dialer, Listener, Offer},
 };
 use sinew_core::{MuxedStream, NegotiationError, OpenOptions};
 use sinew_machine::ProtocolId;
@@ -29,11 +29,12 @@ pub async fn open(
     options: &OpenOptions,
 ) -> Result<Negotiated, NegotiationError> {
     if let ([protocol], false) = (&protocols[..], options.eager) {
-        let mut stream = LazyStream::new(stream, protocol.clone(), options.timeout)?;
+        let protocol = protocol.clone();
+        let mut stream = LazyStream::with(stream, Dialer::new(protocols)?, options.timeout);
         if options.finish_early {
             stream.finish_early();
         }
-        return Ok((protocol.clone(), Box::new(stream)));
+        return Ok((protocol, Box::new(stream)));
     }
     match eager::select(&mut *stream, protocols, options.timeout).await {
         Ok(protocol) => Ok((protocol, stream)),

@@ -17,10 +17,14 @@ impl LazyStream {
     /// inside takes the data itself.
     fn poll_before_write(&mut self, cx: &mut Context<'_>, data: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let sent = ready!(self.poll_propose(cx, Side::Write, data))?;
+        // There is no answer yet to what leaves only now.
+        if sent > 0 {
+            return Poll::Ready(Ok(sent));
+        }
         // Who only writes should hear of a refusal too: look for the answer without waiting for it.
         match self.poll_answer(cx, Side::Write) {
-            Poll::Ready(Err(error)) if sent == 0 => Poll::Ready(Err(error)),
-            Poll::Ready(_) | Poll::Pending => Poll::Ready(Ok(sent)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(0)),
         }
     }
 }

@@ -13,8 +13,9 @@ use super::{
     HEADER, MAX_MESSAGE, Negotiation, Unsendable, Violation,
     message::{self, Expected, NOT_AVAILABLE, Reader},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use sinew_machine::ProtocolId;
+use std::{borrow::Cow, mem::take};
 
 /// Proposes protocols in order. The header and the first proposal are ready to be sent at once.
 #[derive(Debug)]
@@ -56,7 +57,8 @@ impl Dialer {
             return Err(Unsendable::Name(bad.clone()));
         }
         // spec: multistream-select, Protocol Selection: the header and the proposal in one packet
-        let mut output = BytesMut::new();
+        let length = HEADER.len() + first.as_str().len() + 2 * message::AROUND;
+        let mut output = BytesMut::with_capacity(length);
         message::encode(HEADER, &mut output);
         message::encode(first.as_str(), &mut output);
         let reader = Reader::new(MAX_MESSAGE);
@@ -99,7 +101,7 @@ impl Dialer {
         None
     }
 
-    fn read(&mut self, input: &[u8]) -> Result<(usize, Option<Vec<u8>>), Violation> {
+    fn read<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Option<Cow<'a, [u8]>>), Violation> {
         let proposed = self.protocols[self.proposed].as_str();
         match self.phase {
             Phase::Header => {
@@ -118,8 +120,8 @@ impl Dialer {
 impl Negotiation for Dialer {
     type Outcome = Choice;
 
-    fn transmit(&mut self) -> Bytes {
-        self.output.split().freeze()
+    fn transmit(&mut self) -> BytesMut {
+        take(&mut self.output)
     }
 
     fn wanted(&self) -> usize {

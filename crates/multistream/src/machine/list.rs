@@ -8,9 +8,10 @@ use super::{
     HEADER, MAX_LIST, Negotiation, Violation,
     message::{self, Expected, LIST, NOT_AVAILABLE, Reader},
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use sinew_machine::ProtocolId;
 use sinew_wire::varint;
+use std::mem::take;
 
 /// The longest list that is sent, in bytes: half of what a negotiation may take, so that one list always fits.
 const MAX_SENT: usize = super::MAX_BYTES / 2;
@@ -101,8 +102,8 @@ impl Default for ListQuery {
 impl Negotiation for ListQuery {
     type Outcome = Option<Vec<ProtocolId>>;
 
-    fn transmit(&mut self) -> Bytes {
-        self.output.split().freeze()
+    fn transmit(&mut self) -> BytesMut {
+        take(&mut self.output)
     }
 
     fn wanted(&self) -> usize {

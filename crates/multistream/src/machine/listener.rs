@@ -13,8 +13,9 @@ use super::{
     HEADER, MAX_BYTES, MAX_MESSAGE, MAX_MESSAGES, Negotiation, Violation, list,
     message::{self, Expected, LIST, NOT_AVAILABLE, Reader},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use sinew_machine::ProtocolId;
+use std::mem::take;
 
 /// What a listener has to offer.
 pub trait Offer {
@@ -112,22 +113,22 @@ impl<O: Offer> Listener<O> {
         }
     }
 
-    fn answer(&mut self, message: Vec<u8>) -> Result<Option<ProtocolId>, Violation> {
+    fn answer(&mut self, message: &[u8]) -> Result<Option<ProtocolId>, Violation> {
         self.messages += 1;
         if self.phase == Phase::Header {
             self.phase = Phase::Proposal;
             message::encode(HEADER, &mut self.output);
             return Ok(None);
         }
-        let name = String::from_utf8(message).map_err(|_| Violation::Utf8)?;
+        let name = std::str::from_utf8(message).map_err(|_| Violation::Utf8)?;
         if name == LIST {
             let before = self.output.len();
             list::encode(&self.offer.list(), &mut self.output);
             // An answer that is a hundred times its question counts against the same bound.
             self.spend(self.output.len() - before)?;
-        } else if let Some(protocol) = self.offer.accept(&name) {
+        } else if let Some(protocol) = self.offer.accept(name) {
             self.phase = Phase::Over;
-            message::encode(&name, &mut self.output);
+            message::encode(name, &mut self.output);
             return Ok(Some(protocol));
         } else {
             message::encode(NOT_AVAILABLE, &mut self.output);
@@ -157,8 +158,8 @@ impl<O: Offer> Listener<O> {
 impl<O: Offer> Negotiation for Listener<O> {
     type Outcome = ProtocolId;
 
-    fn transmit(&mut self) -> Bytes {
-        self.output.split().freeze()
+    fn transmit(&mut self) -> BytesMut {
+        take(&mut self.output)
     }
 
     fn wanted(&self) -> usize {
@@ -180,7 +181,7 @@ impl<O: Offer> Negotiation for Listener<O> {
             taken += read;
             self.spend(read)?;
             let Some(message) = message else { continue };
-            if let Some(protocol) = self.answer(message)? {
+            if let Some(protocol) = self.answer(&message)? {
                 return Ok((taken, Some(protocol)));
             }
         }

@@ -10,6 +10,7 @@
 use super::Violation;
 use bytes::{BufMut, BytesMut};
 use sinew_wire::varint;
+use std::{borrow::Cow, mem::take};
 
 /// The header that both sides send first.
 pub const HEADER: &str = "/multistream/1.0.0";
@@ -35,10 +36,17 @@ pub const MAX_MESSAGES: usize = 64;
 /// Bytes that a listener reads, or lists in answers, in one negotiation.
 pub const MAX_BYTES: usize = 16 * 1024;
 
+/// What the length and the newline add to a text at most.
+pub(crate) const AROUND: usize = 3;
+
+/// Space for a message that comes in pieces, so that the usual one makes it grow no more.
+const PIECES: usize = 64;
+
 /// Appends one message.
 ///
 /// The caller has made sure that the text is short enough for the other side.
 pub(crate) fn encode(text: &str, out: &mut BytesMut) {
+    out.reserve(text.len() + AROUND);
     varint::encode(text.len() as u64 + 1, out);
     out.put_slice(text.as_bytes());
     out.put_u8(b'\n');
@@ -99,12 +107,12 @@ impl Reader {
     }
 
     /// Takes bytes up to the end of the next message at most. Returns how many, and the message without its newline
-    /// once it is whole.
-    pub(crate) fn read(
+    /// once it is whole. One that comes in one piece is not copied.
+    pub(crate) fn read<'a>(
         &mut self,
-        input: &[u8],
+        input: &'a [u8],
         expected: Expected<'_>,
-    ) -> Result<(usize, Option<Vec<u8>>), Violation> {
+    ) -> Result<(usize, Option<Cow<'a, [u8]>>), Violation> {
         let mut taken = 0;
         let length = loop {
             if let Length::Whole(length) = self.length {
@@ -119,17 +127,29 @@ impl Reader {
         };
         let (_, rest) = input.split_at(taken);
         let piece = &rest[..rest.len().min(length - self.body.len())];
-        // The space grows with what has come, not with what was announced.
-        self.body.extend_from_slice(piece);
         taken += piece.len();
-        self.check_body(length, expected)?;
-        if self.body.len() < length {
+        let message = self.join(piece, length);
+        check_body(&message, length, expected)?;
+        if message.len() < length {
+            self.body = message.into_owned();
             return Ok((taken, None));
         }
         self.length = Length::None;
-        let mut message = std::mem::take(&mut self.body);
-        message.pop();
-        Ok((taken, Some(message)))
+        Ok((taken, Some(cut_newline(message))))
+    }
+
+    /// What has come of a message.
+    fn join<'a>(&mut self, piece: &'a [u8], length: usize) -> Cow<'a, [u8]> {
+        if piece.len() == length {
+            return Cow::Borrowed(piece);
+        }
+        let mut body = take(&mut self.body);
+        // The space grows with what has come, not with what was announced.
+        if body.is_empty() {
+            body.reserve(PIECES);
+        }
+        body.extend_from_slice(piece);
+        Cow::Owned(body)
     }
 
     fn check_length(&self, expected: Expected<'_>) -> Result<(), Violation> {
@@ -140,22 +160,32 @@ impl Reader {
             _ => Ok(()),
         }
     }
+}
 
-    fn check_body(&self, length: usize, expected: Expected<'_>) -> Result<(), Violation> {
-        let (text, end) = self.body.split_at(self.body.len().min(length - 1));
-        match expected {
-            Expected::Lines => {}
-            Expected::Line if text.contains(&b'\n') => return Err(Violation::Newline),
-            Expected::Line => {}
-            Expected::OneOf(texts) => {
-                let mut left = texts.iter().filter(|t| t.len() + 1 == length);
-                left.find(|t| t.as_bytes().starts_with(text))
-                    .ok_or(Violation::Answer)?;
-            }
+fn check_body(body: &[u8], length: usize, expected: Expected<'_>) -> Result<(), Violation> {
+    let (text, end) = body.split_at(body.len().min(length - 1));
+    match expected {
+        Expected::Lines => {}
+        Expected::Line if text.contains(&b'\n') => return Err(Violation::Newline),
+        Expected::Line => {}
+        Expected::OneOf(texts) => {
+            let mut left = texts.iter().filter(|t| t.len() + 1 == length);
+            left.find(|t| t.as_bytes().starts_with(text))
+                .ok_or(Violation::Answer)?;
         }
-        match end {
-            [] | [b'\n'] => Ok(()),
-            _ => Err(Violation::Newline),
+    }
+    match end {
+        [] | [b'\n'] => Ok(()),
+        _ => Err(Violation::Newline),
+    }
+}
+
+fn cut_newline(message: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match message {
+        Cow::Borrowed(message) => Cow::Borrowed(&message[..message.len() - 1]),
+        Cow::Owned(mut message) => {
+            message.pop();
+            Cow::Owned(message)
         }
     }
 }

@@ -160,6 +160,16 @@ async fn who_only_writes_hears_of_a_refusal_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_takes_the_proposal_along_looks_for_no_answer() {
+    let (dialer, listener) = pipe(ONE_WAY, WINDOW);
+    let (answers, mut stream) = (listener.tap(), lazy(dialer));
+    stream.write_all(b"ask").await.unwrap();
+    assert_eq!(answers.asked(), 0, "there can be none yet");
+    stream.write_all(b"more").await.unwrap();
+    assert_eq!(answers.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flush_and_a_read_send_the_proposal_alone() {
     for flush in [true, false] {
         let (dialer, listener) = pipe(ONE_WAY, WINDOW);

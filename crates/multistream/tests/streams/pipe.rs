@@ -22,6 +22,8 @@ struct Lane {
     pieces: VecDeque<(Instant, Bytes)>,
     /// Every piece that was ever written, and when.
     log: Vec<(Instant, Bytes)>,
+    /// How often somebody tried to read.
+    asked: usize,
     reset: Option<CloseCode>,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -57,6 +59,11 @@ impl Tap {
 
     pub(crate) fn reset(&self) -> Option<CloseCode> {
         lock(&self.0).reset
+    }
+
+    /// How often the other end tried to read them.
+    pub(crate) fn asked(&self) -> usize {
+        lock(&self.0).asked
     }
 }
 
@@ -127,6 +134,7 @@ impl MuxedStream for Pipe {
     fn poll_chunk(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<Option<Bytes>>> {
         let now = Instant::now();
         let mut lane = lock(&self.incoming);
+        lane.asked += 1;
         if let Some(code) = lane.reset {
             return Poll::Ready(Err(StreamReset(code).into()));
         }
