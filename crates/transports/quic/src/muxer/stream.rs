@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::future::BoxFuture;
 use quinn::{RecvStream, SendStream, StoppedError, VarInt};
 use sinew_core::{
@@ -267,6 +267,13 @@ impl AsyncRead for QuicStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if buf.remaining() < self.ahead.len() && self.abandoned.is_none() {
+            // A slice of it would be counted.
+            let most = buf.remaining();
+            buf.put_slice(&self.ahead[..most]);
+            self.ahead.advance(most);
             return Poll::Ready(Ok(()));
         }
         if buf.remaining() < AHEAD || !self.ahead.is_empty() {
