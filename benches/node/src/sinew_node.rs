@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sinew::{
-    CloseCode, DialOptions, Host, HostBuilder, Keypair, Limits, Multiaddr, Node, OpenOptions,
+    CloseCode, DialOptions, Host, HostBuilder, Keypair, Limits, Multiaddr, Node, OpenOptions, ProtocolId,
     noise::Noise,
     quic::{self, QuicTransport},
     tcp::TcpTransport,
@@ -113,7 +113,10 @@ impl Connection for SinewConnection {
     async fn open(&self, service: Service) -> Result<SinewStream, BenchError> {
         // What the host does by itself once identify has told it that the peer is one that takes it.
         let options = OpenOptions::default().finish_early();
-        let opened = self.0.open_with([service.protocol()], options).await;
+        let opened = self
+            .0
+            .open_with([ProtocolId::from_static(service.protocol())], options)
+            .await;
         opened
             .map(SinewStream::new)
             .map_err(BenchError::library("a stream"))
