@@ -11,11 +11,11 @@
 
 use super::{
     HEADER, MAX_MESSAGE, Negotiation, Unsendable, Violation,
-    message::{self, Expected, NOT_AVAILABLE, Reader},
+    message::{self, Expected, NOT_AVAILABLE, Read, Reader},
 };
 use bytes::BytesMut;
 use sinew_machine::ProtocolId;
-use std::{borrow::Cow, mem::take};
+use std::mem::take;
 
 /// Proposes protocols in order. The header and the first proposal are ready to be sent at once.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Dialer {
         None
     }
 
-    fn read<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Option<Cow<'a, [u8]>>), Violation> {
+    fn read<'a>(&mut self, input: &'a [u8]) -> Result<Read<'a>, Violation> {
         let proposed = self.protocols[self.proposed].as_str();
         match self.phase {
             Phase::Header => {

@@ -68,6 +68,9 @@ pub(crate) enum Expected<'a> {
     Lines,
 }
 
+/// How many bytes were taken, and the message without its newline once it is whole.
+pub(crate) type Read<'a> = (usize, Option<Cow<'a, [u8]>>);
+
 /// Reads messages from pieces of any size.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -106,13 +109,12 @@ impl Reader {
         }
     }
 
-    /// Takes bytes up to the end of the next message at most. Returns how many, and the message without its newline
-    /// once it is whole. One that comes in one piece is not copied.
+    /// Takes bytes up to the end of the next message at most. One that comes in one piece is not copied.
     pub(crate) fn read<'a>(
         &mut self,
         input: &'a [u8],
         expected: Expected<'_>,
-    ) -> Result<(usize, Option<Cow<'a, [u8]>>), Violation> {
+    ) -> Result<Read<'a>, Violation> {
         let mut taken = 0;
         let length = loop {
             if let Length::Whole(length) = self.length {
