@@ -414,18 +414,16 @@ impl Machine {
 
     /// A stream of a peer was opened or has ended. It is judged while there is one: also who takes no frames from us.
     fn meet(&mut self, now: Instant, id: PeerId) {
+        self.meshless.remove(&id);
         match self.links.get(&id) {
             Some(peer) if self.links.has_stream(&id) => {
                 self.scores.connected(now, id, &peer.ips);
                 self.gater.connected(id, &peer.ips);
-                if peer.has_mesh() {
-                    self.meshless.remove(&id);
-                } else {
+                if !peer.has_mesh() {
                     self.meshless.insert(id);
                 }
             }
             _ => {
-                self.meshless.remove(&id);
                 self.scores.disconnected(now, id);
                 self.gater.disconnected(now, &id);
             }
