@@ -127,6 +127,7 @@ impl LazyStream {
             let mut flight = join(&negotiating.unsent, data);
             let before = flight.len();
             let result = self.stream.poll_write_chunk(cx, &mut flight);
+            negotiating.wakers.keep(side, &result);
             let written = before - flight.len();
             let proposal = written.min(negotiating.unsent.len());
             negotiating.unsent.advance(proposal);
@@ -160,12 +161,16 @@ impl LazyStream {
                 negotiating.flushed = true;
             }
             let mut space = [0; SPACE];
-            match poll_input(&mut self.stream, negotiating.dialer.wanted(), &mut space, cx) {
+            let polled = poll_input(&mut self.stream, negotiating.dialer.wanted(), &mut space, cx);
+            negotiating.wakers.keep(side, &polled);
+            match polled {
                 Poll::Ready(Ok([])) => self.failed(Failure::Ended),
                 Poll::Ready(Ok(input)) => self.answered(input),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.explain(error))),
                 Poll::Pending => {
-                    ready!(negotiating.timer.poll(cx, negotiating.deadline));
+                    let polled = negotiating.timer.poll(cx, negotiating.deadline);
+                    negotiating.wakers.keep(side, &polled);
+                    ready!(polled);
                     let timeout = negotiating.timeout;
                     self.failed(Failure::TimedOut(timeout));
                 }
@@ -236,7 +241,9 @@ impl LazyStream {
         let result = match &self.phase {
             Phase::Negotiating(negotiating) => {
                 let waker = negotiating.wakers.register(Side::Write, cx);
-                call(stream, &mut Context::from_waker(&waker))
+                let polled = call(stream, &mut Context::from_waker(&waker));
+                negotiating.wakers.keep(Side::Write, &polled);
+                polled
             }
             Phase::Open | Phase::Failed(_) => call(stream, cx),
         };

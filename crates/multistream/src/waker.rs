@@ -3,7 +3,7 @@
 use futures_util::task::AtomicWaker;
 use std::{
     sync::Arc,
-    task::{Context, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
 /// Which side of a stream asks.
@@ -37,15 +37,29 @@ impl Wakers {
 
     /// Remembers the task of one side. Returns the waker for the stream inside.
     pub(crate) fn register(&self, side: Side, cx: &Context<'_>) -> Waker {
-        match side {
-            Side::Read => self.tasks.reads.register(cx.waker()),
-            Side::Write => self.tasks.writes.register(cx.waker()),
-        }
+        self.tasks.of(side).register(cx.waker());
         self.both.clone()
+    }
+
+    /// Forgets the task of a side that does not have to wait. Waking it would have it run again, on another thread maybe, for
+    /// nothing.
+    pub(crate) fn keep<T>(&self, side: Side, polled: &Poll<T>) {
+        if polled.is_ready() {
+            drop(self.tasks.of(side).take());
+        }
     }
 
     pub(crate) fn wake(&self) {
         self.both.wake_by_ref();
+    }
+}
+
+impl Tasks {
+    fn of(&self, side: Side) -> &AtomicWaker {
+        match side {
+            Side::Read => &self.reads,
+            Side::Write => &self.writes,
+        }
     }
 }
 

@@ -10,10 +10,20 @@ use bytes::Bytes;
 use pipe::{Pipe, Tap, pipe};
 use sinew_core::{CloseCode, MuxedStream, NegotiationError, OpenOptions, ProtocolId};
 use sinew_multistream::{LazyStream, Negotiated, list, open, serve};
-use std::{future::poll_fn, io, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::Instant,
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::{Instant, sleep},
 };
 
 const ONE_WAY: Duration = Duration::from_millis(50);
@@ -308,4 +318,39 @@ async fn a_list_is_asked_for_and_answered_in_one_round_trip() {
         _ = serve(listener, &offer[..], TIMEOUT) => unreachable!("no protocol is proposed"),
     }
     assert_eq!(start.elapsed(), RTT);
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A request by two tasks, one that writes it and one that reads the answer: how often either is woken until it is read.
+async fn woken(ended: bool) -> [usize; 2] {
+    let (dialer, listener) = pipe(ONE_WAY, WINDOW);
+    let mut stream = lazy(dialer);
+    let tasks = [Arc::new(Woken::default()), Arc::new(Woken::default())];
+    let wakers = tasks.clone().map(Waker::from);
+    let [mut writes, mut reads] = wakers.each_ref().map(Context::from_waker);
+    assert!(Pin::new(&mut stream).poll_write(&mut writes, b"ask").is_ready());
+    if ended {
+        assert!(Pin::new(&mut stream).poll_shutdown(&mut writes).is_pending());
+    }
+    assert!(stream.poll_chunk(&mut reads, 10).is_pending());
+    answer(listener, echo()).await.unwrap();
+    sleep(RTT).await;
+    let polled = stream.poll_chunk(&mut reads, 10);
+    assert!(matches!(polled, Poll::Ready(Ok(Some(chunk))) if chunk == "answer"));
+    tasks.map(|task| task.0.load(Ordering::Relaxed))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_wakes_who_waits_for_it_and_once() {
+    assert_eq!(woken(true).await, [1, 1]);
+    assert_eq!(woken(false).await, [0, 1], "what was written needs no answer");
 }
